@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The data plane's shared words: keys, jobs, manifests, notices, and the ports behind which
+//! queues, stores and notifications live.
+//!
+//! Knows nothing of Kubernetes, and no AWS type leaves [`aws`]. The same code therefore runs as pods
+//! on EKS and as one process on a laptop.
+
+pub mod aws;
+pub mod conformance;
+pub mod direct;
+pub mod embedded;
+pub mod env;
+mod error;
+pub mod job;
+pub mod key;
+pub mod manifest;
+pub mod names;
+pub mod notice;
+pub mod options;
+pub mod peers;
+pub mod ports;
+pub mod record;
+pub mod registry;
+pub mod shutdown;
+pub mod signature;
+pub mod telemetry;
+pub mod tenant;
+
+pub use error::{Error, ErrorKind, chain};

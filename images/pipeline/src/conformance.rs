@@ -1,0 +1,14 @@
+//! The contract of the ports as checks that every implementation runs, the AWS ones against an emulator.
+//!
+//! Each check panics with what was broken. They use only names of their own, so they can run against
+//! a store or queue that is shared, as long as nobody else uses the queue meanwhile.
+
+#![expect(clippy::missing_panics_doc, clippy::panic, reason = "a conformance check reports by panicking")]
+
+mod notifier;
+mod queue;
+mod store;
+
+pub use notifier::notifier;
+pub use queue::queue;
+pub use store::store;

@@ -1,0 +1,58 @@
+//! Direct notices: a signed POST to the web pod that waits. The fast way of completion, never the only one.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use url::Url;
+
+use crate::{
+    Error, ErrorKind,
+    notice::Notice,
+    peers::Peers,
+    signature::{SIGNATURE_HEADER, SigningKeys},
+};
+
+/// The path of a web pod's internal listener that takes notices.
+pub const NOTICE_PATH: &str = "/notice";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Sends notices to web pods, and to nothing else.
+pub struct DirectNotices {
+    client: reqwest::Client,
+    keys: SigningKeys,
+    peers: Arc<Peers>,
+}
+
+impl DirectNotices {
+    pub fn new(keys: SigningKeys, peers: Arc<Peers>) -> Result<Self, Error> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|source| {
+                Error::new(ErrorKind::Invalid, "build the client for notices").with_source(source)
+            })?;
+        Ok(Self { client, keys, peers })
+    }
+
+    /// POSTs the notice to `reply_to`. One try: SNS and the re-check cover its loss.
+    pub async fn send(&self, notice: &Notice, reply_to: &Url) -> Result<(), Error> {
+        let attempted = || format!("send a notice to {reply_to}");
+        if !self.peers.is_member(reply_to).await? {
+            return Err(
+                Error::new(ErrorKind::Denied, attempted()).with_source("it is no web pod of this pipeline")
+            );
+        }
+        let body = serde_json::to_vec(notice).expect("a notice holds only text, which always serializes");
+        let signature = self.keys.sign(&body, Timestamp::now());
+        let request = self.client.post(reply_to.clone()).header(SIGNATURE_HEADER, signature).body(body);
+        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+        answer
+            .map(|_| ())
+            .map_err(|source| Error::new(ErrorKind::Unavailable, attempted()).with_source(source))
+    }
+}

@@ -1,0 +1,179 @@
+//! A job queue in memory, with visibility timeouts and a dead-letter queue.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until, timeout_at},
+};
+
+use crate::{
+    Error,
+    ports::{Delivery, Depth, Queue, Receipt},
+};
+
+/// Messages in delivery order. Unbounded: whoever sends bounds what waits.
+pub struct MemoryQueue {
+    state: Mutex<State>,
+    /// Told of every message that becomes visible at once; timeouts are found by the receivers' clocks.
+    arrived: Notify,
+    max_receive_count: u32,
+}
+
+#[derive(Default)]
+struct State {
+    visible: VecDeque<Message>,
+    in_flight: HashMap<Receipt, InFlight>,
+    dead: Vec<String>,
+    deliveries: u64,
+}
+
+struct Message {
+    body: String,
+    receive_count: u32,
+}
+
+struct InFlight {
+    message: Message,
+    visible_at: Instant,
+}
+
+impl MemoryQueue {
+    /// A message that was received `max_receive_count` times without being deleted goes to the dead letters.
+    pub fn new(max_receive_count: u32) -> Self {
+        Self { state: Mutex::default(), arrived: Notify::new(), max_receive_count }
+    }
+
+    /// The bodies of all messages that were given up.
+    pub fn dead_letters(&self) -> Vec<String> {
+        self.lock().dead.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds the lock half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is visible now; where that is nothing, says when the next timeout runs out.
+    fn take(&self, max: u32, visibility: Duration) -> Result<Vec<Delivery>, Option<Instant>> {
+        let mut state = self.lock();
+        state.return_timed_out(Instant::now());
+        let mut taken = Vec::new();
+        while taken.len() < max as usize {
+            let Some(message) = state.visible.pop_front() else { break };
+            if message.receive_count >= self.max_receive_count {
+                state.dead.push(message.body);
+            } else {
+                taken.push(state.deliver(message, visibility));
+            }
+        }
+        if taken.is_empty() {
+            Err(state.in_flight.values().map(|flight| flight.visible_at).min())
+        } else {
+            Ok(taken)
+        }
+    }
+}
+
+impl State {
+    fn return_timed_out(&mut self, now: Instant) {
+        let late = self.in_flight.extract_if(|_, flight| flight.visible_at <= now);
+        let mut returned: Vec<InFlight> = late.map(|(_, flight)| flight).collect();
+        returned.sort_by_key(|flight| flight.visible_at);
+        self.visible.extend(returned.into_iter().map(|flight| flight.message));
+    }
+
+    fn deliver(&mut self, mut message: Message, visibility: Duration) -> Delivery {
+        self.deliveries += 1;
+        message.receive_count += 1;
+        let receipt = Receipt(self.deliveries.to_string());
+        let delivery = Delivery {
+            body: message.body.clone(),
+            receipt: receipt.clone(),
+            receive_count: message.receive_count,
+        };
+        self.in_flight.insert(receipt, InFlight { message, visible_at: Instant::now() + visibility });
+        delivery
+    }
+}
+
+#[async_trait]
+impl Queue for MemoryQueue {
+    async fn send(&self, body: &str, _group: &str) -> Result<(), Error> {
+        self.lock().visible.push_back(Message { body: body.to_owned(), receive_count: 0 });
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    async fn receive(&self, max: u32, wait: Duration, visibility: Duration) -> Result<Vec<Delivery>, Error> {
+        let deadline = Instant::now() + wait;
+        loop {
+            let next_timeout = match self.take(max, visibility) {
+                Ok(taken) => {
+                    // One arrival wakes one receiver; what is left over belongs to the next one.
+                    self.arrived.notify_one();
+                    return Ok(taken);
+                }
+                Err(next_timeout) => next_timeout.unwrap_or(deadline).min(deadline),
+            };
+            if Instant::now() >= deadline {
+                return Ok(Vec::new());
+            }
+            if timeout_at(next_timeout, self.arrived.notified()).await.is_err() {
+                sleep_until(next_timeout).await;
+            }
+        }
+    }
+
+    async fn change_visibility(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error> {
+        let mut state = self.lock();
+        if visibility.is_zero() {
+            if let Some(flight) = state.in_flight.remove(receipt) {
+                state.visible.push_back(flight.message);
+                self.arrived.notify_one();
+            }
+        } else if let Some(flight) = state.in_flight.get_mut(receipt) {
+            flight.visible_at = Instant::now() + visibility;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, receipt: &Receipt) -> Result<(), Error> {
+        self.lock().in_flight.remove(receipt);
+        Ok(())
+    }
+
+    async fn depth(&self) -> Result<Depth, Error> {
+        let mut state = self.lock();
+        state.return_timed_out(Instant::now());
+        Ok(Depth { visible: state.visible.len() as u64, in_flight: state.in_flight.len() as u64, delayed: 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_queue_conforms() {
+        crate::conformance::queue(&MemoryQueue::new(100)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn message_received_too_often_becomes_a_dead_letter() {
+        let queue = MemoryQueue::new(2);
+        queue.send("poison", "t").await.unwrap();
+        for _ in 0..2 {
+            let wait = Duration::from_secs(5);
+            let got = queue.receive(1, wait, Duration::from_secs(1)).await.unwrap();
+            assert_eq!(got.len(), 1);
+        }
+        assert!(queue.receive(1, Duration::from_secs(5), Duration::from_secs(1)).await.unwrap().is_empty());
+        assert_eq!(queue.dead_letters(), ["poison"]);
+    }
+}

@@ -1,0 +1,41 @@
+//! The names of the settings that the operator gives to the pods: one place for both sides.
+
+/// The bucket of manifests, bodies and registry.
+pub const BUCKET: &str = "ASSETS_BUCKET";
+/// The URL of the queue of visits.
+pub const QUEUE_URL: &str = "ASSETS_QUEUE_URL";
+/// The ARN of the topic `work_complete`.
+pub const TOPIC_ARN: &str = "ASSETS_TOPIC_ARN";
+/// Compile options as JSON, see [`crate::options::CompileOptions`].
+pub const COMPILE_OPTIONS: &str = "ASSETS_COMPILE_OPTIONS";
+/// A file with the keys that sign what pods say to pods: one key a line, the first one signs, all are accepted.
+pub const NOTICE_KEY_FILE: &str = "ASSETS_NOTICE_KEY_FILE";
+/// DNS name of the headless Service of all web pods; notices go to its members only.
+pub const PEERS_HOST: &str = "ASSETS_PEERS_HOST";
+/// This pod's own IP address (downward API `status.podIP`).
+pub const POD_IP: &str = "ASSETS_POD_IP";
+/// Seconds that a visitor is held before 503.
+pub const HOLD_SECONDS: &str = "ASSETS_HOLD_SECONDS";
+/// Seconds for which a compiled file is fresh.
+pub const MAX_AGE_SECONDS: &str = "ASSETS_MAX_AGE_SECONDS";
+/// Seconds after which a stale file is no longer served before it was compiled again.
+pub const MAX_STALE_SECONDS: &str = "ASSETS_MAX_STALE_SECONDS";
+/// `Show` or `Status`: how compile errors are answered.
+pub const ERRORS: &str = "ASSETS_ERRORS";
+/// Comma-separated networks (CIDR) of private addresses that tenants' origins may have.
+pub const PRIVATE_NETWORKS: &str = "ASSETS_PRIVATE_NETWORKS";
+/// Jobs that one worker runs at the same time.
+pub const CONCURRENCY: &str = "ASSETS_CONCURRENCY";
+/// Seconds for which a received message stays invisible unless the worker extends it.
+pub const VISIBILITY_SECONDS: &str = "ASSETS_VISIBILITY_SECONDS";
+/// `On` or `Off`: whether a worker tells the waiting web pod directly. Off leaves SNS and the re-check.
+pub const DIRECT_NOTICES: &str = "ASSETS_DIRECT_NOTICES";
+/// `On` or `Off`: whether a web pod re-reads the manifest while it holds visitors. Off leaves the notices.
+pub const RECHECK: &str = "ASSETS_RECHECK";
+
+/// Port of the web pods' visitors' listener, which also takes `/work_complete` and answers `/health`.
+pub const PUBLIC_PORT: u16 = 8080;
+/// Port of the web pods' listener for other pods (`/notice`).
+pub const INTERNAL_PORT: u16 = 8081;
+/// Port of web and worker pods for `/health`, `/ready` and `/metrics`.
+pub const OPERATION_PORT: u16 = 8082;

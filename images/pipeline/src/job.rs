@@ -1,0 +1,71 @@
+//! A job: one order to compile one key, as it travels through the queue.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    Error, ErrorKind,
+    key::{AssetPath, Key},
+    names::{Fingerprint, JobId, TenantId},
+    options::CompileOptions,
+};
+
+/// The `version` that this build writes and understands.
+pub const JOB_VERSION: u32 = 1;
+
+/// How long after its sending a job may still be started, in seconds.
+pub const JOB_LIFETIME_SECONDS: i64 = 600;
+
+/// One order to compile. Complete: a worker needs no other source of settings to carry it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Shape of this object; 1.
+    pub version: u32,
+    pub id: JobId,
+    pub tenant_id: TenantId,
+    pub path: AssetPath,
+    pub origin: Url,
+    #[serde(default)]
+    pub load_paths: Vec<String>,
+    pub options: CompileOptions,
+    /// The sender's view of [`CompileOptions::fingerprint`]; a worker of another build hands the job back.
+    pub fingerprint: Fingerprint,
+    /// A manifest whose sources were read at this time or later makes the job needless.
+    pub not_before: Timestamp,
+    /// An unstarted job is dropped after this time.
+    pub expires: Timestamp,
+    /// The web pod that waits, for the direct notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Url>,
+    /// W3C trace context of the request that caused the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
+impl Job {
+    pub fn key(&self) -> Key {
+        Key {
+            fingerprint: self.fingerprint.clone(),
+            tenant_id: self.tenant_id.clone(),
+            path: self.path.clone(),
+        }
+    }
+
+    /// The message body: JSON.
+    pub fn to_message(&self) -> String {
+        serde_json::to_string(self).expect("a job holds only text and numbers, which always serialize")
+    }
+
+    /// Reads a message body; a body of another version or shape is [`ErrorKind::Invalid`].
+    pub fn from_message(body: &str) -> Result<Self, Error> {
+        let invalid = || Error::new(ErrorKind::Invalid, "read a job");
+        let job: Self = serde_json::from_str(body).map_err(|source| invalid().with_source(source))?;
+        if job.version == JOB_VERSION {
+            Ok(job)
+        } else {
+            Err(invalid().with_source(format!("its version is {}, not {JOB_VERSION}", job.version)))
+        }
+    }
+}

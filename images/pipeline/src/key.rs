@@ -1,0 +1,177 @@
+//! What names one compiled file in the whole fleet: fingerprint + tenant + path, and where it lies.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{Digest, Fingerprint, TenantId};
+
+/// Longest path that we accept, in bytes. Longer ones are no style sheet that anybody wrote.
+pub const MAX_PATH_BYTES: usize = 1024;
+
+/// A style sheet's path as visitors ask for it, percent-decoded: `/theme/app.css`.
+///
+/// Absolute, ends in `.css`, and has neither empty, `.` or `..` segments nor control characters,
+/// backslashes, `?` or `#`, so that one file has one spelling and no path leaves its root.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AssetPath(String);
+
+/// Why a path names no style sheet.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is not the path of a style sheet (/…/name.css)")]
+pub struct InvalidPath(String);
+
+impl AssetPath {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path of its Sass source at the origin: `/app.css` is made from `/app.scss`.
+    pub fn source(&self) -> String {
+        let stem = self.0.strip_suffix("css").unwrap_or(&self.0);
+        format!("{stem}scss")
+    }
+}
+
+impl FromStr for AssetPath {
+    type Err = InvalidPath;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+        let is_segment = |segment: &str| !segment.is_empty() && segment != "." && segment != "..";
+        let is_plain = |c: char| !c.is_control() && !matches!(c, '\\' | '?' | '#');
+        let valid = text.len() <= MAX_PATH_BYTES
+            && text.chars().all(is_plain)
+            && text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_segment))
+            && text.strip_suffix(".css").is_some_and(|stem| !stem.ends_with('/'));
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidPath(text.to_owned())) }
+    }
+}
+
+impl TryFrom<String> for AssetPath {
+    type Error = InvalidPath;
+
+    fn try_from(text: String) -> Result<Self, InvalidPath> {
+        text.parse()
+    }
+}
+
+impl From<AssetPath> for String {
+    fn from(path: AssetPath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for AssetPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of one compiled file. The query string never enters it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Key {
+    pub fingerprint: Fingerprint,
+    pub tenant_id: TenantId,
+    pub path: AssetPath,
+}
+
+impl Key {
+    /// Where this key's manifest lies: `a/<fingerprint>/<tenantId>/<SHA-256 of the path>`.
+    pub fn manifest_object(&self) -> String {
+        let path_hash = Digest::of(self.path.as_str().as_bytes());
+        format!("a/{}/{}/{path_hash}", self.fingerprint, self.tenant_id)
+    }
+
+    /// Where a body with this digest and content coding lies: `b/<fingerprint>/<tenantId>/<digest>.<coding>`.
+    pub fn body_object(&self, digest: &Digest, encoding: Encoding) -> String {
+        format!("b/{}/{}/{digest}.{encoding}", self.fingerprint, self.tenant_id)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}{}", self.fingerprint, self.tenant_id, self.path)
+    }
+}
+
+/// A content coding (RFC 9110 §8.4.1) in which a body is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    Identity,
+    Gzip,
+    Br,
+}
+
+impl Encoding {
+    /// The coding's name as it stands in `Content-Encoding`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Br => "br",
+        }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_of_a_path_is_its_sass_file() {
+        let path: AssetPath = "/theme/app.css".parse().unwrap();
+        assert_eq!(path.source(), "/theme/app.scss");
+    }
+
+    #[test]
+    fn paths_that_are_no_single_spelling_of_a_file_are_refused() {
+        for text in [
+            "",
+            "/",
+            "app.css",
+            "/app.scss",
+            "/app",
+            "/.css/",
+            "//app.css",
+            "/a//b.css",
+            "/../app.css",
+            "/a/./b.css",
+            "/a\\b.css",
+            "/a\n.css",
+            "/a/.css",
+            "/a.css?x",
+            "/a#.css",
+        ] {
+            assert!(text.parse::<AssetPath>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn too_long_a_path_is_refused() {
+        let longest = format!("/{}.css", "x".repeat(MAX_PATH_BYTES - 5));
+        assert!(longest.parse::<AssetPath>().is_ok());
+        assert!(format!("/x{longest}").parse::<AssetPath>().is_err());
+    }
+
+    #[test]
+    fn objects_lie_under_fingerprint_and_tenant() {
+        let key = Key {
+            fingerprint: "00112233445566aa".parse().unwrap(),
+            tenant_id: "t1-g1".parse().unwrap(),
+            path: "/app.css".parse().unwrap(),
+        };
+        let body = key.body_object(&Digest::of(b""), Encoding::Br);
+        assert!(key.manifest_object().starts_with("a/00112233445566aa/t1-g1/"));
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(body, format!("b/00112233445566aa/t1-g1/{empty}.br"));
+    }
+}

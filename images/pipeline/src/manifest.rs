@@ -1,0 +1,110 @@
+//! A manifest: the stored outcome of the last job of a key, good or bad. S3's copy is the only truth.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    key::Encoding,
+    names::{Digest, JobId},
+};
+
+/// The `version` that this build writes and understands.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// One stored body of a compiled file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBody {
+    pub encoding: Encoding,
+    /// Length in bytes, as stored.
+    pub length: u64,
+}
+
+/// What was read at the origin, or found absent there, to make a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closure {
+    pub read: Vec<SourceRead>,
+    /// URLs that were asked for and do not exist; one of them appearing would change the result.
+    pub absent: Vec<String>,
+}
+
+/// One source with the validators that its origin gave (RFC 9110 §8.8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceRead {
+    pub url: String,
+    pub sha256: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_modified: Option<String>,
+}
+
+/// A compiled file: its bodies, and what they were made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Good {
+    pub digest: Digest,
+    pub encodings: Vec<StoredBody>,
+    pub closure: Closure,
+    /// When the first of the sources was asked for.
+    pub sources_read_at: Timestamp,
+}
+
+/// How an origin failed to give a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OriginFailure {
+    /// No connection, a broken answer, a refused address, or a status that blames the origin (502).
+    Failed,
+    /// No complete answer in time (504).
+    TimedOut,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// The style sheet was compiled and its bodies stored.
+    Compiled { digest: Digest, encodings: Vec<StoredBody> },
+    /// The Sass is wrong; the message is the compiler's, or names the limit that was hit.
+    CompileError { message: String },
+    /// The origin has no such source.
+    SourceNotFound { message: String },
+    /// The origin did not give a source that it may have.
+    OriginFailed { failure: OriginFailure, message: String },
+}
+
+/// The stored outcome of a key's latest job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Manifest {
+    /// Shape of this object; 1.
+    pub version: u32,
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    pub closure: Closure,
+    /// When the first of the sources was asked for, by the worker's clock. Orders two manifests of one key.
+    pub sources_read_at: Timestamp,
+    /// Compiler and version that ran, such as `grass/0.13.4`.
+    pub engine: String,
+    pub job: JobId,
+    /// On a failure: the file that was good before, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<Good>,
+}
+
+impl Manifest {
+    /// The newest good file that this manifest knows: its own, or the one before a failure.
+    pub fn good(&self) -> Option<Good> {
+        match &self.outcome {
+            Outcome::Compiled { digest, encodings } => Some(Good {
+                digest: digest.clone(),
+                encodings: encodings.clone(),
+                closure: self.closure.clone(),
+                sources_read_at: self.sources_read_at,
+            }),
+            Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
+                self.last_good.clone()
+            }
+        }
+    }
+}

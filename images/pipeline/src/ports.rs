@@ -1,0 +1,16 @@
+//! The ports: what the data plane needs from the outside, as traits whose docs are the contract.
+//!
+//! Every implementation passes [`crate::conformance`]. Retries and timeouts belong to the
+//! implementation's client; callers see an [`Error`](crate::Error) only when those are used up.
+
+mod notifier;
+mod origin;
+mod queue;
+mod store;
+mod tenants;
+
+pub use notifier::Notifier;
+pub use origin::{Fetched, Origin, OriginError, SourceFile};
+pub use queue::{Delivery, Depth, Queue, Receipt};
+pub use store::{Condition, ETag, Object, PutOutcome, Store};
+pub use tenants::Tenants;

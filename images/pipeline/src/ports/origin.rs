@@ -1,0 +1,45 @@
+//! A tenant's origin: where sources come from.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use url::Url;
+
+/// A source as the origin gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    pub body: Bytes,
+    /// `ETag`, where the origin gave one.
+    pub etag: Option<String>,
+    /// `Last-Modified`, where the origin gave one.
+    pub last_modified: Option<String>,
+}
+
+/// What an origin has under a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    Found(SourceFile),
+    /// The origin says that there is nothing, or gave a page where Sass was asked for.
+    Absent,
+}
+
+/// Why an origin did not say what it has. The message is for the site's owner.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum OriginError {
+    /// No connection, a broken answer, or a status that blames the origin.
+    #[error("{0}")]
+    Failed(String),
+    /// No complete answer in time.
+    #[error("{0}")]
+    TimedOut(String),
+    /// The address is one that we never ask, or the answer is larger than we take.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Tenants' origins. Bounded: an implementation limits the time and the bytes of each fetch, and asks
+/// only addresses that it may ask.
+#[async_trait]
+pub trait Origin: Send + Sync {
+    /// Asks for the file at `url`, and follows no redirect.
+    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError>;
+}

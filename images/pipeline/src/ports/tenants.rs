@@ -1,0 +1,14 @@
+//! The registry of tenants, by host.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{Error, names::HostName, tenant::Tenant};
+
+/// Who is served under a host name.
+#[async_trait]
+pub trait Tenants: Send + Sync {
+    /// The tenant of this host, or `None` where nobody has claimed it. May be some seconds old.
+    async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error>;
+}

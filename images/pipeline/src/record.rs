@@ -1,0 +1,104 @@
+//! Reading and writing manifests and bodies: the rules that keep the store's truth true.
+
+use bytes::Bytes;
+
+use crate::{
+    Error, ErrorKind,
+    key::{Encoding, Key},
+    manifest::{MANIFEST_VERSION, Manifest, Outcome},
+    names::Digest,
+    ports::{Condition, ETag, PutOutcome, Store},
+};
+
+/// How often a manifest's write is tried against concurrent writers before the job is left to redelivery.
+const MAX_WRITE_ATTEMPTS: u32 = 8;
+
+/// A manifest with the entity tag of the version that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredManifest {
+    pub manifest: Manifest,
+    pub etag: ETag,
+}
+
+/// The key's manifest, or `None` where no job of it has ended yet.
+pub async fn read_manifest(store: &dyn Store, key: &Key) -> Result<Option<StoredManifest>, Error> {
+    let name = key.manifest_object();
+    let Some(object) = store.get(&name).await? else { return Ok(None) };
+    let invalid = || Error::new(ErrorKind::Invalid, format!("read manifest {name}"));
+    let manifest: Manifest =
+        serde_json::from_slice(&object.body).map_err(|source| invalid().with_source(source))?;
+    if manifest.version != MANIFEST_VERSION {
+        return Err(invalid().with_source(format!("its version is {}", manifest.version)));
+    }
+    Ok(Some(StoredManifest { manifest, etag: object.etag }))
+}
+
+/// Stores the manifest, unless the store has one whose sources were read later; gives the one that stands.
+///
+/// A failure takes over the last good file of the manifest that it replaces. Bodies must have been
+/// stored before: whoever reads a manifest finds them.
+pub async fn write_manifest(
+    store: &dyn Store,
+    key: &Key,
+    manifest: Manifest,
+) -> Result<StoredManifest, Error> {
+    let name = key.manifest_object();
+    for _ in 0..MAX_WRITE_ATTEMPTS {
+        let current = read_manifest(store, key).await?;
+        let (next, condition) = match current {
+            Some(current) if current.manifest.sources_read_at > manifest.sources_read_at => {
+                return Ok(current);
+            }
+            Some(current) => (succeed(&current.manifest, manifest.clone()), Condition::IfMatch(current.etag)),
+            None => (manifest.clone(), Condition::IfAbsent),
+        };
+        match store.put(&name, Bytes::from(to_json(&next)), condition).await? {
+            PutOutcome::Stored(etag) => return Ok(StoredManifest { manifest: next, etag }),
+            PutOutcome::PreconditionFailed => {}
+        }
+    }
+    let attempted = format!("write manifest {name} against {MAX_WRITE_ATTEMPTS} concurrent writers");
+    Err(Error::new(ErrorKind::Unavailable, attempted))
+}
+
+/// A body that a manifest names. One that is missing is an error: manifests are written last.
+pub async fn read_body(
+    store: &dyn Store,
+    key: &Key,
+    digest: &Digest,
+    encoding: Encoding,
+) -> Result<Bytes, Error> {
+    let name = key.body_object(digest, encoding);
+    let object = store.get(&name).await?;
+    object
+        .map(|object| object.body)
+        .ok_or_else(|| Error::new(ErrorKind::Missing, format!("read body {name}")))
+}
+
+/// Stores a body under its content's name; every writer of that name writes the same bytes.
+pub async fn write_body(
+    store: &dyn Store,
+    key: &Key,
+    digest: &Digest,
+    encoding: Encoding,
+    body: Bytes,
+) -> Result<(), Error> {
+    store.put(&key.body_object(digest, encoding), body, Condition::None).await.map(|_| ())
+}
+
+fn succeed(previous: &Manifest, mut next: Manifest) -> Manifest {
+    next.last_good = match next.outcome {
+        Outcome::Compiled { .. } => None,
+        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
+            previous.good()
+        }
+    };
+    next
+}
+
+fn to_json(manifest: &Manifest) -> Vec<u8> {
+    serde_json::to_vec(manifest).expect("a manifest holds only text and numbers, which always serialize")
+}
+
+#[cfg(test)]
+mod tests;

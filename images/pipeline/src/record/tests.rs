@@ -1,0 +1,92 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{embedded::MemoryStore, manifest::Closure, names::JobId, options::CompileOptions};
+
+fn key() -> Key {
+    Key {
+        fingerprint: CompileOptions::default().fingerprint(),
+        tenant_id: "shop-g1".parse().unwrap(),
+        path: "/app.css".parse().unwrap(),
+    }
+}
+
+fn manifest(outcome: Outcome, sources_read_at: i64) -> Manifest {
+    Manifest {
+        version: MANIFEST_VERSION,
+        outcome,
+        closure: Closure::default(),
+        sources_read_at: Timestamp::from_second(sources_read_at).unwrap(),
+        engine: "grass/0".to_owned(),
+        job: JobId::random(),
+        last_good: None,
+    }
+}
+
+fn compiled(text: &str) -> Outcome {
+    Outcome::Compiled { digest: Digest::of(text.as_bytes()), encodings: Vec::new() }
+}
+
+fn failed() -> Outcome {
+    Outcome::CompileError { message: "expected \"{\"".to_owned() }
+}
+
+#[tokio::test]
+async fn manifest_of_older_sources_does_not_replace_newer_one() {
+    let store = MemoryStore::default();
+    let newer = write_manifest(&store, &key(), manifest(compiled("new"), 20)).await.unwrap();
+    let standing = write_manifest(&store, &key(), manifest(compiled("old"), 10)).await.unwrap();
+    assert_eq!(standing, newer);
+    assert_eq!(read_manifest(&store, &key()).await.unwrap().unwrap(), newer);
+}
+
+#[tokio::test]
+async fn failures_carry_the_last_good_file_along() {
+    let store = MemoryStore::default();
+    let good = write_manifest(&store, &key(), manifest(compiled("good"), 1)).await.unwrap();
+    for time in 2..4 {
+        let standing = write_manifest(&store, &key(), manifest(failed(), time)).await.unwrap();
+        assert_eq!(standing.manifest.last_good, good.manifest.good());
+    }
+    let healed = write_manifest(&store, &key(), manifest(compiled("healed"), 5)).await.unwrap();
+    assert_eq!(healed.manifest.last_good, None);
+}
+
+#[tokio::test]
+async fn of_concurrent_writers_the_one_with_the_newest_sources_stands() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
+    let writers: Vec<_> = (0..6)
+        .map(|time| {
+            let store = store.clone();
+            tokio::spawn(async move { write_manifest(&*store, &key(), manifest(compiled("x"), time)).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+    let standing = read_manifest(&*store, &key()).await.unwrap().unwrap();
+    assert_eq!(standing.manifest.sources_read_at.as_second(), 5);
+}
+
+#[test]
+fn manifest_keeps_its_shape() {
+    let mut manifest = manifest(compiled("x"), 1_700_000_000);
+    manifest.job = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    let json = serde_json::to_value(&manifest).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({
+            "version": 1,
+            "outcome": "Compiled",
+            "digest": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+            "encodings": [],
+            "closure": {"read": [], "absent": []},
+            "sourcesReadAt": "2023-11-14T22:13:20Z",
+            "engine": "grass/0",
+            "job": "0123456789abcdef0123456789abcdef",
+        })
+    );
+    assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest);
+}

@@ -1,0 +1,60 @@
+//! The registry of tenants as objects in the store, behind a small cache that remembers absence too.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use moka::future::Cache;
+
+use crate::{
+    Error, ErrorKind,
+    names::HostName,
+    ports::{Store, Tenants},
+    tenant::{REGISTRATION_VERSION, Registration, Tenant, registry_object},
+};
+
+/// How long an answer, "nobody" included, is taken for true.
+const CACHE_TIME: Duration = Duration::from_secs(2);
+/// Hosts that one process remembers.
+const CACHE_ENTRIES: u64 = 100_000;
+
+/// Reads `tenants/<host>.json`.
+pub struct StoreTenants {
+    store: Arc<dyn Store>,
+    cache: Cache<HostName, Option<Arc<Tenant>>>,
+}
+
+impl StoreTenants {
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        let cache = Cache::builder().max_capacity(CACHE_ENTRIES).time_to_live(CACHE_TIME).build();
+        Self { store, cache }
+    }
+}
+
+#[async_trait]
+impl Tenants for StoreTenants {
+    async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
+        let read = async {
+            let registration = read_registration(&*self.store, host).await?;
+            Ok(registration.map(|registration| Arc::new(registration.tenant)))
+        };
+        self.cache.try_get_with_by_ref(host, read).await.map_err(|shared: Arc<Error>| {
+            let mut error = Error::new(shared.kind, format!("look up tenant {host}"));
+            error.retry_after = shared.retry_after;
+            error.with_source(shared)
+        })
+    }
+}
+
+/// The host's registration, or `None` where nobody has claimed it.
+pub async fn read_registration(store: &dyn Store, host: &HostName) -> Result<Option<Registration>, Error> {
+    let name = registry_object(host);
+    let Some(object) = store.get(&name).await? else { return Ok(None) };
+    let invalid = || Error::new(ErrorKind::Invalid, format!("read registration {name}"));
+    let registration: Registration =
+        serde_json::from_slice(&object.body).map_err(|source| invalid().with_source(source))?;
+    if registration.version == REGISTRATION_VERSION {
+        Ok(Some(registration))
+    } else {
+        Err(invalid().with_source(format!("its version is {}", registration.version)))
+    }
+}

@@ -1,0 +1,74 @@
+//! A tenant: one host, one origin. Also the registry object `tenants/<host>.json`.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::names::{HostName, TenantId};
+
+/// Where a host's registry object lies.
+pub fn registry_object(host: &HostName) -> String {
+    format!("{REGISTRY_PREFIX}{host}.json")
+}
+
+/// The prefix of all registry objects.
+pub const REGISTRY_PREFIX: &str = "tenants/";
+
+/// The URL of the source at `path` (absolute, percent-decoded, without `..`) below `origin`.
+/// `None` where the origin's URL cannot have a path, such as `mailto:`.
+pub fn source_url(origin: &Url, path: &str) -> Option<Url> {
+    let mut url = origin.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.path_segments_mut().ok()?.pop_if_empty().extend(path.trim_start_matches('/').split('/'));
+    Some(url)
+}
+
+/// A site whose Sass we compile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// The host that visitors ask for.
+    pub host: HostName,
+    /// Changes with every change of origin or load paths, so that old files are never served for new sources.
+    pub id: TenantId,
+    /// The site's own web server, `http` or `https`; a path is a prefix of every source's path.
+    pub origin: Url,
+    /// Absolute paths at the origin where imports are looked for after the importing file's own folder.
+    #[serde(default)]
+    pub load_paths: Vec<String>,
+    /// Whether compile errors are shown in the page whatever the pipeline's setting is.
+    #[serde(default)]
+    pub development: bool,
+}
+
+/// What `tenants/<host>.json` holds: the tenant, and whose claim on the host it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registration {
+    /// Shape of this object; 1.
+    pub version: u32,
+    /// Who claimed the host, such as `assetpipeline/<namespace>/<name>`. Only the owner may change it.
+    pub owner: String,
+    /// A random label that lives as long as the claim; the tenant id is made from it and the generation.
+    pub label: String,
+    /// Rises with every change of origin or load paths.
+    pub generation: u64,
+    #[serde(flatten)]
+    pub tenant: Tenant,
+}
+
+/// The `version` that this build writes and understands.
+pub const REGISTRATION_VERSION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_lie_below_the_origin_and_are_encoded() {
+        let url = |origin: &str, path: &str| source_url(&origin.parse().unwrap(), path).unwrap().to_string();
+        assert_eq!(url("http://a.example", "/x/app.scss"), "http://a.example/x/app.scss");
+        assert_eq!(url("http://a.example/site/?q#f", "/app.scss"), "http://a.example/site/app.scss");
+        assert_eq!(url("http://a.example/", "/a b%2f.scss"), "http://a.example/a%20b%252f.scss");
+    }
+}
