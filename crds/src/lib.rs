@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The API types of group `assetpipeline.dev`: what a person writes, and what the operator answers.
+//!
+//! The doc comments are the descriptions that `kubectl explain` shows, so they name units and effects.
+//! Rules that the API server can check stand here, as schema or CEL; what it cannot check is the
+//! operator's `validate`. Nothing here does any I/O, and no field is accepted and then ignored.
+
+mod generate;
+mod spec;
+mod status;
+
+pub use generate::{asset_pipeline_crd, asset_pipeline_yaml};
+pub use spec::{
+    AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileSpec, CompileStyle, FreshnessSpec,
+    IngressScheme, IngressSpec, MAX_NAME_LENGTH, NotificationsSpec, ServiceSpec, ServiceType, TenantSpec,
+    WebSpec, WorkerSpec,
+};
+pub use status::{
+    AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, condition_reason,
+    condition_type,
+};
+
+/// The API group of all our resources, and the prefix of our labels, annotations and AWS tags.
+pub const GROUP: &str = "assetpipeline.dev";

@@ -1,0 +1,41 @@
+//! The `CustomResourceDefinition` as it is installed: derived from the types, plus what no derive can say.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps,
+};
+use kube::CustomResourceExt;
+use serde_json::json;
+
+use crate::AssetPipeline;
+
+/// The resource definition of `AssetPipeline`.
+pub fn asset_pipeline_crd() -> CustomResourceDefinition {
+    let mut crd = AssetPipeline::crd();
+    for version in &mut crd.spec.versions {
+        if let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+            default_status_to_unobserved(root);
+        }
+    }
+    crd
+}
+
+/// [`asset_pipeline_crd`] as the text of a YAML file.
+pub fn asset_pipeline_yaml() -> Result<String, Unprintable> {
+    serde_yaml_ng::to_string(&asset_pipeline_crd()).map_err(Unprintable)
+}
+
+/// The definition could not be written as YAML.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write the resource definition as YAML")]
+pub struct Unprintable(#[source] serde_yaml_ng::Error);
+
+/// kstatus takes an object without status for ready. A default of -1, which is never a generation, makes a
+/// new object count as in progress until the operator has seen it.
+fn default_status_to_unobserved(root: &mut JSONSchemaProps) {
+    if let Some(status) = root.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+        status.default = Some(JSON(json!({"observedGeneration": -1})));
+    }
+}
+
+#[cfg(test)]
+mod tests;

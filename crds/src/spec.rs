@@ -1,0 +1,124 @@
+//! The spec of an `AssetPipeline`: one struct per part, each in its own file.
+
+mod aws;
+mod compile;
+mod ingress;
+mod service;
+mod tenant;
+mod tiers;
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use aws::{AwsSpec, NotificationsSpec};
+pub use compile::{CompileErrors, CompileSpec, CompileStyle, FreshnessSpec};
+pub use ingress::{IngressScheme, IngressSpec};
+pub use service::{ServiceSpec, ServiceType};
+pub use tenant::TenantSpec;
+pub use tiers::{WebSpec, WorkerSpec};
+
+use crate::status::AssetPipelineStatus;
+
+/// Longest name of an `AssetPipeline`: children add up to 13 characters, and a Service's name ends at 63.
+pub const MAX_NAME_LENGTH: usize = 50;
+
+/// A fleet of web and worker pods that compiles the Sass of its tenants' sites on the first visit.
+#[derive(CustomResource, JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "assetpipeline.dev",
+    version = "v1alpha1",
+    kind = "AssetPipeline",
+    plural = "assetpipelines",
+    shortname = "ap",
+    namespaced,
+    status = "AssetPipelineStatus",
+    derive = "PartialEq",
+    cel,
+    doc = "A fleet of web and worker pods that compiles the Sass of its tenants' sites on the first visit.",
+    validation = Rule::new(
+        "size(self.metadata.name) <= 50 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')"
+    ).message(
+        "metadata.name must have at most 50 characters, start with a letter and hold only a-z, 0-9 and -: \
+         it begins the names of Services"
+    ),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason"
+    ),
+    printcolumn(
+        name = "Web",
+        type_ = "integer",
+        json_path = ".status.web.readyReplicas",
+        description = "Web pods that are ready."
+    ),
+    printcolumn(
+        name = "Workers",
+        type_ = "integer",
+        json_path = ".status.worker.readyReplicas",
+        description = "Worker pods that are ready."
+    ),
+    printcolumn(
+        name = "Queue",
+        type_ = "integer",
+        json_path = ".status.queue.visible",
+        description = "Jobs that wait for a worker."
+    ),
+    printcolumn(
+        name = "Bucket",
+        type_ = "string",
+        json_path = ".status.bindings.bucket",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetPipelineSpec {
+    /// The pods that answer visitors.
+    #[serde(default)]
+    pub web: WebSpec,
+    /// The pods that fetch and compile.
+    #[serde(default)]
+    pub worker: WorkerSpec,
+    /// The Service in front of the web pods; it listens on port 80.
+    #[serde(default)]
+    pub service: ServiceSpec,
+    /// An Ingress with one rule per tenant's host. Absent: no Ingress is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<IngressSpec>,
+    /// The durable way (SNS) by which the web pods hear that a file is compiled.
+    #[serde(default)]
+    pub notifications: NotificationsSpec,
+    /// How style sheets are compiled. A change makes new files; those of the old settings stay.
+    #[serde(default)]
+    pub compile: CompileSpec,
+    /// How a compile error is answered. `Show`: status 200 with the error made visible in the page.
+    /// `Status`: status 422, which browsers ignore. A tenant with `development: true` always gets `Show`.
+    #[serde(default)]
+    pub errors: CompileErrors,
+    /// For how long compiled files are served before their sources are looked at again.
+    #[serde(default)]
+    pub freshness: FreshnessSpec,
+    /// Networks (CIDR) of private addresses that tenants' origins may have, such as `10.20.0.0/16`.
+    /// Public addresses are always allowed; loopback and link-local addresses never are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 43)))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": "self.all(network, isCIDR(network))",
+        "message": "every entry of spec.privateNetworks must be a network with its prefix length, such as 10.20.0.0/16"
+    }]))]
+    pub private_networks: Vec<String>,
+    /// What the pods need to reach AWS.
+    #[serde(default)]
+    pub aws: AwsSpec,
+    /// The sites that are served.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host"]))]
+    pub tenants: Vec<TenantSpec>,
+}
+
+#[cfg(test)]
+mod tests;

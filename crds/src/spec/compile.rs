@@ -1,0 +1,52 @@
+//! How style sheets are compiled, how errors are answered, and how long results are fresh.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How the CSS is laid out.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileStyle {
+    #[default]
+    Expanded,
+    Compressed,
+}
+
+/// How style sheets are compiled.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CompileSpec {
+    /// `Expanded`: one declaration a line. `Compressed`: no needless white space.
+    pub style: CompileStyle,
+}
+
+/// How a compile error is answered.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileErrors {
+    /// Status 200 with a style sheet that makes the error visible in the page.
+    Show,
+    /// Status 422, which browsers ignore.
+    #[default]
+    Status,
+}
+
+/// For how long compiled files are served before their sources are looked at again.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "self.maxStaleSeconds >= self.maxAgeSeconds",
+    "message": "spec.freshness.maxStaleSeconds must not be below spec.freshness.maxAgeSeconds: raise the one or lower the other"
+}]))]
+pub struct FreshnessSpec {
+    /// Seconds for which a compiled file is served without a look at its sources.
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub max_age_seconds: i32,
+    /// Seconds after which a file is compiled anew before it is served; in between it is served stale.
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub max_stale_seconds: i32,
+}
+
+impl Default for FreshnessSpec {
+    fn default() -> Self {
+        Self { max_age_seconds: 300, max_stale_seconds: 86_400 }
+    }
+}

@@ -1,0 +1,36 @@
+//! A tenant, written inline: for the handful that fits into one resource.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A site whose Sass is compiled.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantSpec {
+    /// The host name under which visitors ask for the style sheets, in lower case and without a port.
+    #[schemars(length(min = 1, max = 253))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": r"self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",
+        "message": "host must be a DNS name in lower case without a port, such as assets.example.com"
+    }]))]
+    pub host: String,
+    /// The site's own web server: an http or https URL. A path is put before every source's path.
+    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": r"self.matches('^https?://[^/?#@\\s]+(/[^?#\\s]*)?$')",
+        "message": "origin must be an http or https URL without user, query or fragment, such as https://www.example.com"
+    }]))]
+    pub origin: String,
+    /// Absolute paths at the origin where imports are looked for after the importing file's own
+    /// folder, such as `/node_modules`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(max = 512)))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": "self.all(path, path.startsWith('/') && !path.contains('..'))",
+        "message": "every entry of loadPaths must be a path that begins with / and holds no .., such as /node_modules"
+    }]))]
+    pub load_paths: Vec<String>,
+    /// A site under development: compile errors are always shown in its pages.
+    #[serde(default)]
+    pub development: bool,
+}

@@ -1,0 +1,77 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The messages with which the rules refuse this object; none where it is accepted.
+fn refusals(name: &str, spec: Value) -> Vec<String> {
+    let pipeline = AssetPipeline::new(name, serde_json::from_value(spec).unwrap());
+    match pipeline.validate_cel() {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.into_vec().into_iter().map(|error| error.message).collect(),
+    }
+}
+
+fn tenant(host: &str, origin: &str, load_path: &str) -> Value {
+    json!({"tenants": [{"host": host, "origin": origin, "loadPaths": [load_path]}]})
+}
+
+#[test]
+fn working_specs_are_accepted() {
+    for spec in [
+        json!({}),
+        json!({"worker": {"minReplicas": 4, "maxReplicas": 4}}),
+        json!({"service": {"type": "NodePort", "nodePort": 30080}}),
+        json!({"freshness": {"maxAgeSeconds": 0, "maxStaleSeconds": 0}}),
+        json!({"privateNetworks": ["10.0.0.0/8", "fd00::/8"]}),
+        json!({"notifications": {"endpoint": "https://hooks.example.com/work_complete"}}),
+        tenant("assets.example.com", "http://origin.web.svc:8000/theme", "/node_modules"),
+        tenant("localhost", "https://www.example.com", "/"),
+    ] {
+        assert_eq!(refusals("storefront", spec.clone()), Vec::<String>::new(), "{spec}");
+    }
+}
+
+#[test]
+fn each_broken_rule_names_the_field_and_the_fix() {
+    for (spec, expected) in [
+        (
+            json!({"worker": {"minReplicas": 4, "maxReplicas": 3}}),
+            "spec.worker.minReplicas must not be above",
+        ),
+        (json!({"service": {"nodePort": 30080}}), "spec.service.nodePort needs"),
+        (
+            json!({"freshness": {"maxAgeSeconds": 9, "maxStaleSeconds": 8}}),
+            "spec.freshness.maxStaleSeconds must not",
+        ),
+        (json!({"privateNetworks": ["10.0.0.0"]}), "every entry of spec.privateNetworks must be"),
+        (
+            json!({"notifications": {"endpoint": "https://hooks.example.com/"}}),
+            "spec.notifications.endpoint must be",
+        ),
+        (
+            json!({"notifications": {"endpoint": "http://a@b/work_complete"}}),
+            "spec.notifications.endpoint must be",
+        ),
+        (tenant("Shop.example.com", "https://www.example.com", "/"), "host must be a DNS name"),
+        (tenant("shop.example.com:80", "https://www.example.com", "/"), "host must be a DNS name"),
+        (tenant("shop.example.com", "ftp://www.example.com", "/"), "origin must be an http"),
+        (tenant("shop.example.com", "https://user@www.example.com", "/"), "origin must be an http"),
+        (tenant("shop.example.com", "https://www.example.com/?a=b", "/"), "origin must be an http"),
+        (
+            tenant("shop.example.com", "https://www.example.com", "node_modules"),
+            "every entry of loadPaths must",
+        ),
+        (tenant("shop.example.com", "https://www.example.com", "/a/../b"), "every entry of loadPaths must"),
+    ] {
+        let refusals = refusals("storefront", spec.clone());
+        assert!(refusals.len() == 1 && refusals[0].starts_with(expected), "{spec}: {refusals:?}");
+    }
+}
+
+#[test]
+fn names_that_cannot_begin_a_service_name_are_refused() {
+    for name in ["1shop", "shop.eu", "a-", &"a".repeat(MAX_NAME_LENGTH + 1)] {
+        assert_eq!(refusals(name, json!({})).len(), 1, "{name}");
+    }
+    assert!(refusals(&"a".repeat(MAX_NAME_LENGTH), json!({})).is_empty());
+}

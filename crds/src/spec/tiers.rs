@@ -1,0 +1,60 @@
+//! The two tiers of pods: web and worker.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The pods that answer visitors.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct WebSpec {
+    /// Number of web pods. Three or more keep one in each of three zones.
+    #[schemars(range(min = 1, max = 100))]
+    pub replicas: i32,
+    /// Seconds that a visitor's request is held while its file is compiled, before 503. The pods'
+    /// grace period, the load balancer's deregistration delay and the queue's visibility follow it.
+    #[schemars(range(min = 5, max = 29))]
+    pub hold_seconds: i32,
+}
+
+impl Default for WebSpec {
+    fn default() -> Self {
+        Self { replicas: 3, hold_seconds: 25 }
+    }
+}
+
+/// The pods that fetch and compile.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [{
+    "rule": "self.minReplicas <= self.maxReplicas",
+    "message": "spec.worker.minReplicas must not be above spec.worker.maxReplicas: lower the one or raise the other"
+}]))]
+pub struct WorkerSpec {
+    /// Fewest worker pods. 0 lets them all go while there is no work.
+    #[schemars(range(min = 0, max = 1000))]
+    pub min_replicas: i32,
+    /// Most worker pods.
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_replicas: i32,
+    /// Jobs that one worker pod runs at the same time; its memory limit grows with it.
+    #[schemars(range(min = 1, max = 64))]
+    pub concurrency: i32,
+    /// Jobs (waiting or running) per worker pod: with 5, eleven jobs ask for three pods.
+    #[schemars(range(min = 1, max = 10000))]
+    pub backlog_per_replica: i32,
+    /// Seconds that the queue must have been empty, jobs in work included, before pods are let go.
+    #[schemars(range(min = 0, max = 86400))]
+    pub scale_down_delay_seconds: i32,
+}
+
+impl Default for WorkerSpec {
+    fn default() -> Self {
+        Self {
+            min_replicas: 0,
+            max_replicas: 10,
+            concurrency: 2,
+            backlog_per_replica: 5,
+            scale_down_delay_seconds: 60,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The status of an `AssetPipeline`, in the shape that kstatus (Helm's `--wait`, Flux) understands.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The names of the conditions.
+pub mod condition_type {
+    /// Everything that the spec asks for is there and serves.
+    pub const READY: &str = "Ready";
+    /// The operator still has work to do, or waits for something to come up.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Nothing will change until a person acts.
+    pub const STALLED: &str = "Stalled";
+    /// The bucket, queues and topic exist, are ours and are configured.
+    pub const BINDINGS_READY: &str = "BindingsReady";
+    /// SNS posts notices to the endpoint.
+    pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
+    /// Every tenant of the spec is in the registry.
+    pub const TENANTS_READY: &str = "TenantsReady";
+}
+
+/// The reasons that conditions give. They are part of the API: scripts and alerts match on them.
+pub mod condition_reason {
+    /// The condition holds as the spec asks for it.
+    pub const AS_SPECIFIED: &str = "AsSpecified";
+    /// Work is under way.
+    pub const IN_PROGRESS: &str = "InProgress";
+    /// Nothing stands in the way.
+    pub const NOT_STALLED: &str = "NotStalled";
+    /// The spec contradicts itself; the message names the field.
+    pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The API server refused a child object.
+    pub const APPLY_FAILED: &str = "ApplyFailed";
+    /// Fewer web pods are ready than the spec asks for.
+    pub const WEB_NOT_READY: &str = "WebNotReady";
+    /// The AWS resources are not all there yet.
+    pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";
+    /// The registry does not hold all tenants yet.
+    pub const TENANTS_NOT_READY: &str = "TenantsNotReady";
+    /// AWS did not answer, or asked for fewer calls.
+    pub const AWS_UNAVAILABLE: &str = "AwsUnavailable";
+    /// AWS refused the operator's credentials or permissions.
+    pub const AWS_DENIED: &str = "AwsDenied";
+    /// AWS refused a request as wrong.
+    pub const AWS_REFUSED: &str = "AwsRefused";
+    /// A resource of the needed name exists and its tags do not say that it is this pipeline's.
+    pub const FOREIGN_RESOURCE: &str = "ForeignResource";
+    /// A tenant's host is claimed by somebody else.
+    pub const HOST_TAKEN: &str = "HostTaken";
+    /// The spec names no endpoint, so nothing is subscribed.
+    pub const NO_ENDPOINT: &str = "NoEndpoint";
+    /// The subscription waits until a web pod is ready to confirm it.
+    pub const WAITING_FOR_WEB: &str = "WaitingForWeb";
+    /// SNS has not seen the confirmation of the subscription yet.
+    pub const PENDING_CONFIRMATION: &str = "PendingConfirmation";
+    /// The pipeline is being deleted.
+    pub const DELETING: &str = "Deleting";
+}
+
+/// What the operator last saw and did.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetPipelineStatus {
+    /// The `metadata.generation` that this status speaks of; -1 before the operator has seen the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `SubscriptionReady` and `TenantsReady` for details.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The web pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web: Option<TierStatus>,
+    /// The worker pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<TierStatus>,
+    /// The queue of jobs when it was last looked at. SQS's numbers are approximate and late by seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueStatus>,
+    /// The AWS resources of this pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bindings: Option<BindingsStatus>,
+    /// The tenants as the registry holds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host"]))]
+    pub tenants: Vec<TenantStatus>,
+}
+
+/// The pods of one tier.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TierStatus {
+    /// Pods that exist.
+    pub replicas: i32,
+    /// Pods that are ready.
+    pub ready_replicas: i32,
+}
+
+/// Jobs in the queue.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueStatus {
+    /// Jobs that wait for a worker.
+    pub visible: i64,
+    /// Jobs that a worker has taken.
+    pub in_flight: i64,
+}
+
+/// The AWS resources of a pipeline, each absent until it exists.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingsStatus {
+    /// Name of the bucket of files and registry. It stays when the pipeline is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// URL of the queue of jobs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_url: Option<String>,
+    /// URL of the queue of jobs that failed for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_queue_url: Option<String>,
+    /// ARN of the topic of notices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_arn: Option<String>,
+    /// ARN of the confirmed subscription of the endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_arn: Option<String>,
+}
+
+/// A tenant as the registry holds it.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantStatus {
+    /// The host that visitors ask for.
+    pub host: String,
+    /// The id under which the tenant's files lie; it changes with origin and load paths.
+    pub id: String,
+}
