@@ -15,6 +15,7 @@ pub mod key;
 pub mod manifest;
 pub mod names;
 pub mod notice;
+pub mod operation;
 pub mod options;
 pub mod peers;
 pub mod ports;

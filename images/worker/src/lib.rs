@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The worker tier: takes jobs from the queue, reads the Sass at the tenant's origin, compiles it in a
+//! disposable child process, stores the outcome and tells who waits.
+//!
+//! Knows nothing of Kubernetes or AWS: it is given ports.
+
+pub mod child;
+mod closure;
+mod compiler;
+mod compress;
+pub mod metrics;
+pub mod origin;
+mod resolve;
+mod run;
+pub mod settings;
+mod worker;
+
+pub use child::ChildLimits;
+pub use closure::SourceLimits;
+pub use compiler::{Compiler, Limits};
+pub use worker::{Worker, WorkerPorts, WorkerSettings};

@@ -1,1 +1,85 @@
-fn main() {}
+//! The worker pod's program. Also the compile child's: the worker runs itself anew for each job.
+
+use std::{process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use pipeline::{
+    aws::{S3Store, SnsNotifier, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
+    direct::DirectNotices,
+    operation::Operation,
+    options::OnOff,
+    peers::Peers,
+    shutdown,
+    signature::SigningKeys,
+    telemetry,
+};
+use worker::{
+    Compiler, Worker, WorkerPorts, WorkerSettings, child,
+    metrics::WorkerMetrics,
+    origin::{Guard, HttpOrigin},
+    settings::{COMPILE_LIMITS, RUN_LIMIT, SOURCE_LIMITS, Settings},
+};
+
+fn main() -> ExitCode {
+    if let Some(code) = child::run_if_child() {
+        return code;
+    }
+    let settings = Settings::parse();
+    telemetry::init("info");
+    match run(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the worker cannot go on");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main]
+async fn run(settings: Settings) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal().context("could not listen for signals")?;
+    let mut operation = Operation::default();
+    let metrics = WorkerMetrics::register(&mut operation.registry);
+    let ports = connect(&settings).await?;
+    let compiler = Compiler {
+        program: std::env::current_exe().context("could not find this program's own file")?,
+        limits: COMPILE_LIMITS,
+    };
+    let work = WorkerSettings {
+        concurrency: settings.concurrency,
+        visibility: Duration::from_secs(settings.visibility_seconds),
+        run_limit: RUN_LIMIT,
+        source_limits: SOURCE_LIMITS,
+        compiler,
+    };
+    let worker = Arc::new(Worker::new(ports, work, metrics));
+    let stopped = operation.stopped.clone();
+    let served = tokio::spawn(operation.serve(settings.operation_listen, shutdown.clone()));
+    tracing::info!(worker.concurrency = settings.concurrency, "worker started");
+    worker.work(shutdown).await;
+    stopped.cancel();
+    served.await?.context("could not serve /health and /metrics")?;
+    tracing::info!("worker stopped; every job that it had taken is ended or handed back");
+    Ok(())
+}
+
+async fn connect(settings: &Settings) -> anyhow::Result<WorkerPorts> {
+    let sdk = sdk_config().await;
+    let direct = match settings.direct_notices {
+        OnOff::Off => None,
+        OnOff::On => {
+            let keys = SigningKeys::from_file(&settings.notice_key_file)?;
+            let peers = Arc::new(Peers::new(settings.peers_host.clone()));
+            Some(DirectNotices::new(keys, peers)?)
+        }
+    };
+    let guard = Guard { private_networks: settings.private_networks.clone() };
+    Ok(WorkerPorts {
+        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.queue_url.clone())),
+        store: Arc::new(S3Store::new(s3_client(&sdk), settings.bucket.clone())),
+        notifier: Arc::new(SnsNotifier::new(sns_client(&sdk), settings.topic_arn.clone())),
+        origin: Arc::new(HttpOrigin::new(guard).context("could not build the client for origins")?),
+        direct,
+    })
+}

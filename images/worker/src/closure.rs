@@ -1,0 +1,143 @@
+//! The sources of one job: each asked for once, and remembered, found or absent.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use pipeline::{
+    manifest::{Closure, SourceRead},
+    names::Digest,
+    ports::{Fetched, Origin, OriginError, SourceFile},
+    tenant::source_url,
+};
+use url::Url;
+
+use crate::resolve::siblings;
+
+/// Requests under way at the same time for one job.
+const MAX_PARALLEL_FETCHES: usize = 12;
+
+/// Bounds of what one job may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// Sources found.
+    pub files: usize,
+    /// All their bytes together.
+    pub bytes: usize,
+    /// URLs asked for, absent ones included.
+    pub requests: usize,
+}
+
+/// Why a job's sources could not be read.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum SourcesError {
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// The style sheet needs more than it may; the message is for the site's owner.
+    #[error("{0}")]
+    TooMuch(String),
+}
+
+/// One job's view of its origin.
+pub(crate) struct Sources {
+    origin: Arc<dyn Origin>,
+    base: Url,
+    limits: SourceLimits,
+    /// By path. A `None` was found absent.
+    known: BTreeMap<String, Option<SourceFile>>,
+    /// The paths that the compiler read, not merely asked for.
+    used: BTreeSet<String>,
+}
+
+impl Sources {
+    pub(crate) fn new(origin: Arc<dyn Origin>, base: Url, limits: SourceLimits) -> Self {
+        Self { origin, base, limits, known: BTreeMap::new(), used: BTreeSet::new() }
+    }
+
+    /// Whether there is a source at `path`. Asks for everything else that the same import may mean, too.
+    pub(crate) async fn probe(&mut self, path: &str) -> Result<bool, SourcesError> {
+        if !self.known.contains_key(path) {
+            self.fetch(siblings(path)).await?;
+        }
+        Ok(self.known.get(path).is_some_and(Option::is_some))
+    }
+
+    /// The source at `path`, or `None` where there is none.
+    pub(crate) async fn read(&mut self, path: &str) -> Result<Option<SourceFile>, SourcesError> {
+        if !self.known.contains_key(path) {
+            self.fetch(vec![path.to_owned()]).await?;
+        }
+        let source = self.known.get(path).cloned().flatten();
+        if source.is_some() {
+            self.used.insert(path.to_owned());
+        }
+        Ok(source)
+    }
+
+    /// What the result depends on.
+    pub(crate) fn closure(&self) -> Closure {
+        let mut closure = Closure::default();
+        for (path, source) in &self.known {
+            let Some(url) = source_url(&self.base, path) else { continue };
+            match source {
+                None => closure.absent.push(url.into()),
+                Some(source) if self.used.contains(path) => closure.read.push(SourceRead {
+                    url: url.into(),
+                    sha256: Digest::of(&source.body),
+                    etag: source.etag.clone(),
+                    last_modified: source.last_modified.clone(),
+                }),
+                Some(_) => {}
+            }
+        }
+        closure
+    }
+
+    async fn fetch(&mut self, mut paths: Vec<String>) -> Result<(), SourcesError> {
+        paths.retain(|path| !self.known.contains_key(path));
+        if self.known.len() + paths.len() > self.limits.requests {
+            let limit = self.limits.requests;
+            return Err(SourcesError::TooMuch(format!(
+                "the style sheet's imports ask for more than {limit} URLs"
+            )));
+        }
+        let (origin, base) = (&self.origin, &self.base);
+        let requests = paths.into_iter().map(|path| async move {
+            let unusable = || OriginError::Refused(format!("{base} cannot be an origin"));
+            let url = source_url(base, &path).ok_or_else(unusable)?;
+            Ok::<_, OriginError>((path, origin.fetch(&url).await?))
+        });
+        let answers: Vec<_> =
+            stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES).try_collect().await?;
+        for (path, fetched) in answers {
+            let source = match fetched {
+                Fetched::Found(source) => Some(source),
+                Fetched::Absent => None,
+            };
+            self.known.insert(path, source);
+        }
+        self.check_limits()
+    }
+
+    fn check_limits(&self) -> Result<(), SourcesError> {
+        let found = self.known.values().flatten();
+        let (files, bytes) =
+            found.fold((0, 0), |(files, bytes), source| (files + 1, bytes + source.body.len()));
+        if files > self.limits.files {
+            let limit = self.limits.files;
+            return Err(SourcesError::TooMuch(format!("the style sheet imports more than {limit} files")));
+        }
+        if bytes > self.limits.bytes {
+            let limit = self.limits.bytes;
+            return Err(SourcesError::TooMuch(format!(
+                "the style sheet's sources hold more than {limit} bytes"
+            )));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+use std::{collections::HashMap, sync::Mutex};
+
+use async_trait::async_trait;
+
+use super::*;
+
+/// Files by URL; notes every URL that is asked for.
+struct FakeOrigin {
+    files: HashMap<&'static str, &'static str>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Origin for FakeOrigin {
+    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError> {
+        self.asked.lock().unwrap().push(url.to_string());
+        let body = self.files.get(url.as_str());
+        Ok(body.map_or(Fetched::Absent, |body| {
+            Fetched::Found(SourceFile {
+                body: (*body).into(),
+                etag: Some("\"1\"".to_owned()),
+                last_modified: None,
+            })
+        }))
+    }
+}
+
+const NO_LIMITS: SourceLimits = SourceLimits { files: 100, bytes: 1000, requests: 1000 };
+
+fn sources(limits: SourceLimits) -> (Arc<FakeOrigin>, Sources) {
+    let files =
+        HashMap::from([("http://o/_a.scss", "a{}"), ("http://o/b.scss", "b{}"), ("http://o/_b.scss", "x{}")]);
+    let origin = Arc::new(FakeOrigin { files, asked: Mutex::default() });
+    (origin.clone(), Sources::new(origin, "http://o/".parse().unwrap(), limits))
+}
+
+#[tokio::test]
+async fn every_url_is_asked_for_once() {
+    let (origin, mut sources) = sources(NO_LIMITS);
+    for path in ["/a.import.sass", "/a.scss", "/_a.scss", "/a.css"] {
+        assert_eq!(sources.probe(path).await.unwrap(), path == "/_a.scss", "{path}");
+    }
+    assert!(sources.read("/_a.scss").await.unwrap().is_some());
+    let mut asked = origin.asked.lock().unwrap().clone();
+    assert_eq!(asked.len(), 12);
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked.len(), 12);
+}
+
+#[tokio::test]
+async fn closure_holds_what_was_read_and_what_was_absent_but_not_what_was_only_seen() {
+    let (_, mut sources) = sources(NO_LIMITS);
+    sources.probe("/b.scss").await.unwrap();
+    sources.read("/b.scss").await.unwrap();
+    let closure = sources.closure();
+    let read: Vec<_> = closure.read.iter().map(|source| source.url.as_str()).collect();
+    assert_eq!(read, ["http://o/b.scss"]);
+    assert_eq!(closure.read[0].etag.as_deref(), Some("\"1\""));
+    assert_eq!(closure.absent.len(), 10);
+}
+
+#[tokio::test]
+async fn limits_end_the_job_with_their_number() {
+    let cases = [
+        (SourceLimits { files: 1, ..NO_LIMITS }, "more than 1 files"),
+        (SourceLimits { bytes: 5, ..NO_LIMITS }, "more than 5 bytes"),
+        (SourceLimits { requests: 11, ..NO_LIMITS }, "more than 11 URLs"),
+    ];
+    for (limits, expected) in cases {
+        let (_, mut sources) = sources(limits);
+        let error = sources.probe("/b.scss").await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -1,0 +1,188 @@
+//! The parent's side of a compile: starts a child, answers its questions, and names its end.
+
+use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, time::Duration};
+
+use pipeline::options::CompileOptions;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use crate::{
+    child::{
+        CHILD_ARGUMENT, ChildLimits,
+        protocol::{self, FromChild, Order, ToChild},
+    },
+    closure::{Sources, SourcesError},
+};
+
+/// What one compile may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub child: ChildLimits,
+    /// The largest style sheet that is taken, in bytes.
+    pub output_bytes: usize,
+}
+
+/// How long a child that has said its last word, or was killed, may take to be gone.
+const REAP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Linux's numbers of the signals that end a child which hit a limit.
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+const SIGSEGV: i32 = 11;
+const SIGXCPU: i32 = 24;
+
+/// Starts compile children.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// The program that becomes a child when it is given [`CHILD_ARGUMENT`].
+    pub program: PathBuf,
+    pub limits: Limits,
+}
+
+/// Why there is no style sheet.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CompileError {
+    /// The Sass is wrong, or used up a limit. For the site's owner; the same again would end the same way.
+    #[error("{0}")]
+    Sass(String),
+    #[error("the origin has no {entry}")]
+    Absent { entry: String },
+    #[error(transparent)]
+    Sources(SourcesError),
+    /// The child could not be started or talked to; says nothing about the style sheet.
+    #[error("could not run a compile child")]
+    Child(#[source] io::Error),
+}
+
+impl Compiler {
+    /// Compiles `entry` from `sources`. Dropping the future kills the child.
+    pub(crate) async fn compile(
+        &self,
+        entry: &str,
+        load_paths: &[String],
+        options: &CompileOptions,
+        sources: &mut Sources,
+    ) -> Result<String, CompileError> {
+        let mut child = self.start().map_err(CompileError::Child)?;
+        let order = Order {
+            entry: entry.to_owned(),
+            load_paths: load_paths.to_owned(),
+            options: options.clone(),
+            limits: self.limits.child,
+        };
+        let outcome = self.converse(&mut child, order, sources).await;
+        match outcome {
+            Ok(Some(result)) => {
+                let css = result.map_err(CompileError::Sass)?;
+                self.check_output(css)
+            }
+            // The child ended without a last word, or in the middle of one.
+            Ok(None) => Err(self.name_end(&mut child).await),
+            Err(CompileError::Child(error)) if is_broken(&error) => Err(self.name_end(&mut child).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn start(&self) -> io::Result<Child> {
+        Command::new(&self.program)
+            .arg(CHILD_ARGUMENT)
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+    }
+
+    async fn converse(
+        &self,
+        child: &mut Child,
+        order: Order,
+        sources: &mut Sources,
+    ) -> Result<Option<Result<String, String>>, CompileError> {
+        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(CompileError::Child(io::Error::other("the child has no pipes")));
+        };
+        let mut output = BufReader::new(output);
+        tell(&mut input, &ToChild::Compile(order)).await?;
+        while let Some(message) = hear(&mut output).await? {
+            let answer = match message {
+                FromChild::Done(result) => return Ok(Some(result)),
+                FromChild::Probe { path } => {
+                    ToChild::Probed { exists: sources.probe(&path).await.map_err(CompileError::Sources)? }
+                }
+                FromChild::Read { path } => {
+                    let source = sources.read(&path).await.map_err(CompileError::Sources)?;
+                    ToChild::Source(source.map(|source| decode(&path, &source.body)).transpose()?)
+                }
+            };
+            tell(&mut input, &answer).await?;
+        }
+        Ok(None)
+    }
+
+    fn check_output(&self, css: String) -> Result<String, CompileError> {
+        let limit = self.limits.output_bytes;
+        if css.len() <= limit {
+            return Ok(css);
+        }
+        let length = css.len();
+        Err(CompileError::Sass(format!("the style sheet is {length} bytes long; at most {limit} are taken")))
+    }
+
+    async fn name_end(&self, child: &mut Child) -> CompileError {
+        let ChildLimits { cpu_seconds, memory_bytes } = self.limits.child;
+        let status = match timeout(REAP_TIMEOUT, child.wait()).await {
+            Ok(Ok(status)) => status,
+            Ok(Err(error)) => return CompileError::Child(error),
+            Err(late) => return CompileError::Child(late.into()),
+        };
+        match status.signal() {
+            Some(SIGXCPU | SIGKILL) => CompileError::Sass(format!(
+                "compiling took more than {cpu_seconds} s of CPU time; look for a loop that does not end"
+            )),
+            Some(SIGABRT | SIGSEGV) => CompileError::Sass(format!(
+                "compiling needed more than {} MiB of memory, or too deep a recursion; look for a mixin or \
+                 function that calls itself without end",
+                memory_bytes >> 20
+            )),
+            _ => CompileError::Child(io::Error::other(format!("the child ended with {status}"))),
+        }
+    }
+}
+
+fn is_broken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
+}
+
+fn decode(path: &str, body: &[u8]) -> Result<String, CompileError> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        CompileError::Sass(format!("{path} is not UTF-8: byte {} does not fit", error.valid_up_to()))
+    })?;
+    Ok(text.to_owned())
+}
+
+async fn tell(input: &mut ChildStdin, message: &ToChild) -> Result<(), CompileError> {
+    let frame = protocol::encode(message).map_err(CompileError::Child)?;
+    input.write_all(&frame).await.map_err(CompileError::Child)
+}
+
+/// The child's next message, or `None` at the end of its output.
+async fn hear(output: &mut BufReader<ChildStdout>) -> Result<Option<FromChild>, CompileError> {
+    let mut length = [0; 4];
+    match output.read_exact(&mut length).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(CompileError::Child(error)),
+    }
+    let mut body = vec![0; protocol::checked_length(length).map_err(CompileError::Child)?];
+    output.read_exact(&mut body).await.map_err(CompileError::Child)?;
+    serde_json::from_slice(&body).map(Some).map_err(|error| CompileError::Child(error.into()))
+}

@@ -1,0 +1,60 @@
+//! Content codings of a compiled file.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
+use pipeline::key::Encoding;
+
+/// Brotli's quality that is worth its time while somebody waits.
+const BROTLI_QUALITY: u32 = 5;
+const BROTLI_WINDOW_BITS: u32 = 22;
+const BUFFER_BYTES: usize = 32 << 10;
+
+/// The body in every coding that we store. Uses the CPU for milliseconds: call it off the async threads.
+pub(crate) fn encode_all(css: Bytes) -> io::Result<Vec<(Encoding, Bytes)>> {
+    let gzip = gzip(&css)?;
+    let brotli = brotli(&css)?;
+    Ok(vec![(Encoding::Identity, css), (Encoding::Gzip, gzip), (Encoding::Br, brotli)])
+}
+
+fn gzip(body: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body)?;
+    encoder.finish().map(Bytes::from)
+}
+
+fn brotli(body: &[u8]) -> io::Result<Bytes> {
+    let mut compressed = Vec::new();
+    let mut encoder =
+        brotli::CompressorWriter::new(&mut compressed, BUFFER_BYTES, BROTLI_QUALITY, BROTLI_WINDOW_BITS);
+    encoder.write_all(body)?;
+    encoder.flush()?;
+    drop(encoder);
+    Ok(Bytes::from(compressed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    #[test]
+    fn every_coding_gives_the_body_back() {
+        let css = Bytes::from("a{color:red}".repeat(1000));
+        for (encoding, body) in encode_all(css.clone()).unwrap() {
+            let mut decoded = Vec::new();
+            match encoding {
+                Encoding::Identity => decoded.extend_from_slice(&body),
+                Encoding::Gzip => {
+                    flate2::read::GzDecoder::new(&*body).read_to_end(&mut decoded).map(drop).unwrap()
+                }
+                Encoding::Br => {
+                    brotli::Decompressor::new(&*body, 4096).read_to_end(&mut decoded).map(drop).unwrap()
+                }
+            }
+            assert_eq!(decoded, css, "{encoding}");
+        }
+    }
+}

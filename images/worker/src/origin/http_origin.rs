@@ -1,0 +1,167 @@
+//! Tenants' web servers over HTTP. Follows no redirect, uses no proxy, connects only where the guard allows.
+
+use std::{
+    error::Error as StdError,
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use pipeline::{
+    chain,
+    ports::{Fetched, Origin, OriginError, SourceFile},
+};
+use reqwest::{
+    Client, Response, StatusCode,
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED},
+    redirect::Policy,
+};
+use tokio::net::lookup_host;
+use url::{Host, Url};
+
+use super::{Guard, MAX_SOURCE_BYTES};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For one source, from the request to its last byte.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(4);
+const IDLE_CONNECTIONS_PER_HOST: usize = 16;
+const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
+const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
+
+/// Fetches sources.
+pub struct HttpOrigin {
+    client: Client,
+    guard: Guard,
+}
+
+impl HttpOrigin {
+    pub fn new(guard: Guard) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .no_proxy()
+            .redirect(Policy::none())
+            .referer(false)
+            .dns_resolver(GuardedResolver(guard.clone()))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(FETCH_TIMEOUT)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+            .build()?;
+        Ok(Self { client, guard })
+    }
+
+    /// The resolver is not asked for addresses that stand in the URL itself, so those are checked here.
+    fn check_literal(&self, url: &Url) -> Result<(), OriginError> {
+        let address: IpAddr = match url.host() {
+            Some(Host::Ipv4(address)) => address.into(),
+            Some(Host::Ipv6(address)) => address.into(),
+            Some(Host::Domain(_)) => return Ok(()),
+            None => return Err(OriginError::Refused(format!("{url} has no host"))),
+        };
+        if self.guard.allows(address) {
+            Ok(())
+        } else {
+            Err(OriginError::Refused(refusal(&address.to_string())))
+        }
+    }
+}
+
+#[async_trait]
+impl Origin for HttpOrigin {
+    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(OriginError::Refused(format!("{url} is neither http nor https")));
+        }
+        self.check_literal(url)?;
+        let request = self.client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
+        let response = request.send().await.map_err(|error| name_failure(url, &error))?;
+        match response.status() {
+            StatusCode::OK if is_page(&response) => Ok(Fetched::Absent),
+            StatusCode::OK => read(url, response).await.map(Fetched::Found),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Fetched::Absent),
+            StatusCode::GATEWAY_TIMEOUT => Err(OriginError::TimedOut(format!("{url} answered 504"))),
+            status => Err(OriginError::Failed(format!("{url} answered {}", status.as_u16()))),
+        }
+    }
+}
+
+/// Many sites answer every unknown path with a page and 200.
+fn is_page(response: &Response) -> bool {
+    let content_type = header(response, CONTENT_TYPE).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("text/html") || media_type.eq_ignore_ascii_case("application/xhtml+xml")
+}
+
+async fn read(url: &Url, mut response: Response) -> Result<SourceFile, OriginError> {
+    let etag = header(&response, ETAG);
+    let last_modified = header(&response, LAST_MODIFIED);
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| name_failure(url, &error))? {
+        if body.len() + chunk.len() > MAX_SOURCE_BYTES {
+            return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(SourceFile { body: Bytes::from(body), etag, last_modified })
+}
+
+fn header(response: &Response, name: HeaderName) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+}
+
+fn refusal(host: &str) -> String {
+    format!(
+        "{host} is not a public address, and not in a network that this pipeline allows (privateNetworks)"
+    )
+}
+
+fn name_failure(url: &Url, error: &reqwest::Error) -> OriginError {
+    if let Some(refused) = refused_name(error) {
+        return OriginError::Refused(refused);
+    }
+    if error.is_timeout() {
+        let seconds = FETCH_TIMEOUT.as_secs();
+        return OriginError::TimedOut(format!("{url} gave no complete answer within {seconds} s"));
+    }
+    OriginError::Failed(format!("{url} could not be fetched: {}", chain(error)))
+}
+
+/// The guard's refusal, from wherever the client has buried it.
+fn refused_name(error: &reqwest::Error) -> Option<String> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(refused) = cause.downcast_ref::<RefusedName>() {
+            return Some(refused.to_string());
+        }
+        next = cause.source();
+    }
+    None
+}
+
+/// A host name of which no address may be asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", refusal(.0))]
+struct RefusedName(String);
+
+/// Resolves names and passes on only allowed addresses, so that what was checked is what is connected to.
+struct GuardedResolver(Guard);
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
+            if found.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+            }
+            let allowed: Vec<SocketAddr> =
+                found.into_iter().filter(|found| guard.allows(found.ip())).collect();
+            if allowed.is_empty() {
+                return Err(RefusedName(name.as_str().to_owned()).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,96 @@
+//! The worker pod's settings, from flags or the environment, parsed once.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Parser;
+use ipnet::IpNet;
+use pipeline::{env, options::OnOff};
+
+use crate::{ChildLimits, Limits, SourceLimits};
+
+/// For fetching and compiling one job. With the visibility of 8 s below a hold of 25 s, so that a killed
+/// worker's job still answers the visitors who wait for it.
+pub const RUN_LIMIT: Duration = Duration::from_secs(15);
+
+/// What one job may read.
+pub const SOURCE_LIMITS: SourceLimits = SourceLimits { files: 2_000, bytes: 16 << 20, requests: 30_000 };
+
+/// What one compile may use. The CPU time is below the run limit, so that a loop is named as such.
+pub const COMPILE_LIMITS: Limits =
+    Limits { child: ChildLimits { cpu_seconds: 8, memory_bytes: 768 << 20 }, output_bytes: 16 << 20 };
+
+/// Compiles style sheets for the pipeline whose queue it is given.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Settings {
+    /// Bucket of manifests, bodies and registry
+    #[arg(long, env = env::BUCKET)]
+    pub bucket: String,
+    /// URL of the queue of visits
+    #[arg(long, env = env::QUEUE_URL)]
+    pub queue_url: String,
+    /// ARN of the topic work_complete; without it, nothing is published
+    #[arg(long, env = env::TOPIC_ARN)]
+    pub topic_arn: String,
+    /// Whether the waiting web pod is told directly
+    #[arg(long, env = env::DIRECT_NOTICES, default_value = "On")]
+    pub direct_notices: OnOff,
+    /// File of the keys that sign notices, one a line
+    #[arg(long, env = env::NOTICE_KEY_FILE)]
+    pub notice_key_file: PathBuf,
+    /// DNS name of the headless Service of all web pods
+    #[arg(long, env = env::PEERS_HOST)]
+    pub peers_host: String,
+    /// Private networks (CIDR) in which tenants' origins may lie, separated by commas
+    #[arg(long, env = env::PRIVATE_NETWORKS, value_delimiter = ',')]
+    pub private_networks: Vec<IpNet>,
+    /// Jobs at the same time
+    #[arg(long, env = env::CONCURRENCY, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// Seconds for which a received job stays invisible unless it is extended
+    #[arg(long, env = env::VISIBILITY_SECONDS, default_value_t = 8, value_parser = clap::value_parser!(u64).range(3..=60))]
+    pub visibility_seconds: u64,
+    /// Where /health, /ready and /metrics are served
+    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::OPERATION_PORT)))]
+    pub operation_listen: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [&str; 11] = [
+        "worker",
+        "--bucket",
+        "b",
+        "--queue-url",
+        "q",
+        "--topic-arn",
+        "t",
+        "--notice-key-file",
+        "k",
+        "--peers-host",
+        "p",
+    ];
+
+    #[test]
+    fn defaults_fit_the_timeout_chain() {
+        let settings = Settings::try_parse_from(REQUIRED).unwrap();
+        let hold = Duration::from_secs(25);
+        let visibility = Duration::from_secs(settings.visibility_seconds);
+        assert!(Duration::from_secs(COMPILE_LIMITS.child.cpu_seconds) < RUN_LIMIT);
+        assert!(RUN_LIMIT + visibility < hold);
+        assert!(visibility <= hold / 3);
+    }
+
+    #[test]
+    fn malformed_settings_name_themselves() {
+        for (flag, value) in
+            [("--private-networks", "10.0.0.0/40"), ("--concurrency", "0"), ("--direct-notices", "Maybe")]
+        {
+            let error =
+                Settings::try_parse_from(REQUIRED.into_iter().chain([flag, value])).unwrap_err().to_string();
+            assert!(error.contains(flag) && error.contains(value), "{error}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The queue loop: receives as many jobs as there are free places, keeps each invisible while it runs,
+//! tells who waits, and deletes it last.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use pipeline::{
+    chain,
+    direct::DirectNotices,
+    job::Job,
+    manifest::Outcome,
+    notice::{NOTICE_VERSION, Notice},
+    ports::{Delivery, Notifier, Origin, Queue, Receipt, Store},
+    record::{StoredManifest, read_manifest},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+    time::{Instant, interval, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    closure::SourceLimits,
+    compiler::Compiler,
+    metrics::{EndLabels, WorkerMetrics},
+    run::Runner,
+};
+
+/// SQS's longest.
+const LONG_POLL: Duration = Duration::from_secs(20);
+const MAX_BATCH: u32 = 10;
+/// Before the queue is asked again after it failed.
+const RECEIVE_BACKOFF: Duration = Duration::from_secs(1);
+/// How long a job of another build's fingerprint is left to that build's workers.
+const FOREIGN_VISIBILITY: Duration = Duration::from_secs(1);
+
+/// What a worker needs from the outside.
+pub struct WorkerPorts {
+    pub queue: Arc<dyn Queue>,
+    pub store: Arc<dyn Store>,
+    pub notifier: Arc<dyn Notifier>,
+    pub origin: Arc<dyn Origin>,
+    /// `None` where the waiting web tier is in the same process, or the way is turned off.
+    pub direct: Option<DirectNotices>,
+}
+
+/// How a worker works.
+pub struct WorkerSettings {
+    /// Jobs at the same time.
+    pub concurrency: u16,
+    /// How long a received job stays invisible to other workers unless this one extends it.
+    pub visibility: Duration,
+    pub run_limit: Duration,
+    pub source_limits: SourceLimits,
+    pub compiler: Compiler,
+}
+
+/// One worker process's loop.
+pub struct Worker {
+    queue: Arc<dyn Queue>,
+    notifier: Arc<dyn Notifier>,
+    direct: Option<DirectNotices>,
+    runner: Runner,
+    concurrency: u16,
+    visibility: Duration,
+    metrics: WorkerMetrics,
+}
+
+/// What is to become of a message.
+enum Ending {
+    /// Deleted: its work is done, or will never be.
+    Delete(&'static str),
+    /// Left to be delivered again after this time.
+    Return(&'static str, Duration),
+    /// Left until its visibility runs out: the back-off of a retry.
+    Leave(&'static str),
+}
+
+impl Worker {
+    pub fn new(ports: WorkerPorts, settings: WorkerSettings, metrics: WorkerMetrics) -> Self {
+        let WorkerPorts { queue, store, notifier, origin, direct } = ports;
+        let WorkerSettings { concurrency, visibility, run_limit, source_limits, compiler } = settings;
+        let runner = Runner { store, origin, compiler, source_limits, run_limit };
+        Self { queue, notifier, direct, runner, concurrency, visibility, metrics }
+    }
+
+    /// Works until `shutdown`; then receives nothing more, finishes what runs, and returns.
+    pub async fn work(self: Arc<Self>, shutdown: CancellationToken) {
+        let places = Arc::new(Semaphore::new(self.concurrency.into()));
+        let mut jobs = JoinSet::new();
+        loop {
+            let received = tokio::select! {
+                () = shutdown.cancelled() => break,
+                received = self.receive(&places) => received,
+            };
+            for (delivery, place) in received {
+                let worker = self.clone();
+                jobs.spawn(async move {
+                    worker.handle(delivery).await;
+                    drop(place);
+                });
+            }
+            while jobs.try_join_next().is_some() {}
+        }
+        jobs.join_all().await;
+    }
+
+    /// As many jobs as there are free places, at least one place being waited for.
+    async fn receive(&self, places: &Arc<Semaphore>) -> Vec<(Delivery, OwnedSemaphorePermit)> {
+        let Ok(first) = places.clone().acquire_owned().await else { return Vec::new() };
+        let mut free = vec![first];
+        while free.len() < MAX_BATCH as usize {
+            let Ok(place) = places.clone().try_acquire_owned() else { break };
+            free.push(place);
+        }
+        let max = u32::try_from(free.len()).unwrap_or(MAX_BATCH);
+        match self.queue.receive(max, LONG_POLL, self.visibility).await {
+            Ok(deliveries) => deliveries.into_iter().zip(free).collect(),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "could not receive jobs; trying again");
+                sleep(error.retry_after.unwrap_or(RECEIVE_BACKOFF)).await;
+                Vec::new()
+            }
+        }
+    }
+
+    async fn handle(&self, delivery: Delivery) {
+        self.metrics.running.inc();
+        let started = Instant::now();
+        let ending = tokio::select! {
+            ending = self.end_job(&delivery) => ending,
+            never = self.keep_invisible(&delivery.receipt) => match never {},
+        };
+        let (end, done) = match ending {
+            Ending::Delete(end) => (end, self.queue.delete(&delivery.receipt).await),
+            Ending::Return(end, after) => (end, self.queue.change_visibility(&delivery.receipt, after).await),
+            Ending::Leave(end) => (end, Ok(())),
+        };
+        if let Err(error) = done {
+            tracing::warn!(
+                error = chain(&error),
+                "could not give a message back; it will be delivered again"
+            );
+        }
+        self.metrics.jobs.get_or_create(&EndLabels { end }).inc();
+        self.metrics.duration.observe(started.elapsed().as_secs_f64());
+        self.metrics.running.dec();
+    }
+
+    /// Extends the message's visibility three times per period, for ever.
+    async fn keep_invisible(&self, receipt: &Receipt) -> std::convert::Infallible {
+        let mut beats = interval(self.visibility / 3);
+        beats.tick().await;
+        loop {
+            beats.tick().await;
+            if let Err(error) = self.queue.change_visibility(receipt, self.visibility).await {
+                tracing::warn!(error = chain(&error), "could not extend a job's visibility");
+            }
+        }
+    }
+
+    async fn end_job(&self, delivery: &Delivery) -> Ending {
+        let job = match Job::from_message(&delivery.body) {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::error!(
+                    error = chain(&error),
+                    "a message is no job; it goes to the dead-letter queue"
+                );
+                return Ending::Leave("invalid");
+            }
+        };
+        if job.fingerprint != job.options.fingerprint() {
+            tracing::info!(job.id = %job.id, job.fingerprint = %job.fingerprint, "handing back another build's job");
+            return Ending::Return("foreign_fingerprint", FOREIGN_VISIBILITY);
+        }
+        let started = Instant::now();
+        let (standing, end) = match self.outcome_of(&job).await {
+            Ok(Some(ended)) => ended,
+            Ok(None) => {
+                tracing::warn!(job.id = %job.id, job.path = %job.path, "dropping a job that nobody waits for any more");
+                return Ending::Delete("expired");
+            }
+            Err(ending) => return ending,
+        };
+        self.tell(&job, &standing).await;
+        tracing::info!(
+            job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, job.end = end,
+            job.milliseconds = started.elapsed().as_millis(), "job ended"
+        );
+        Ending::Delete(end)
+    }
+
+    /// The manifest that ends the job: one that is already there, or that of a run. `None` past its expiry.
+    async fn outcome_of(&self, job: &Job) -> Result<Option<(StoredManifest, &'static str)>, Ending> {
+        let retried = |attempted: &str, error: &(dyn std::error::Error + 'static)| {
+            tracing::warn!(job.id = %job.id, error = chain(error), "{attempted}; the job will be delivered again");
+            Ending::Leave("retried")
+        };
+        let standing = read_manifest(&*self.runner.store, &job.key()).await;
+        let standing = standing.map_err(|error| retried("could not read the manifest", &error))?;
+        if let Some(standing) =
+            standing.filter(|standing| standing.manifest.sources_read_at >= job.not_before)
+        {
+            return Ok(Some((standing, "needless")));
+        }
+        if Timestamp::now() > job.expires {
+            return Ok(None);
+        }
+        let standing = self.runner.run(job).await.map_err(|error| retried("could not run a job", &error))?;
+        let end = match standing.manifest.outcome {
+            Outcome::Compiled { .. } => "compiled",
+            Outcome::CompileError { .. } => "compile_error",
+            Outcome::SourceNotFound { .. } => "source_not_found",
+            Outcome::OriginFailed { .. } => "origin_failed",
+        };
+        Ok(Some((standing, end)))
+    }
+
+    /// Both ways at once. A notice is a hint: its loss costs the waiting pod one re-check.
+    async fn tell(&self, job: &Job, standing: &StoredManifest) {
+        let notice = Notice {
+            version: NOTICE_VERSION,
+            key: job.key(),
+            job: job.id.clone(),
+            etag: standing.etag.clone(),
+            reply_to: job.reply_to.clone(),
+        };
+        let direct = async {
+            match (&self.direct, &job.reply_to) {
+                (Some(direct), Some(reply_to)) => direct.send(&notice, reply_to).await,
+                (None, _) | (_, None) => Ok(()),
+            }
+        };
+        let (published, sent) = tokio::join!(self.notifier.publish(&notice), direct);
+        for error in [published, sent].into_iter().filter_map(Result::err) {
+            tracing::warn!(job.id = %job.id, error = chain(&error), "a notice was lost");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Jobs through a whole worker on embedded ports: real children, real files, real limits.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+
+use std::{fs, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use pipeline::{
+    embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
+    job::{JOB_VERSION, Job},
+    key::Encoding,
+    manifest::{Manifest, Outcome},
+    names::JobId,
+    notice::Notice,
+    options::CompileOptions,
+    ports::{Depth, Queue},
+    record::{read_body, read_manifest},
+};
+use prometheus_client::registry::Registry;
+use tokio::{sync::broadcast::Receiver, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use worker::{
+    ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings, metrics::WorkerMetrics,
+    origin::FileOrigin,
+};
+
+const LIMITS: Limits =
+    Limits { child: ChildLimits { cpu_seconds: 1, memory_bytes: 512 << 20 }, output_bytes: 1 << 20 };
+const SOURCE_LIMITS: SourceLimits = SourceLimits { files: 100, bytes: 1 << 20, requests: 2_000 };
+
+/// A worker at work on a folder of Sass.
+struct Bench {
+    site: tempfile::TempDir,
+    queue: Arc<MemoryQueue>,
+    store: Arc<MemoryStore>,
+    notices: Receiver<Notice>,
+    shutdown: CancellationToken,
+    working: JoinHandle<()>,
+}
+
+impl Bench {
+    fn start(files: &[(&str, &str)]) -> Self {
+        let site = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = site.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let queue = Arc::new(MemoryQueue::new(100));
+        let store = Arc::new(MemoryStore::default());
+        let notifier = Arc::new(MemoryNotifier::default());
+        let notices = notifier.subscribe();
+        let ports = WorkerPorts {
+            queue: queue.clone(),
+            store: store.clone(),
+            notifier,
+            origin: Arc::new(FileOrigin { root: site.path().to_owned() }),
+            direct: None,
+        };
+        let settings = WorkerSettings {
+            concurrency: 2,
+            visibility: Duration::from_secs(3),
+            run_limit: Duration::from_secs(20),
+            source_limits: SOURCE_LIMITS,
+            compiler: Compiler { program: env!("CARGO_BIN_EXE_worker").into(), limits: LIMITS },
+        };
+        let metrics = WorkerMetrics::register(&mut Registry::default());
+        let shutdown = CancellationToken::new();
+        let worker = Arc::new(Worker::new(ports, settings, metrics));
+        let working = tokio::spawn(worker.work(shutdown.clone()));
+        Self { site, queue, store, notices, shutdown, working }
+    }
+
+    fn job(&self, path: &str) -> Job {
+        let options = CompileOptions::default();
+        Job {
+            version: JOB_VERSION,
+            id: JobId::random(),
+            tenant_id: "shop-g1".parse().unwrap(),
+            path: path.parse().unwrap(),
+            origin: Url::from_directory_path(self.site.path()).unwrap(),
+            load_paths: vec!["/vendor".to_owned()],
+            fingerprint: options.fingerprint(),
+            options,
+            not_before: Timestamp::now(),
+            expires: Timestamp::now() + SignedDuration::from_mins(10),
+            reply_to: None,
+            traceparent: None,
+        }
+    }
+
+    async fn send(&self, job: &Job) {
+        self.queue.send(&job.to_message(), "shop").await.unwrap();
+    }
+
+    async fn run(&mut self, job: &Job) -> Manifest {
+        self.send(job).await;
+        let notice = timeout(Duration::from_secs(20), self.notices.recv()).await.expect("no notice").unwrap();
+        assert_eq!((&notice.key, &notice.job), (&job.key(), &job.id));
+        let stored =
+            read_manifest(&*self.store, &job.key()).await.unwrap().expect("a notice without a manifest");
+        assert_eq!(stored.etag, notice.etag);
+        stored.manifest
+    }
+
+    async fn compile_error(&mut self, path: &str) -> String {
+        let job = self.job(path);
+        match self.run(&job).await.outcome {
+            Outcome::CompileError { message } => message,
+            other => panic!("{path} ended with {other:?}"),
+        }
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        timeout(Duration::from_secs(5), self.working).await.expect("the worker did not stop").unwrap();
+        assert_eq!(self.queue.depth().await.unwrap(), Depth::default(), "messages are left over");
+    }
+}
+
+#[tokio::test]
+async fn compiled_file_is_stored_in_every_coding_with_its_closure() {
+    let mut bench = Bench::start(&[
+        ("theme/app.scss", "@use 'colors'; @import 'lib/grid'; a { color: colors.$link }"),
+        ("theme/_colors.scss", "$link: red;"),
+        ("vendor/lib/_grid.scss", ".row { display: flex }"),
+    ]);
+    let job = bench.job("/theme/app.css");
+    let manifest = bench.run(&job).await;
+    let Outcome::Compiled { digest, encodings } = &manifest.outcome else { panic!("{:?}", manifest.outcome) };
+    let css = read_body(&*bench.store, &job.key(), digest, Encoding::Identity).await.unwrap();
+    assert_eq!(css, ".row {\n  display: flex;\n}\n\na {\n  color: red;\n}\n");
+    let codings: Vec<_> = encodings.iter().map(|body| body.encoding).collect();
+    assert_eq!(codings, [Encoding::Identity, Encoding::Gzip, Encoding::Br]);
+    let root = bench.site.path().to_str().unwrap().to_owned();
+    let read: Vec<_> = manifest
+        .closure
+        .read
+        .iter()
+        .map(|source| source.url.strip_prefix(&format!("file://{root}")).unwrap())
+        .collect();
+    assert_eq!(read, ["/theme/_colors.scss", "/theme/app.scss", "/vendor/lib/_grid.scss"]);
+    assert!(manifest.closure.absent.contains(&format!("file://{root}/theme/lib/grid.scss")));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn wrong_sass_ends_in_the_compilers_message() {
+    let mut bench = Bench::start(&[("app.scss", "a {\n  color: $missing;\n}")]);
+    let message = bench.compile_error("/app.css").await;
+    assert!(message.contains("Undefined variable") && message.contains("app.scss:2:10"), "{message}");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn hostile_sass_ends_in_an_error_that_names_the_limit() {
+    let nested = format!("{}{}", "a{".repeat(20_000), "}".repeat(20_000));
+    let mut bench = Bench::start(&[
+        ("loop.scss", "@while true {}"),
+        ("mixin.scss", "@mixin t { @include t(); } a { @include t(); }"),
+        ("function.scss", "@function f($x) { @return f($x); } a { b: f(1); }"),
+        ("nested.scss", &nested),
+        ("bomb.scss", "$x: 'ab'; @for $i from 1 through 40 { $x: $x + $x; } a { b: $x; }"),
+        ("latin1.scss", "a{}"),
+        ("good.scss", "a { b: c }"),
+    ]);
+    fs::write(bench.site.path().join("latin1.scss"), b"/* \xe4 */").unwrap();
+    assert!(bench.compile_error("/loop.css").await.contains("1 s of CPU time"));
+    for path in ["/mixin.css", "/function.css", "/nested.css", "/bomb.css"] {
+        let message = bench.compile_error(path).await;
+        assert!(message.contains("memory"), "{path}: {message}");
+    }
+    assert!(bench.compile_error("/latin1.css").await.contains("not UTF-8"));
+    let good = bench.job("/good.css");
+    assert!(
+        matches!(bench.run(&good).await.outcome, Outcome::Compiled { .. }),
+        "a hostile file harmed its neighbour"
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn absent_source_is_an_outcome_and_imports_cannot_leave_the_origin() {
+    let mut bench = Bench::start(&[("up.scss", "@import '../../../../etc/passwd';")]);
+    let job = bench.job("/gone.css");
+    assert_eq!(
+        bench.run(&job).await.outcome,
+        Outcome::SourceNotFound { message: "the origin has no /gone.scss".to_owned() }
+    );
+    assert!(bench.compile_error("/up.css").await.contains("Can't find stylesheet"));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn needless_job_is_answered_from_the_manifest_that_is_there() {
+    let mut bench = Bench::start(&[("app.scss", "a { b: c }")]);
+    let first = bench.job("/app.css");
+    let compiled = bench.run(&first).await;
+    let second = Job { id: JobId::random(), ..first.clone() };
+    assert_eq!(bench.run(&second).await, compiled);
+    let third = Job { id: JobId::random(), not_before: Timestamp::now(), ..first };
+    assert_eq!(bench.run(&third).await.job, third.id);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn expired_job_is_dropped_and_foreign_one_handed_back() {
+    let mut bench = Bench::start(&[("app.scss", "a { b: c }")]);
+    let past = Timestamp::now() - SignedDuration::from_secs(1);
+    let expired = Job { expires: past, ..bench.job("/app.css") };
+    let foreign = Job { fingerprint: "00112233445566aa".parse().unwrap(), ..bench.job("/app.css") };
+    bench.send(&expired).await;
+    bench.send(&foreign).await;
+    let last = bench.job("/app.css");
+    bench.run(&last).await;
+    bench.shutdown.cancel();
+    timeout(Duration::from_secs(5), bench.working).await.expect("the worker did not stop").unwrap();
+    let (wait, visibility) = (Duration::from_secs(3), Duration::from_secs(1));
+    let left = bench.queue.receive(10, wait, visibility).await.unwrap();
+    let left: Vec<_> = left.iter().map(|delivery| Job::from_message(&delivery.body).unwrap()).collect();
+    assert_eq!(left, [foreign], "only the other build's job stays");
+}
