@@ -1,1 +1,17 @@
 //! The ports on AWS. The only place of the data plane that names an SDK type.
+//!
+//! Which resources there are, and who may use them, is the operator's business: these ports only use
+//! a bucket, a queue and a topic that exist.
+
+mod client;
+mod error;
+#[cfg(test)]
+mod replay;
+mod s3_store;
+mod sns_notifier;
+mod sqs_queue;
+
+pub use client::{config_loader, s3_client, sdk_config, sns_client, sqs_client};
+pub use s3_store::S3Store;
+pub use sns_notifier::SnsNotifier;
+pub use sqs_queue::SqsQueue;
