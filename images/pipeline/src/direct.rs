@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
@@ -14,6 +15,16 @@ use crate::{
 
 /// The path of a web pod's internal listener that takes notices.
 pub const NOTICE_PATH: &str = "/notice";
+
+/// The body of a notice to [`NOTICE_PATH`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedNotice {
+    #[serde(flatten)]
+    pub notice: Notice,
+    /// Whether it came by SNS, by way of another pod.
+    #[serde(default)]
+    pub relayed: bool,
+}
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,6 +52,15 @@ impl DirectNotices {
 
     /// POSTs the notice to `reply_to`. One try: SNS and the re-check cover its loss.
     pub async fn send(&self, notice: &Notice, reply_to: &Url) -> Result<(), Error> {
+        self.post(&SignedNotice { notice: notice.clone(), relayed: false }, reply_to).await
+    }
+
+    /// Passes a notice on that came by SNS. As `send`, but the waiting pod can tell the ways apart.
+    pub async fn relay(&self, notice: &Notice, reply_to: &Url) -> Result<(), Error> {
+        self.post(&SignedNotice { notice: notice.clone(), relayed: true }, reply_to).await
+    }
+
+    async fn post(&self, notice: &SignedNotice, reply_to: &Url) -> Result<(), Error> {
         let attempted = || format!("send a notice to {reply_to}");
         if !self.peers.is_member(reply_to).await? {
             return Err(

@@ -1,1 +1,23 @@
-//! Placeholder.
+//! The web tier: answers visitors at once from memory or the store, and holds those whose style sheet
+//! does not exist yet until a worker has made it.
+//!
+//! Knows nothing of Kubernetes or AWS: it is given ports.
+
+mod answer;
+mod complete;
+mod error_sheet;
+mod files;
+mod hold;
+pub mod metrics;
+mod negotiate;
+mod policy;
+mod router;
+pub mod settings;
+mod visit;
+mod web;
+
+pub use complete::SnsTopic;
+pub use hold::HoldSettings;
+pub use policy::{ErrorDisplay, Policy};
+pub use router::{internal_router, public_router};
+pub use web::{Web, WebPorts, WebSettings};

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
     let settings = Settings::parse();
     telemetry::init("info");
-    match run(settings) {
+    match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the worker cannot go on");
@@ -37,11 +37,11 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(settings: Settings) -> anyhow::Result<()> {
+async fn run(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("could not listen for signals")?;
     let mut operation = Operation::default();
     let metrics = WorkerMetrics::register(&mut operation.registry);
-    let ports = connect(&settings).await?;
+    let ports = connect(settings).await?;
     let compiler = Compiler {
         program: std::env::current_exe().context("could not find this program's own file")?,
         limits: COMPILE_LIMITS,

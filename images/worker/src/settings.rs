@@ -29,7 +29,7 @@ pub struct Settings {
     /// URL of the queue of visits
     #[arg(long, env = env::QUEUE_URL)]
     pub queue_url: String,
-    /// ARN of the topic work_complete; without it, nothing is published
+    /// ARN of the topic to which notices are published
     #[arg(long, env = env::TOPIC_ARN)]
     pub topic_arn: String,
     /// Whether the waiting web pod is told directly

@@ -1,0 +1,69 @@
+//! Manifests and bodies: from memory where they are remembered, else from the store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use moka::future::Cache;
+use pipeline::{
+    Error,
+    key::{Encoding, Key},
+    manifest::{Closure, Good, Manifest},
+    ports::Store,
+    record::{read_body, read_manifest},
+};
+
+/// Manifests that one pod remembers, without their closures.
+const MAX_MANIFESTS: u64 = 100_000;
+/// Bytes of bodies that one pod remembers.
+const MAX_BODY_BYTES: u64 = 64 << 20;
+
+/// What one pod knows of the store.
+pub(crate) struct Files {
+    store: Arc<dyn Store>,
+    manifests: Cache<Key, Arc<Manifest>>,
+    /// By object name; bodies are immutable, so what is remembered stays true.
+    bodies: Cache<String, Bytes>,
+}
+
+impl Files {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        let weigh = |name: &String, body: &Bytes| u32::try_from(name.len() + body.len()).unwrap_or(u32::MAX);
+        Self {
+            store,
+            manifests: Cache::new(MAX_MANIFESTS),
+            bodies: Cache::builder().max_capacity(MAX_BODY_BYTES).weigher(weigh).build(),
+        }
+    }
+
+    /// The manifest as it was when this pod last read it.
+    pub(crate) async fn remembered(&self, key: &Key) -> Option<Arc<Manifest>> {
+        self.manifests.get(key).await
+    }
+
+    /// The manifest as it stands in the store now.
+    pub(crate) async fn read(&self, key: &Key) -> Result<Option<Arc<Manifest>>, Error> {
+        let Some(stored) = read_manifest(&*self.store, key).await? else { return Ok(None) };
+        let manifest = Arc::new(without_closures(stored.manifest));
+        self.manifests.insert(key.clone(), manifest.clone()).await;
+        Ok(Some(manifest))
+    }
+
+    pub(crate) async fn body(&self, key: &Key, good: &Good, encoding: Encoding) -> Result<Bytes, Error> {
+        let name = key.body_object(&good.digest, encoding);
+        if let Some(body) = self.bodies.get(&name).await {
+            return Ok(body);
+        }
+        let body = read_body(&*self.store, key, &good.digest, encoding).await?;
+        self.bodies.insert(name, body.clone()).await;
+        Ok(body)
+    }
+}
+
+/// Visitors are answered without the closure, which can be much larger than all the rest.
+fn without_closures(mut manifest: Manifest) -> Manifest {
+    manifest.closure = Closure::default();
+    if let Some(good) = &mut manifest.last_good {
+        good.closure = Closure::default();
+    }
+    manifest
+}

@@ -1,0 +1,62 @@
+//! The web tier's metrics, in the OpenMetrics text format.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// Where an answer came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AnswerLabels {
+    /// `memory`, `store`, `held` or `none`.
+    pub layer: &'static str,
+    pub status: u16,
+}
+
+/// What ended a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WayLabels {
+    /// `direct`, `sns`, `recheck`, `deadline` or `failed`.
+    pub way: &'static str,
+}
+
+/// Counted by one web pod since its start.
+pub struct WebMetrics {
+    pub answers: Family<AnswerLabels, Counter>,
+    pub visitors_held: Gauge,
+    pub jobs_sent: Counter,
+    pub holds_ended: Family<WayLabels, Counter>,
+    pub notices_relayed: Counter,
+    pub notices_refused: Counter,
+}
+
+impl WebMetrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            answers: Family::default(),
+            visitors_held: Gauge::default(),
+            jobs_sent: Counter::default(),
+            holds_ended: Family::default(),
+            notices_relayed: Counter::default(),
+            notices_refused: Counter::default(),
+        };
+        let Self { answers, visitors_held, jobs_sent, holds_ended, notices_relayed, notices_refused } =
+            &metrics;
+        registry.register("assets_web_answers", "Answers by layer and status", answers.clone());
+        registry.register("assets_web_visitors_held", "Visitors who wait for a job", visitors_held.clone());
+        registry.register("assets_web_jobs_sent", "Jobs sent to the queue", jobs_sent.clone());
+        registry.register("assets_web_holds_ended", "Holds by what ended them", holds_ended.clone());
+        registry.register(
+            "assets_web_notices_relayed",
+            "Notices passed on to the waiting pod",
+            notices_relayed.clone(),
+        );
+        registry.register(
+            "assets_web_notices_refused",
+            "Notices that were not believed",
+            notices_refused.clone(),
+        );
+        metrics
+    }
+}

@@ -1,0 +1,158 @@
+//! What a manifest means for a visitor now: pure.
+
+use std::{str::FromStr, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use pipeline::manifest::{Good, Manifest, OriginFailure, Outcome};
+
+/// How a compile error is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorDisplay {
+    /// In the page: 200, so that browsers apply the style sheet that shows it.
+    Show,
+    /// By the status 422; an earlier good file is served instead of it.
+    Status,
+}
+
+/// What an error display can be set to.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is neither Show nor Status")]
+pub struct InvalidErrorDisplay(String);
+
+impl FromStr for ErrorDisplay {
+    type Err = InvalidErrorDisplay;
+
+    fn from_str(text: &str) -> Result<Self, InvalidErrorDisplay> {
+        match text {
+            "Show" => Ok(Self::Show),
+            "Status" => Ok(Self::Status),
+            _ => Err(InvalidErrorDisplay(text.to_owned())),
+        }
+    }
+}
+
+/// For how long what is served how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    pub errors: ErrorDisplay,
+    /// A compiled file is fresh for this long after its sources were read.
+    pub max_age: Duration,
+    /// Past this age a file is compiled again before it is served.
+    pub max_stale: Duration,
+    /// A failure is believed for this long; then the origin is asked again.
+    pub failure_age: Duration,
+}
+
+/// What a visitor gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// This file, whose sources were read this long ago.
+    Serve { good: Good, age: Duration, staleness: Staleness },
+    /// A failure: nothing better is known.
+    Fail { failure: Failure, message: String },
+    /// Nothing yet: a job has to end first.
+    Wait,
+}
+
+impl Verdict {
+    /// Whether no job is needed to answer this visit or the next one.
+    pub(crate) fn is_settled(&self) -> bool {
+        match self {
+            Self::Serve { staleness: Staleness::Fresh | Staleness::InsteadOfFailure, .. }
+            | Self::Fail { .. } => true,
+            Self::Serve { staleness: Staleness::Refresh, .. } | Self::Wait => false,
+        }
+    }
+}
+
+/// Whether a served file is still fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Staleness {
+    Fresh,
+    /// Served as it is, while a job makes a newer one.
+    Refresh,
+    /// Served instead of the failure of the latest job.
+    InsteadOfFailure,
+}
+
+/// How a style sheet failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    CompileErrorShown,
+    CompileErrorStatus,
+    SourceNotFound,
+    Origin(OriginFailure),
+}
+
+impl Policy {
+    /// The verdict on a manifest at `now`. A manifest whose sources were read at `asked_at` or later is
+    /// fresh whatever its age: it is the answer to this very visit.
+    pub(crate) fn judge(&self, manifest: Option<&Manifest>, asked_at: Timestamp, now: Timestamp) -> Verdict {
+        let Some(manifest) = manifest else { return Verdict::Wait };
+        let is_answer = manifest.sources_read_at >= asked_at;
+        let age = age_of(manifest.sources_read_at, now);
+        match (&manifest.outcome, manifest.good()) {
+            (Outcome::Compiled { .. }, Some(good)) => {
+                if is_answer || age < self.max_age {
+                    Verdict::Serve { good, age, staleness: Staleness::Fresh }
+                } else if age < self.max_stale {
+                    Verdict::Serve { good, age, staleness: Staleness::Refresh }
+                } else {
+                    Verdict::Wait
+                }
+            }
+            (outcome, last_good) => {
+                if is_answer || age < self.failure_age {
+                    self.judge_failure(outcome, last_good, now)
+                } else {
+                    self.judge_old_failure(outcome, last_good, now)
+                }
+            }
+        }
+    }
+
+    fn judge_failure(&self, outcome: &Outcome, last_good: Option<Good>, now: Timestamp) -> Verdict {
+        let (failure, message) = match outcome {
+            Outcome::CompileError { message } => match self.errors {
+                ErrorDisplay::Show => {
+                    return Verdict::Fail { failure: Failure::CompileErrorShown, message: message.clone() };
+                }
+                ErrorDisplay::Status => (Failure::CompileErrorStatus, message),
+            },
+            Outcome::SourceNotFound { message } => (Failure::SourceNotFound, message),
+            Outcome::OriginFailed { failure, message } => (Failure::Origin(*failure), message),
+            Outcome::Compiled { .. } => return Verdict::Wait,
+        };
+        match last_good {
+            Some(good) => {
+                let age = age_of(good.sources_read_at, now);
+                Verdict::Serve { good, age, staleness: Staleness::InsteadOfFailure }
+            }
+            None => Verdict::Fail { failure, message: message.clone() },
+        }
+    }
+
+    /// A failure that is too old to believe: what was good before bridges the time until the next job.
+    fn judge_old_failure(&self, outcome: &Outcome, last_good: Option<Good>, now: Timestamp) -> Verdict {
+        let is_shown = matches!(outcome, Outcome::CompileError { .. }) && self.errors == ErrorDisplay::Show;
+        match last_good {
+            Some(good) if !is_shown => {
+                let age = age_of(good.sources_read_at, now);
+                if age < self.max_stale {
+                    Verdict::Serve { good, age, staleness: Staleness::Refresh }
+                } else {
+                    Verdict::Wait
+                }
+            }
+            Some(_) | None => Verdict::Wait,
+        }
+    }
+}
+
+/// Never negative: the worker's clock may be ahead of ours.
+fn age_of(time: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(SignedDuration::from_secs(0).max(now.duration_since(time))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

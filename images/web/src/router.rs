@@ -1,0 +1,47 @@
+//! The listeners' routes.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, StatusCode, header::ALLOW},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use pipeline::{direct::NOTICE_PATH, signature::SigningKeys};
+
+use crate::{answer, complete, visit::Visit, web::Web};
+
+pub(crate) type AppState = Arc<Web>;
+
+/// SNS's largest message (256 KiB) in its JSON envelope.
+const MAX_NOTICE_BYTES: usize = 600 << 10;
+
+/// What visitors, the load balancer and SNS reach.
+pub fn public_router(web: Arc<Web>) -> Router {
+    Router::new()
+        .route("/health", get(async || StatusCode::OK))
+        .route("/work_complete", post(complete::work_complete).get(visit))
+        .fallback(visit)
+        .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))
+        .with_state(web)
+}
+
+/// What only pods of this pipeline reach.
+pub fn internal_router(web: Arc<Web>, keys: SigningKeys) -> Router {
+    Router::new()
+        .route(NOTICE_PATH, post(complete::notice))
+        .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))
+        .with_state((web, keys))
+}
+
+async fn visit(State(web): State<AppState>, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
+    }
+    match Visit::parse(request.uri(), request.headers()) {
+        Ok(visit) => web.answer(&visit).await,
+        Err(why) => answer::no_visit(&why),
+    }
+}

@@ -1,0 +1,144 @@
+//! The web pod's settings, from flags or the environment, parsed once.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::Parser;
+use pipeline::{
+    direct::NOTICE_PATH,
+    env,
+    options::{CompileOptions, OnOff},
+};
+use url::Url;
+
+use crate::{ErrorDisplay, HoldSettings, Policy};
+
+/// Visitors whom one pod holds at the same time: at 20 kB each, 200 MB.
+pub const MAX_HELD: usize = 10_000;
+
+/// How long a failure is believed before the origin is asked again.
+pub const FAILURE_AGE: Duration = Duration::from_secs(5);
+
+/// Serves a pipeline's visitors.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Settings {
+    /// Bucket of manifests, bodies and registry
+    #[arg(long, env = env::BUCKET)]
+    pub bucket: String,
+    /// URL of the queue of visits
+    #[arg(long, env = env::QUEUE_URL)]
+    pub queue_url: String,
+    /// ARN of the topic whose notices are believed
+    #[arg(long, env = env::TOPIC_ARN)]
+    pub topic_arn: String,
+    /// File of the keys that sign notices, one a line
+    #[arg(long, env = env::NOTICE_KEY_FILE)]
+    pub notice_key_file: PathBuf,
+    /// DNS name of the headless Service of all web pods
+    #[arg(long, env = env::PEERS_HOST)]
+    pub peers_host: String,
+    /// This pod's own address, for workers to reply to
+    #[arg(long, env = env::POD_IP)]
+    pub pod_ip: IpAddr,
+    /// Compile options, as JSON
+    #[arg(long, env = env::COMPILE_OPTIONS, default_value = "{}", value_parser = parse_options)]
+    pub compile_options: CompileOptions,
+    /// Seconds that a visitor is held before 503
+    #[arg(long, env = env::HOLD_SECONDS, default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..=110))]
+    pub hold_seconds: u64,
+    /// Seconds for which a compiled file is fresh
+    #[arg(long, env = env::MAX_AGE_SECONDS, default_value_t = 300)]
+    pub max_age_seconds: u64,
+    /// Seconds after which a file is compiled again before it is served
+    #[arg(long, env = env::MAX_STALE_SECONDS, default_value_t = 86_400)]
+    pub max_stale_seconds: u64,
+    /// How compile errors are answered: Show or Status
+    #[arg(long, env = env::ERRORS, default_value = "Status")]
+    pub errors: ErrorDisplay,
+    /// Whether the store is asked again while visitors wait
+    #[arg(long, env = env::RECHECK, default_value = "On")]
+    pub recheck: OnOff,
+    /// Where visitors are served
+    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::PUBLIC_PORT)))]
+    pub listen: SocketAddr,
+    /// Where pods of this pipeline send notices
+    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::INTERNAL_PORT)))]
+    pub internal_listen: SocketAddr,
+    /// Where /health, /ready and /metrics are served
+    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::OPERATION_PORT)))]
+    pub operation_listen: SocketAddr,
+}
+
+impl Settings {
+    pub fn policy(&self) -> Policy {
+        Policy {
+            errors: self.errors,
+            max_age: Duration::from_secs(self.max_age_seconds),
+            max_stale: Duration::from_secs(self.max_stale_seconds),
+            failure_age: FAILURE_AGE,
+        }
+    }
+
+    pub fn hold(&self) -> HoldSettings {
+        HoldSettings {
+            hold: Duration::from_secs(self.hold_seconds),
+            max_held: MAX_HELD,
+            recheck: self.recheck,
+            reply_to: Some(self.reply_to()),
+            options: self.compile_options.clone(),
+        }
+    }
+
+    fn reply_to(&self) -> Url {
+        let address = SocketAddr::new(self.pod_ip, self.internal_listen.port());
+        format!("http://{address}{NOTICE_PATH}").parse().expect("an address with a port and a path is a URL")
+    }
+}
+
+fn parse_options(text: &str) -> Result<CompileOptions, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [&str; 13] = [
+        "web",
+        "--bucket",
+        "b",
+        "--queue-url",
+        "q",
+        "--topic-arn",
+        "t",
+        "--notice-key-file",
+        "k",
+        "--peers-host",
+        "p",
+        "--pod-ip",
+        "10.0.0.7",
+    ];
+
+    #[test]
+    fn workers_reply_to_the_internal_listener_of_this_pod() {
+        let settings = Settings::try_parse_from(REQUIRED).unwrap();
+        assert_eq!(settings.hold().reply_to.unwrap().as_str(), "http://10.0.0.7:8081/notice");
+        assert_eq!(settings.policy().errors, ErrorDisplay::Status);
+    }
+
+    #[test]
+    fn malformed_settings_name_themselves() {
+        for (flag, value) in
+            [("--pod-ip", "web-1"), ("--errors", "Maybe"), ("--compile-options", "{\"engine\":\"Less\"}")]
+        {
+            let arguments =
+                REQUIRED.into_iter().filter(|argument| *argument != "--pod-ip" && *argument != "10.0.0.7");
+            let error = Settings::try_parse_from(arguments.chain([flag, value])).unwrap_err().to_string();
+            assert!(error.contains(flag), "{error}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A visit: what a request asks for, parsed once.
+
+use http::{
+    HeaderMap, Uri,
+    header::{ACCEPT_ENCODING, HOST, IF_NONE_MATCH},
+};
+use percent_encoding::percent_decode_str;
+use pipeline::{key::AssetPath, names::HostName};
+
+/// What a visitor asks for. Only `Host` names the tenant; forwarded-host headers are never read, and the
+/// query string plays no part.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Visit {
+    pub(crate) host: HostName,
+    pub(crate) path: AssetPath,
+    pub(crate) accept_encoding: Option<String>,
+    pub(crate) if_none_match: Option<String>,
+}
+
+/// Why a request is no visit; each is answered 404 or 400.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(crate) enum NoVisit {
+    #[error("the request names no host")]
+    NoHost,
+    #[error("no site is served under this host")]
+    UnknownHost,
+    #[error("only style sheets (/…/name.css) are served here")]
+    NoStyleSheet,
+}
+
+impl Visit {
+    pub(crate) fn parse(uri: &Uri, headers: &HeaderMap) -> Result<Self, NoVisit> {
+        // HTTP/2 carries the host in :authority, HTTP/1.1 in Host.
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let authority = authority.or_else(|| text(headers, HOST)).ok_or(NoVisit::NoHost)?;
+        let host = HostName::from_authority(authority).map_err(|_| NoVisit::UnknownHost)?;
+        let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| NoVisit::NoStyleSheet)?;
+        let path = path.parse().map_err(|_| NoVisit::NoStyleSheet)?;
+        let owned = |name| text(headers, name).map(str::to_owned);
+        Ok(Self { host, path, accept_encoding: owned(ACCEPT_ENCODING), if_none_match: owned(IF_NONE_MATCH) })
+    }
+}
+
+fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(uri: &'static str, headers: &[(&'static str, &'static str)]) -> Result<Visit, NoVisit> {
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        Visit::parse(&Uri::from_static(uri), &headers)
+    }
+
+    #[test]
+    fn host_names_the_tenant_and_the_query_plays_no_part() {
+        let headers = [("host", "Shop.example:443"), ("x-forwarded-host", "other.example"), ("x-host", "o")];
+        let visit = parse("/a%20b/app.css?v=1", &headers).unwrap();
+        assert_eq!((visit.host.as_str(), visit.path.as_str()), ("shop.example", "/a b/app.css"));
+        assert_eq!(visit, parse("/a%20b/app.css", &headers).unwrap());
+        let absolute = parse("http://shop.example/a%20b/app.css", &[("host", "other.example")]).unwrap();
+        assert_eq!(absolute.host.as_str(), "shop.example");
+    }
+
+    #[test]
+    fn what_is_no_style_sheet_of_a_host_is_told_so() {
+        let host = [("host", "shop.example")];
+        assert_eq!(parse("/app.css", &[]), Err(NoVisit::NoHost));
+        assert_eq!(parse("/app.css", &[("host", "[::1]:80")]), Err(NoVisit::UnknownHost));
+        for uri in ["/", "/app.js", "/%2e%2e/app.css", "/a%2f..%2fapp.css", "/%ff.css", "/a%00.css"] {
+            assert_eq!(parse(uri, &host), Err(NoVisit::NoStyleSheet), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! One visit's way: tenant, memory, store, hold.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::response::Response;
+use jiff::Timestamp;
+use pipeline::{
+    Error, chain,
+    direct::DirectNotices,
+    key::Key,
+    names::Fingerprint,
+    ports::{Queue, Store, Tenants},
+    tenant::Tenant,
+};
+
+use crate::{
+    answer::{self, Layer},
+    complete::SnsTopic,
+    files::Files,
+    hold::{HoldEnd, HoldSettings, Holds, Order},
+    metrics::{AnswerLabels, WebMetrics},
+    negotiate::choose_encoding,
+    policy::{ErrorDisplay, Policy, Staleness, Verdict},
+    visit::{NoVisit, Visit},
+};
+
+/// What the web tier needs from the outside.
+pub struct WebPorts {
+    pub store: Arc<dyn Store>,
+    pub queue: Arc<dyn Queue>,
+    pub tenants: Arc<dyn Tenants>,
+    /// For notices that belong to another pod; `None` in a process of one.
+    pub direct: Option<DirectNotices>,
+}
+
+/// How the web tier works.
+pub struct WebSettings {
+    pub policy: Policy,
+    pub hold: HoldSettings,
+    /// The topic whose notices are believed; `None` where there is no SNS.
+    pub topic: Option<SnsTopic>,
+}
+
+/// One web process.
+pub struct Web {
+    pub(crate) files: Arc<Files>,
+    pub(crate) holds: Arc<Holds>,
+    pub(crate) direct: Option<DirectNotices>,
+    pub(crate) topic: Option<SnsTopic>,
+    pub(crate) metrics: Arc<WebMetrics>,
+    tenants: Arc<dyn Tenants>,
+    policy: Policy,
+    fingerprint: Fingerprint,
+}
+
+/// Why a visit has no verdict.
+enum Unanswered {
+    Held(HoldEnd),
+    Port(Error),
+}
+
+impl Web {
+    pub fn new(ports: WebPorts, settings: WebSettings, metrics: WebMetrics) -> Self {
+        let WebPorts { store, queue, tenants, direct } = ports;
+        let WebSettings { policy, hold, topic } = settings;
+        let metrics = Arc::new(metrics);
+        let files = Arc::new(Files::new(store));
+        let fingerprint = hold.options.fingerprint();
+        let holds = Arc::new(Holds::new(files.clone(), queue, hold, metrics.clone()));
+        Self { files, holds, direct, topic, metrics, tenants, policy, fingerprint }
+    }
+
+    /// How long a held visitor waits at the most.
+    pub fn hold(&self) -> Duration {
+        self.holds.settings.hold
+    }
+
+    /// The whole answer to a visit.
+    pub(crate) async fn answer(&self, visit: &Visit) -> Response {
+        let (layer, response) = match self.tenants.lookup(&visit.host).await {
+            Ok(Some(tenant)) => self.answer_tenant(visit, tenant).await,
+            Ok(None) => (Layer::None, answer::no_visit(&NoVisit::UnknownHost)),
+            Err(error) => (Layer::None, port_failed(&error)),
+        };
+        let labels = AnswerLabels { layer: layer.as_str(), status: response.status().as_u16() };
+        self.metrics.answers.get_or_create(&labels).inc();
+        response
+    }
+
+    async fn answer_tenant(&self, visit: &Visit, tenant: Arc<Tenant>) -> (Layer, Response) {
+        let policy = self.policy_for(&tenant);
+        let key = Key {
+            fingerprint: self.fingerprint.clone(),
+            tenant_id: tenant.id.clone(),
+            path: visit.path.clone(),
+        };
+        let order = Order { key, tenant, policy, asked_at: Timestamp::now() };
+        match self.judge(&order).await {
+            Ok((layer, verdict)) => (layer, self.respond(visit, &order, layer, verdict).await),
+            Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
+            Err(Unanswered::Port(error)) => (Layer::None, port_failed(&error)),
+        }
+    }
+
+    async fn judge(&self, order: &Order) -> Result<(Layer, Verdict), Unanswered> {
+        let Order { key, policy, asked_at, tenant: _ } = order;
+        if let Some(manifest) = self.files.remembered(key).await {
+            let verdict = policy.judge(Some(&manifest), *asked_at, *asked_at);
+            let is_refreshing = matches!(verdict, Verdict::Serve { .. }) && self.holds.is_open(key);
+            if verdict.is_settled() || is_refreshing {
+                return Ok((Layer::Memory, verdict));
+            }
+        }
+        let manifest = self.files.read(key).await.map_err(Unanswered::Port)?;
+        let verdict = policy.judge(manifest.as_deref(), *asked_at, *asked_at);
+        match verdict {
+            Verdict::Wait => {
+                let held = self.holds.wait(order.clone()).await.map_err(Unanswered::Held)?;
+                Ok((Layer::Held, policy.judge(Some(&held.manifest), held.asked_at, Timestamp::now())))
+            }
+            Verdict::Serve { staleness: Staleness::Refresh, .. } => {
+                self.holds.refresh(order.clone());
+                Ok((Layer::Store, verdict))
+            }
+            Verdict::Serve { .. } | Verdict::Fail { .. } => Ok((Layer::Store, verdict)),
+        }
+    }
+
+    async fn respond(&self, visit: &Visit, order: &Order, layer: Layer, verdict: Verdict) -> Response {
+        match verdict {
+            Verdict::Serve { good, age, staleness } => {
+                let encoding = choose_encoding(visit.accept_encoding.as_deref(), &good.encodings);
+                let file = answer::File {
+                    digest: &good.digest,
+                    encoding,
+                    age,
+                    staleness,
+                    layer,
+                    policy: &order.policy,
+                };
+                if file.is_known_to(visit) {
+                    return file.not_modified();
+                }
+                match self.files.body(&order.key, &good, encoding).await {
+                    Ok(body) => file.serve(body),
+                    Err(error) => port_failed(&error),
+                }
+            }
+            Verdict::Fail { failure, message } => answer::failed(failure, &message),
+            Verdict::Wait => answer::not_in_time(HoldEnd::Deadline),
+        }
+    }
+
+    fn policy_for(&self, tenant: &Tenant) -> Policy {
+        if tenant.development {
+            Policy { errors: ErrorDisplay::Show, failure_age: Duration::ZERO, ..self.policy }
+        } else {
+            self.policy
+        }
+    }
+}
+
+fn port_failed(error: &Error) -> Response {
+    tracing::error!(error = chain(error), "could not answer a visitor");
+    answer::unavailable("the style sheet cannot be looked up now; ask again", error.retry_after)
+}
