@@ -1,1 +1,46 @@
-fn main() {}
+//! The project's commands: `cargo xtask up`, `down`, `test`, `images`, `generate`.
+//!
+//! Owns the order of steps and what a person sees of them. The local cluster itself is the crate
+//! `cluster`.
+
+mod down;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use cluster::Cache;
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "Builds, starts, tests and stops everything")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start a local three-zone cluster and the example on it; repair what is missing
+    Up(up::Arguments),
+    /// Take all of it down again and check that nothing is left
+    Down,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    let cache = Cache::locate()?;
+    match command {
+        Command::Up(arguments) => up::run(cache, &arguments),
+        Command::Down => down::run(cache),
+    }
+}

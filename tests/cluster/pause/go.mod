@@ -1,0 +1,3 @@
+module assetpipeline.dev/tests/cluster/pause
+
+go 1.24.0

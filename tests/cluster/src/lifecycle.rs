@@ -1,0 +1,110 @@
+//! Bringing the whole cluster up, repairing it, taking it down.
+
+mod down;
+mod up;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::binaries::Binaries;
+use crate::cache::Cache;
+use crate::layout::{NODES, Node};
+use crate::node::NodeRun;
+use crate::sandbox::Sandbox;
+
+pub use down::Leftovers;
+pub use up::Started;
+
+/// What may differ from one cluster to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// After so long without a sign of life a node counts as not ready. Real clusters take 40 to
+    /// 50 s; shorter makes trials of lost zones shorter.
+    pub node_grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { node_grace: Duration::from_secs(10) }
+    }
+}
+
+/// The local cluster, whether it runs or not.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    pub cache: Cache,
+    pub options: Options,
+}
+
+impl Cluster {
+    pub fn new(cache: Cache, options: Options) -> Self {
+        Self { cache, options }
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.cache.state().join("admin.kubeconfig")
+    }
+
+    /// Whether a cluster was started and not taken down, whatever state it is in.
+    pub fn exists(&self) -> bool {
+        self.cache.state().exists()
+    }
+
+    /// A kubectl that talks to the cluster as administrator.
+    pub fn kubectl(&self) -> Command {
+        self.tool("kubectl")
+    }
+
+    /// Helm, likewise.
+    pub fn helm(&self) -> Command {
+        self.tool("helm")
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        let mut command = Command::new(self.cache.binaries().join("path").join(name));
+        command.env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+
+    /// Ends everything on a node at once, as a power cut would.
+    pub fn kill_node(&self, node: Node) -> Result<()> {
+        NodeRun { node, state: &self.cache.state() }.kill()
+    }
+
+    /// Ends only the node's agent: its pods run on, and the control plane hears nothing of it.
+    pub fn kill_kubelet(&self, node: Node) -> Result<()> {
+        NodeRun { node, state: &self.cache.state() }.kubelet().kill()
+    }
+
+    /// Starts what does not run of a node, without waiting until it is ready.
+    pub fn start_node(&self, node: Node, progress: &crate::progress::Progress) -> Result<()> {
+        let binaries = Binaries::ensure(&self.cache, progress)?;
+        let state = self.cache.state();
+        let sandbox =
+            Sandbox::open(&state)?.context("the cluster does not run: `cargo xtask up` starts it")?;
+        self.ensure_node(node, &sandbox, &binaries, progress).map(drop)
+    }
+
+    /// All nodes of the cluster.
+    pub fn nodes(&self) -> [Node; 3] {
+        NODES
+    }
+
+    /// Keeps other commands from changing the cluster at the same time.
+    fn lock(&self) -> Result<File> {
+        let path = self.cache.root.join("cluster.lock");
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => {
+                bail!("another command is changing the cluster: wait until it is done")
+            }
+            Err(std::fs::TryLockError::Error(error)) => Err(error).context("cannot lock the cluster"),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The AWS emulator: moto, pinned with all that it needs, in a virtual environment of its own.
+//!
+//! Its state lives in its memory: a new process knows no bucket, queue or topic.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::cache::{Cache, key_of_files};
+use crate::cgroup::HOST;
+use crate::command::{logged, output};
+use crate::http;
+use crate::layout::{HOST_ADDRESS, MOTO_PORT};
+use crate::packages::{self, Package, Shown};
+use crate::process::{Daemon, Start};
+use crate::progress::Progress;
+use crate::sandbox::Sandbox;
+
+/// Where the host and all pods reach the emulator.
+pub fn endpoint() -> String {
+    format!("http://{HOST_ADDRESS}:{MOTO_PORT}")
+}
+
+/// Creates the virtual environment unless it is there, and answers its server program.
+pub fn ensure_installed(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
+    let requirements = cache.checkout.join("tests/cluster/moto/requirements.txt");
+    let folder = cache.root.join(format!("venv-moto-{}", key_of_files(std::slice::from_ref(&requirements))?));
+    let server = folder.join("bin/moto_server");
+    let done = folder.join("done");
+    if done.exists() {
+        return Ok(server);
+    }
+    let can_make = output(Command::new("python3").args(["-c", "import ensurepip, venv"]));
+    if !can_make.is_ok_and(|done| done.status.success()) {
+        let venv = Package { name: "python3-venv", shown_by: Shown::File("/nonexistent") };
+        packages::ensure(&[venv], cache, progress)?;
+    }
+    progress.say("installing the AWS emulator (moto)");
+    let log = cache.root.join("log/moto-install.log");
+    logged(
+        Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder),
+        &log,
+        "creating a venv",
+        progress,
+    )?;
+    let mut pip = Command::new(folder.join("bin/pip"));
+    pip.args(["install", "--disable-pip-version-check", "--no-input", "--no-deps", "-r"]).arg(&requirements);
+    pip.arg("--cache-dir").arg(cache.root.join("pip"));
+    logged(&mut pip, &log, "installing moto", progress)?;
+    fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
+    Ok(server)
+}
+
+/// Starts the emulator unless it runs and answers. Answers whether it had to be started.
+pub fn ensure(state: &Path, sandbox: &Sandbox, server: &Path, progress: &Progress) -> Result<bool> {
+    let daemon = Daemon::new("moto", state);
+    if daemon.running().is_some() && progress.wait("moto", ANSWERS_WITHIN, POLL, || Ok(answers())).is_err() {
+        progress.say("the AWS emulator hangs: starting it again");
+        daemon.kill()?;
+        progress.wait("moto to end", ANSWERS_WITHIN, POLL, || Ok(daemon.running().is_none()))?;
+    }
+    let arguments = vec!["-H".to_owned(), HOST_ADDRESS.to_string(), "-p".to_owned(), MOTO_PORT.to_string()];
+    let started = daemon.ensure(&Start { sandbox, group: HOST, program: server, arguments })?;
+    daemon.wait(progress, "the AWS emulator to answer", Duration::from_mins(1), || Ok(answers()))?;
+    Ok(started)
+}
+
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(100);
+
+fn answers() -> bool {
+    let address = SocketAddr::from((HOST_ADDRESS, MOTO_PORT));
+    http::get(address, "moto", "/moto-api/data.json", &[], Duration::from_secs(2))
+        .is_ok_and(|answer| answer.status == 200)
+}

@@ -1,0 +1,89 @@
+//! Debian packages that the cluster is made of: installed when missing, the versions left to Debian.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::Cache;
+use crate::command::{is_installed, logged};
+use crate::progress::Progress;
+
+/// Debian package and a file that shows that it is there.
+#[derive(Debug, Clone, Copy)]
+pub struct Package {
+    pub name: &'static str,
+    pub shown_by: Shown,
+}
+
+/// What a package brings.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown {
+    Program(&'static str),
+    File(&'static str),
+}
+
+const fn program(name: &'static str, program: &'static str) -> Package {
+    Package { name, shown_by: Shown::Program(program) }
+}
+
+const fn file(name: &'static str, path: &'static str) -> Package {
+    Package { name, shown_by: Shown::File(path) }
+}
+
+/// What the cluster, the emulator and the images need.
+pub const NEEDED: [Package; 12] = [
+    program("buildah", "buildah"),
+    file("busybox-static", "/bin/busybox"),
+    file("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
+    program("containerd", "containerd"),
+    file("containernetworking-plugins", "/usr/lib/cni/bridge"),
+    program("etcd-server", "etcd"),
+    program("iproute2", "ip"),
+    program("iptables", "iptables"),
+    program("kmod", "modprobe"),
+    program("openssl", "openssl"),
+    program("runc", "runc"),
+    program("util-linux", "nsenter"),
+];
+
+impl Package {
+    fn is_there(&self) -> bool {
+        match self.shown_by {
+            Shown::Program(program) => is_installed(program),
+            Shown::File(path) => std::path::Path::new(path).exists(),
+        }
+    }
+}
+
+/// Installs those packages that are missing.
+pub fn ensure(packages: &[Package], cache: &Cache, progress: &Progress) -> Result<()> {
+    let missing: Vec<_> =
+        packages.iter().filter(|package| !package.is_there()).map(|package| package.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if !is_installed("apt-get") {
+        bail!("missing programs, and no apt-get to install them with: install what Debian calls {names}");
+    }
+    progress.say(format!("installing Debian packages: {names}"));
+    let log = cache.root.join("log/apt.log");
+    let install = || {
+        let mut command = apt();
+        command.args(["install", "-y", "--no-install-recommends"]).args(&missing);
+        logged(&mut command, &log, "installing packages", progress)
+    };
+    // The package lists of a fresh machine are absent or old.
+    if install().is_err() {
+        logged(apt().arg("update"), &log, "reading Debian's package lists", progress)?;
+        install().with_context(|| format!("run `apt-get install {names}` by hand"))?;
+    }
+    Ok(())
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    // At run level 1 no package starts its service: we run the programs ourselves.
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    command
+}

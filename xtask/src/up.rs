@@ -1,0 +1,38 @@
+//! `cargo xtask up`: from a bare machine to a compiled style sheet.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use cluster::progress::Progress;
+use cluster::{Cache, Cluster, Options};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the cluster and the AWS emulator: no images, operator or example
+    #[arg(long)]
+    cluster_only: bool,
+}
+
+pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
+    let progress = Progress::start();
+    let cluster = Cluster::new(cache, Options::default());
+    start_cluster(&cluster, &progress)?;
+    if arguments.cluster_only {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts or repairs the cluster and says how long it took.
+pub(crate) fn start_cluster(cluster: &Cluster, progress: &Progress) -> Result<()> {
+    let started = cluster.up(progress)?;
+    let took = started.cluster.as_secs_f64();
+    match started.api_server {
+        Some(api_server) => progress.say(format!(
+            "three nodes ready and DNS answering after {took:.1} s (the API server's /readyz alone: {:.1} s)",
+            api_server.as_secs_f64()
+        )),
+        None => progress.say(format!("three nodes ready and DNS answering, checked in {took:.1} s")),
+    }
+    Ok(())
+}
