@@ -11,4 +11,4 @@ mod store;
 
 pub use notifier::notifier;
 pub use queue::queue;
-pub use store::store;
+pub use store::{store, store_races};

@@ -147,10 +147,12 @@ fn collect(folder: &Path, prefix: &str, names: &mut Vec<String>) -> io::Result<(
 mod tests {
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn disk_store_conforms() {
         let folder = tempfile::tempdir().unwrap();
-        crate::conformance::store(Arc::new(DiskStore::open(folder.path()).unwrap())).await;
+        let store = Arc::new(DiskStore::open(folder.path()).unwrap());
+        crate::conformance::store(&*store).await;
+        crate::conformance::store_races(store).await;
     }
 
     #[tokio::test]

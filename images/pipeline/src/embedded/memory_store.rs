@@ -73,8 +73,9 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn memory_store_conforms() {
-        crate::conformance::store(Arc::new(MemoryStore::default())).await;
+        crate::conformance::store(&MemoryStore::default()).await;
+        crate::conformance::store_races(Arc::new(MemoryStore::default())).await;
     }
 }
