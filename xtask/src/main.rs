@@ -3,7 +3,14 @@
 //! Owns the order of steps and what a person sees of them. The local cluster itself is the crate
 //! `cluster`.
 
+mod cargo;
 mod down;
+mod example;
+mod generate;
+mod images;
+mod npm;
+mod operator;
+mod test;
 mod up;
 
 use std::process::ExitCode;
@@ -25,6 +32,12 @@ enum Command {
     Up(up::Arguments),
     /// Take all of it down again and check that nothing is left
     Down,
+    /// Run every check and every test; the last line is `N passed, M failed`
+    Test(test::Arguments),
+    /// Build the images that changed
+    Images,
+    /// Write the generated files
+    Generate(generate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -42,5 +55,8 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Up(arguments) => up::run(cache, &arguments),
         Command::Down => down::run(cache),
+        Command::Test(arguments) => Ok(test::run(cache, &arguments)),
+        Command::Images => images::run(&cache),
+        Command::Generate(arguments) => generate::run(&cache, &arguments),
     }
 }

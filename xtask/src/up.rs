@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use cluster::progress::Progress;
-use cluster::{Cache, Cluster, Options};
+use cluster::{Cache, Cluster, Options, moto};
+
+use crate::example::{self, Front};
+use crate::{images, operator};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -20,6 +23,13 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     if arguments.cluster_only {
         return Ok(ExitCode::SUCCESS);
     }
+    let images = images::build(&cluster.cache, &progress)?;
+    progress.say("bringing the images to the nodes");
+    images::import(&cluster, &images)?;
+    operator::install(&cluster, &images, &progress)?;
+    let front = example::apply(&cluster, &progress)?;
+    example::visit(&cluster, &front, &progress)?;
+    show_next(&cluster, &front);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -35,4 +45,25 @@ pub(crate) fn start_cluster(cluster: &Cluster, progress: &Progress) -> Result<()
         None => progress.say(format!("three nodes ready and DNS answering, checked in {took:.1} s")),
     }
     Ok(())
+}
+
+fn show_next(cluster: &Cluster, front: &Front) {
+    let tools = cluster.cache.binaries().join("path");
+    println!(
+        "
+The example answers on this machine. Try next:
+
+  export PATH={tools}:$PATH        # kubectl and helm that talk to this cluster
+  curl -i -H 'Host: {host}' http://{address}/app.css
+  kubectl get assetpipelines --all-namespaces
+  kubectl --namespace {namespace} get pods --output wide --watch
+  kubectl --namespace {namespace} describe assetpipeline
+  curl {moto}/moto-api/            # the AWS emulator
+  cargo xtask down",
+        tools = tools.display(),
+        host = front.host,
+        address = front.address,
+        namespace = example::NAMESPACE,
+        moto = moto::endpoint(),
+    );
 }

@@ -46,6 +46,9 @@ pub const NEEDED: [Package; 12] = [
     program("util-linux", "nsenter"),
 ];
 
+/// What fetches npm packages.
+pub const NODE: [Package; 2] = [program("nodejs", "node"), program("npm", "npm")];
+
 impl Package {
     fn is_there(&self) -> bool {
         match self.shown_by {

@@ -1,0 +1,182 @@
+//! `cargo xtask images`: static binaries, and images that hold one of them and nothing else.
+//!
+//! A tag is derived from the content, so pods are replaced exactly when their program changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use cluster::cache::{key_of_files, write_whole};
+use cluster::command::logged;
+use cluster::images::{self, Image};
+use cluster::packages;
+use cluster::progress::Progress;
+use cluster::{Cache, Cluster};
+use serde::{Deserialize, Serialize};
+
+use crate::cargo::{cargo, host_triple};
+use crate::npm;
+
+const PREFIX: &str = "localhost/assetpipeline";
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+const BUSYBOX: &str = "/bin/busybox";
+const LARGEST: u64 = 40 * 1000 * 1000;
+/// The name by which `examples/storefront.yaml` calls the origin, whatever its content.
+const ORIGIN_IN_MANIFEST: &str = "localhost/assetpipeline/origin:latest";
+
+/// The images of one build, by reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Images {
+    pub(crate) web: Tagged,
+    pub(crate) worker: Tagged,
+    pub(crate) operator: Tagged,
+    pub(crate) origin: Tagged,
+}
+
+/// A reference in the two parts that charts ask for, and its archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tagged {
+    pub(crate) repository: String,
+    pub(crate) tag: String,
+    archive: PathBuf,
+}
+
+impl Tagged {
+    pub(crate) fn reference(&self) -> String {
+        format!("{}:{}", self.repository, self.tag)
+    }
+
+    fn image(&self) -> Image {
+        Image { reference: self.reference(), archive: self.archive.clone() }
+    }
+}
+
+pub(crate) fn run(cache: &Cache) -> Result<ExitCode> {
+    let progress = Progress::start();
+    packages::ensure(&packages::NEEDED, cache, &progress)?;
+    let images = build(cache, &progress)?;
+    for image in [images.web, images.worker, images.operator, images.origin] {
+        let size = fs::metadata(&image.archive).map(|archive| archive.len()).unwrap_or_default();
+        println!("{}  {} kB", image.reference(), size / 1000);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds what changed and writes all references to `images.json` in the cache, where tests read them.
+pub(crate) fn build(cache: &Cache, progress: &Progress) -> Result<Images> {
+    let binaries = build_binaries(cache, progress)?;
+    let image = |name: &str| build_program(cache, name, &binaries.join(name), progress);
+    let images = Images {
+        web: image("web")?,
+        worker: image("worker")?,
+        operator: image("operator")?,
+        origin: build_origin(cache, progress)?,
+    };
+    write_whole(&cache.root.join("images.json"), serde_json::to_vec_pretty(&images)?)?;
+    Ok(images)
+}
+
+/// Brings the images to the nodes of the running cluster.
+pub(crate) fn import(cluster: &Cluster, images: &Images) -> Result<()> {
+    let state = cluster.cache.state();
+    for image in [&images.web, &images.worker, &images.operator, &images.origin] {
+        images::import(&state, &image.image())?;
+    }
+    images::tag_again(&state, &images.origin.image(), ORIGIN_IN_MANIFEST)
+}
+
+/// Builds the programs without any library to load at run time, and answers their folder.
+fn build_binaries(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
+    let (target, triple) = (cache.root.join("target-images"), host_triple()?);
+    let mut build = cargo(cache)?;
+    build.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", "-C target-feature=+crt-static");
+    build.args(["build", "--locked", "--release", "--target", &triple]);
+    build.args(["--package", "web", "--package", "worker", "--package", "operator", "--bins"]);
+    progress.say("building the static binaries (minutes the first time, then what changed)");
+    logged(&mut build, &cache.root.join("log/build-binaries.log"), "building the static binaries", progress)?;
+    Ok(target.join(triple).join("release"))
+}
+
+fn build_program(cache: &Cache, name: &str, binary: &Path, progress: &Progress) -> Result<Tagged> {
+    let dockerfile = cache.checkout.join("images").join(name).join("Dockerfile");
+    let authorities = PathBuf::from(AUTHORITIES);
+    let tag = key_of_files(&[binary.to_path_buf(), dockerfile.clone(), authorities.clone()])?;
+    let context = new_context(cache, name)?;
+    copy(binary, &context.join(name))?;
+    copy(&authorities, &context.join("ca-certificates.crt"))?;
+    let image = finish(cache, name, tag, &dockerfile, &context, progress)?;
+    let size = fs::metadata(&image.archive).context("an image's archive is missing")?.len();
+    if size > LARGEST {
+        bail!("image {name} has {size} bytes, more than {LARGEST}");
+    }
+    Ok(image)
+}
+
+/// The example's origin: its files and Debian's static busybox, which serves them.
+fn build_origin(cache: &Cache, progress: &Progress) -> Result<Tagged> {
+    npm::ensure(cache, progress)?;
+    let site = cache.checkout.join(npm::SITE);
+    let dockerfile = site.join("Dockerfile");
+    let mut files = vec![dockerfile.clone(), PathBuf::from(BUSYBOX)];
+    let context = new_context(cache, "origin")?;
+    copy(Path::new(BUSYBOX), &context.join("busybox"))?;
+    copy_site(&site, &context.join("site"), &mut files)?;
+    finish(cache, "origin", key_of_files(&files)?, &dockerfile, &context, progress)
+}
+
+fn finish(
+    cache: &Cache,
+    name: &str,
+    tag: String,
+    dockerfile: &Path,
+    context: &Path,
+    progress: &Progress,
+) -> Result<Tagged> {
+    let repository = format!("{PREFIX}/{name}");
+    let image = images::build(cache, &repository, &tag, dockerfile, context, progress)?;
+    fs::remove_dir_all(context).with_context(|| format!("cannot remove {}", context.display()))?;
+    Ok(Tagged { repository, tag, archive: image.archive })
+}
+
+fn new_context(cache: &Cache, name: &str) -> Result<PathBuf> {
+    let folder = cache.images().join(format!("context-{name}"));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    Cache::ensure(folder)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display())).map(drop)
+}
+
+/// Copies what the site serves, in a stable order, and notes each file.
+fn copy_site(from: &Path, to: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    Cache::ensure(to.to_path_buf())?;
+    let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().context("a file of the site has no name")?.to_owned();
+        let hidden = name.to_string_lossy().starts_with('.');
+        if hidden || name == "Dockerfile" || is_unserved(&path) {
+            continue;
+        }
+        if path.is_dir() {
+            copy_site(&path, &to.join(name), files)?;
+        } else {
+            copy(&path, &to.join(name))?;
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Of a package only its style sheets' sources are served.
+fn is_unserved(path: &Path) -> bool {
+    let in_package = path.components().any(|part| part.as_os_str() == "node_modules");
+    in_package
+        && path.is_file()
+        && !path.extension().is_some_and(|extension| extension == "scss" || extension == "sass")
+}

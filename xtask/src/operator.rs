@@ -1,0 +1,58 @@
+//! Installing the operator with Helm.
+
+use anyhow::Result;
+use cluster::Cluster;
+use cluster::command::{capture, logged, output};
+use cluster::layout::REGION;
+use cluster::moto;
+use cluster::progress::Progress;
+use serde_json::json;
+
+use crate::images::Images;
+
+pub(crate) const NAMESPACE: &str = "assetpipeline-system";
+const RELEASE: &str = "assetpipeline";
+const CHART: &str = "charts/assetpipeline-operator";
+/// The Secret with the emulator's credentials, in each namespace whose pods call it.
+const CREDENTIALS: &str = "aws-emulator";
+
+/// Installs or upgrades the operator and waits until it is ready.
+pub(crate) fn install(cluster: &Cluster, images: &Images, progress: &Progress) -> Result<()> {
+    create_credentials(cluster, NAMESPACE)?;
+    let mut helm = cluster.helm();
+    helm.args(["upgrade", "--install", RELEASE]).arg(cluster.cache.checkout.join(CHART));
+    helm.args(["--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]);
+    for value in [
+        format!("image.repository={}", images.operator.repository),
+        format!("image.tag={}", images.operator.tag),
+        format!("web.image={}", images.web.reference()),
+        format!("worker.image={}", images.worker.reference()),
+        format!("aws.region={REGION}"),
+        format!("aws.endpointUrl={}", moto::endpoint()),
+        format!("aws.credentialsSecretName={CREDENTIALS}"),
+        "clusterName=local".to_owned(),
+    ] {
+        helm.args(["--set-string", &value]);
+    }
+    progress.say("installing the operator with Helm");
+    logged(
+        &mut helm,
+        &cluster.cache.root.join("log/helm.log"),
+        "waiting for the operator to be ready",
+        progress,
+    )
+}
+
+/// Creates a namespace unless it is there, and the emulator's credentials in it; their values mean
+/// nothing to moto.
+pub(crate) fn create_credentials(cluster: &Cluster, namespace: &str) -> Result<()> {
+    // Not applied: the namespace's labels belong to the manifest that it comes from.
+    if !output(cluster.kubectl().args(["get", "namespace", namespace]))?.status.success() {
+        capture(cluster.kubectl().args(["create", "namespace", namespace]))?;
+    }
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": CREDENTIALS, "namespace": namespace},
+        "stringData": {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
+    });
+    cluster.apply(&secret.to_string())
+}
