@@ -9,6 +9,7 @@ use pipeline::{
     direct::DirectNotices,
     key::Key,
     names::Fingerprint,
+    notice::Notice,
     ports::{Queue, Store, Tenants},
     tenant::Tenant,
 };
@@ -17,7 +18,7 @@ use crate::{
     answer::{self, Layer},
     complete::SnsTopic,
     files::Files,
-    hold::{HoldEnd, HoldSettings, Holds, Order},
+    hold::{HoldEnd, HoldSettings, Holds, Order, Way},
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{ErrorDisplay, Policy, Staleness, Verdict},
@@ -73,6 +74,11 @@ impl Web {
     /// How long a held visitor waits at the most.
     pub fn hold(&self) -> Duration {
         self.holds.settings.hold
+    }
+
+    /// Takes a notice from a worker in this process.
+    pub fn hear(&self, notice: &Notice) {
+        self.holds.hint(&notice.key, Way::Direct);
     }
 
     /// The whole answer to a visit.

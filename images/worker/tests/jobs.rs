@@ -55,7 +55,7 @@ impl Bench {
             queue: queue.clone(),
             store: store.clone(),
             notifier,
-            origin: Arc::new(FileOrigin { root: site.path().to_owned() }),
+            origin: Arc::new(FileOrigin { root: site.path().to_owned(), load_roots: Vec::new() }),
             direct: None,
         };
         let settings = WorkerSettings {

@@ -13,15 +13,38 @@ use url::Url;
 
 use super::MAX_SOURCE_BYTES;
 
-/// Reads `file:` URLs below one folder. Links inside the folder may lead out of it: it is the user's own.
+/// Names the load paths below the root, where no folder of a site is called like this.
+const LOAD_FOLDER: &str = "@load";
+
+/// Reads `file:` URLs below one folder, and below others that are mounted in it as load paths. Links
+/// inside the folders may lead out of them: they are the user's own.
 pub struct FileOrigin {
     pub root: PathBuf,
+    /// Folders that appear below the root at [`FileOrigin::load_path`].
+    pub load_roots: Vec<PathBuf>,
+}
+
+impl FileOrigin {
+    /// The path at this origin of the load root with this index.
+    pub fn load_path(index: usize) -> String {
+        format!("/{LOAD_FOLDER}/{index}")
+    }
+
+    /// The file that a URL means, or `None` where it lies outside all folders.
+    fn file_of(&self, url: &Url) -> Option<PathBuf> {
+        let path = url.to_file_path().ok()?;
+        let below = path.strip_prefix(&self.root).ok()?;
+        let Ok(mounted) = below.strip_prefix(LOAD_FOLDER) else { return Some(path) };
+        let mut parts = mounted.components();
+        let index: usize = parts.next()?.as_os_str().to_str()?.parse().ok()?;
+        Some(self.load_roots.get(index)?.join(parts))
+    }
 }
 
 #[async_trait]
 impl Origin for FileOrigin {
     async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError> {
-        let path = url.to_file_path().ok().filter(|path| path.starts_with(&self.root));
+        let path = self.file_of(url);
         let path =
             path.ok_or_else(|| OriginError::Refused(format!("{url} is not below {}", self.root.display())))?;
         match read(&path).await {
@@ -59,7 +82,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("sub")).unwrap();
         std::fs::write(folder.path().join("a.scss"), "a{}").unwrap();
-        let origin = FileOrigin { root: folder.path().to_owned() };
+        let origin = FileOrigin { root: folder.path().to_owned(), load_roots: Vec::new() };
         let fetch =
             async |name: &str| origin.fetch(&Url::from_file_path(folder.path().join(name)).unwrap()).await;
         let Fetched::Found(source) = fetch("a.scss").await.unwrap() else { panic!("a.scss was not found") };
@@ -69,10 +92,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn load_roots_are_mounted_below_the_root() {
+        let origin = FileOrigin { root: "/srv/site".into(), load_roots: vec!["/lib".into()] };
+        let url = |path: &str| Url::parse(&format!("file:///srv/site{path}")).unwrap();
+        assert_eq!(
+            origin.file_of(&url(&format!("{}/a/b.scss", FileOrigin::load_path(0)))),
+            Some("/lib/a/b.scss".into())
+        );
+        assert_eq!(origin.file_of(&url("/a%20b.scss")), Some("/srv/site/a b.scss".into()));
+    }
+
     #[tokio::test]
     async fn urls_outside_the_folder_are_refused() {
-        let origin = FileOrigin { root: "/srv/site".into() };
-        for url in ["file:///etc/passwd", "file:///srv/site/../x", "http://a.example/"] {
+        let origin = FileOrigin { root: "/srv/site".into(), load_roots: vec!["/lib".into()] };
+        for url in [
+            "file:///etc/passwd",
+            "file:///srv/site/../x",
+            "http://a.example/",
+            "file:///lib/a.scss",
+            "file:///srv/site/@load/1/a",
+        ] {
             let answer = origin.fetch(&url.parse().unwrap()).await;
             assert!(matches!(answer, Err(OriginError::Refused(_))), "{url}");
         }

@@ -1,0 +1,155 @@
+//! `dev`: web, worker, queue and store in one process, with nothing else installed.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::Args;
+use pipeline::{
+    embedded::{DiskStore, MemoryNotifier, MemoryQueue, SingleTenant},
+    options::{CompileOptions, OnOff},
+    shutdown,
+    tenant::Tenant,
+};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use url::Url;
+use web::{
+    ErrorDisplay, HoldSettings, Policy, Web, WebPorts, WebSettings, metrics::WebMetrics, public_router,
+};
+use worker::{
+    Compiler, Worker, WorkerPorts, WorkerSettings,
+    metrics::WorkerMetrics,
+    origin::FileOrigin,
+    settings::{COMPILE_LIMITS, RUN_LIMIT, SOURCE_LIMITS},
+};
+
+use crate::site;
+
+const HOLD: Duration = Duration::from_secs(25);
+const VISIBILITY: Duration = Duration::from_secs(8);
+const MAX_HELD: usize = 1_000;
+const MAX_RECEIVE_COUNT: u32 = 100;
+const CONCURRENCY: u16 = 2;
+
+/// On a laptop every visit asks for what the files say now, and errors are shown in the page.
+const POLICY: Policy = Policy {
+    errors: ErrorDisplay::Show,
+    max_age: Duration::ZERO,
+    max_stale: Duration::ZERO,
+    failure_age: Duration::ZERO,
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArguments {
+    /// Folder of the site: /x.css is its x.scss, compiled
+    dir: PathBuf,
+    /// Address to serve at
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Folder in which imports are looked for, too; may be given several times
+    #[arg(long = "load-path", value_name = "DIR")]
+    load_paths: Vec<PathBuf>,
+}
+
+#[tokio::main]
+pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
+    let DevArguments { dir, listen, load_paths } = arguments;
+    let root = site::open(&dir)?;
+    let load_roots = load_paths.iter().map(|path| site::open(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener
+        .with_context(|| format!("cannot serve at {listen}; choose another address with --listen"))?;
+    let shutdown = shutdown::on_signal().context("cannot listen for signals")?;
+
+    let folder = tempfile::tempdir().context("cannot make a temporary folder for compiled files")?;
+    let store = Arc::new(DiskStore::open(folder.path()).context("cannot use the temporary folder")?);
+    let queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
+    let notifier = Arc::new(MemoryNotifier::default());
+    let tenant = tenant_of(&root, load_roots.len())?;
+
+    let ports = WebPorts {
+        store: store.clone(),
+        queue: queue.clone(),
+        tenants: Arc::new(SingleTenant(Arc::new(tenant))),
+        direct: None,
+    };
+    let web = Arc::new(Web::new(ports, web_settings(), WebMetrics::register(&mut Registry::default())));
+    let hearing = tokio::spawn(hear(web.clone(), notifier.subscribe()));
+
+    let ports = WorkerPorts {
+        queue,
+        store,
+        notifier,
+        origin: Arc::new(FileOrigin { root: root.clone(), load_roots }),
+        direct: None,
+    };
+    let worker = Worker::new(ports, worker_settings()?, WorkerMetrics::register(&mut Registry::default()));
+    let working = tokio::spawn(Arc::new(worker).work(shutdown.clone()));
+
+    introduce(&dir, &root, listener.local_addr()?)?;
+    axum::serve(listener, public_router(web)).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
+    working.await.context("the worker failed")?;
+    hearing.abort();
+    Ok(())
+}
+
+fn tenant_of(root: &Path, load_roots: usize) -> anyhow::Result<Tenant> {
+    let origin =
+        Url::from_directory_path(root).ok().context("the folder's path cannot be written as a URL")?;
+    Ok(Tenant {
+        host: "localhost".parse()?,
+        id: "local".parse()?,
+        origin,
+        load_paths: (0..load_roots).map(FileOrigin::load_path).collect(),
+        development: true,
+    })
+}
+
+fn web_settings() -> WebSettings {
+    let hold = HoldSettings {
+        hold: HOLD,
+        max_held: MAX_HELD,
+        recheck: OnOff::On,
+        reply_to: None,
+        options: CompileOptions::default(),
+    };
+    WebSettings { policy: POLICY, hold, topic: None }
+}
+
+fn worker_settings() -> anyhow::Result<WorkerSettings> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    Ok(WorkerSettings {
+        concurrency: CONCURRENCY,
+        visibility: VISIBILITY,
+        run_limit: RUN_LIMIT,
+        source_limits: SOURCE_LIMITS,
+        compiler: Compiler { program, limits: COMPILE_LIMITS },
+    })
+}
+
+/// Passes the worker's notices on to the visitors who wait.
+async fn hear(web: Arc<Web>, mut notices: tokio::sync::broadcast::Receiver<pipeline::notice::Notice>) {
+    use tokio::sync::broadcast::error::RecvError;
+    loop {
+        match notices.recv().await {
+            Ok(notice) => web.hear(&notice),
+            // The re-check finds what was missed.
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn introduce(dir: &Path, root: &Path, address: SocketAddr) -> anyhow::Result<()> {
+    println!("Serving {} at http://{address}; stop with Ctrl-C.", dir.display());
+    let sheets = site::style_sheets(root).with_context(|| format!("cannot read {}", dir.display()))?;
+    for sheet in sheets {
+        println!("  http://{address}{sheet}");
+    }
+    Ok(())
+}
