@@ -44,13 +44,13 @@ mod tests {
     fn every_coding_gives_the_body_back() {
         let css = Bytes::from("a{color:red}".repeat(1000));
         for (encoding, body) in encode_all(css.clone()).unwrap() {
-            let mut decoder: Box<dyn Read + '_> = match encoding {
+            let mut plain: Box<dyn Read + '_> = match encoding {
                 Encoding::Identity => Box::new(&*body),
                 Encoding::Gzip => Box::new(flate2::read::GzDecoder::new(&*body)),
                 Encoding::Br => Box::new(brotli::Decompressor::new(&*body, 4096)),
             };
             let mut decoded = Vec::new();
-            decoder.read_to_end(&mut decoded).unwrap();
+            plain.read_to_end(&mut decoded).unwrap();
             assert_eq!(decoded, css, "{encoding}");
         }
     }

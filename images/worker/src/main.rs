@@ -18,7 +18,7 @@ use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings, child,
     metrics::WorkerMetrics,
     origin::{Guard, HttpOrigin},
-    settings::{COMPILE_LIMITS, RUN_LIMIT, SOURCE_LIMITS, Settings},
+    settings::{COMPILE_LIMITS, FETCH_TIMEOUT, RUN_LIMIT, SOURCE_LIMITS, Settings},
 };
 
 fn main() -> ExitCode {
@@ -79,7 +79,9 @@ async fn connect(settings: &Settings) -> anyhow::Result<WorkerPorts> {
         queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.queue_url.clone())),
         store: Arc::new(S3Store::new(s3_client(&sdk), settings.bucket.clone())),
         notifier: Arc::new(SnsNotifier::new(sns_client(&sdk), settings.topic_arn.clone())),
-        origin: Arc::new(HttpOrigin::new(guard).context("could not build the client for origins")?),
+        origin: Arc::new(
+            HttpOrigin::new(guard, FETCH_TIMEOUT).context("could not build the client for origins")?,
+        ),
         direct,
     })
 }

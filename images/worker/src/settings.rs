@@ -12,6 +12,9 @@ use crate::{ChildLimits, Limits, SourceLimits};
 /// worker's job still answers the visitors who wait for it.
 pub const RUN_LIMIT: Duration = Duration::from_secs(15);
 
+/// For one source.
+pub const FETCH_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// What one job may read.
 pub const SOURCE_LIMITS: SourceLimits = SourceLimits { files: 2_000, bytes: 16 << 20, requests: 30_000 };
 

@@ -25,8 +25,6 @@ use url::{Host, Url};
 use super::{Guard, MAX_SOURCE_BYTES};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// For one source, from the request to its last byte.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(4);
 const IDLE_CONNECTIONS_PER_HOST: usize = 16;
 const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
 const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
@@ -35,10 +33,12 @@ const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
 pub struct HttpOrigin {
     client: Client,
     guard: Guard,
+    timeout: Duration,
 }
 
 impl HttpOrigin {
-    pub fn new(guard: Guard) -> Result<Self, reqwest::Error> {
+    /// `timeout` bounds the fetch of one source, from the request to its last byte.
+    pub fn new(guard: Guard, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .user_agent(USER_AGENT)
             .no_proxy()
@@ -46,10 +46,10 @@ impl HttpOrigin {
             .referer(false)
             .dns_resolver(GuardedResolver(guard.clone()))
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(FETCH_TIMEOUT)
+            .timeout(timeout)
             .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
             .build()?;
-        Ok(Self { client, guard })
+        Ok(Self { client, guard, timeout })
     }
 
     /// The resolver is not asked for addresses that stand in the URL itself, so those are checked here.
@@ -66,6 +66,29 @@ impl HttpOrigin {
             Err(OriginError::Refused(refusal(&address.to_string())))
         }
     }
+
+    async fn read(&self, url: &Url, mut response: Response) -> Result<SourceFile, OriginError> {
+        let etag = header(&response, ETAG);
+        let last_modified = header(&response, LAST_MODIFIED);
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.name_failure(url, &error))? {
+            if body.len() + chunk.len() > MAX_SOURCE_BYTES {
+                return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(SourceFile { body: Bytes::from(body), etag, last_modified })
+    }
+
+    fn name_failure(&self, url: &Url, error: &reqwest::Error) -> OriginError {
+        if let Some(refused) = refused_name(error) {
+            return OriginError::Refused(refused);
+        }
+        if error.is_timeout() {
+            return OriginError::TimedOut(format!("{url} gave no complete answer within {:?}", self.timeout));
+        }
+        OriginError::Failed(format!("{url} could not be fetched: {}", chain(error)))
+    }
 }
 
 #[async_trait]
@@ -76,10 +99,10 @@ impl Origin for HttpOrigin {
         }
         self.check_literal(url)?;
         let request = self.client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
-        let response = request.send().await.map_err(|error| name_failure(url, &error))?;
+        let response = request.send().await.map_err(|error| self.name_failure(url, &error))?;
         match response.status() {
             StatusCode::OK if is_page(&response) => Ok(Fetched::Absent),
-            StatusCode::OK => read(url, response).await.map(Fetched::Found),
+            StatusCode::OK => self.read(url, response).await.map(Fetched::Found),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Fetched::Absent),
             StatusCode::GATEWAY_TIMEOUT => Err(OriginError::TimedOut(format!("{url} answered 504"))),
             status => Err(OriginError::Failed(format!("{url} answered {}", status.as_u16()))),
@@ -94,19 +117,6 @@ fn is_page(response: &Response) -> bool {
     media_type.eq_ignore_ascii_case("text/html") || media_type.eq_ignore_ascii_case("application/xhtml+xml")
 }
 
-async fn read(url: &Url, mut response: Response) -> Result<SourceFile, OriginError> {
-    let etag = header(&response, ETAG);
-    let last_modified = header(&response, LAST_MODIFIED);
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| name_failure(url, &error))? {
-        if body.len() + chunk.len() > MAX_SOURCE_BYTES {
-            return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(SourceFile { body: Bytes::from(body), etag, last_modified })
-}
-
 fn header(response: &Response, name: HeaderName) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
@@ -115,17 +125,6 @@ fn refusal(host: &str) -> String {
     format!(
         "{host} is not a public address, and not in a network that this pipeline allows (privateNetworks)"
     )
-}
-
-fn name_failure(url: &Url, error: &reqwest::Error) -> OriginError {
-    if let Some(refused) = refused_name(error) {
-        return OriginError::Refused(refused);
-    }
-    if error.is_timeout() {
-        let seconds = FETCH_TIMEOUT.as_secs();
-        return OriginError::TimedOut(format!("{url} gave no complete answer within {seconds} s"));
-    }
-    OriginError::Failed(format!("{url} could not be fetched: {}", chain(error)))
 }
 
 /// The guard's refusal, from wherever the client has buried it.

@@ -1,0 +1,83 @@
+//! The client for origins against a real server on loopback.
+
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION},
+    },
+    routing::get,
+};
+use pipeline::ports::{Fetched, Origin, OriginError, SourceFile};
+use tokio::{net::TcpListener, time::sleep};
+use worker::origin::{Guard, HttpOrigin, MAX_SOURCE_BYTES};
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+const MODIFIED: &str = "Sat, 21 Nov 2026 08:00:00 GMT";
+
+/// An origin on a port of its own, until the test's runtime ends.
+async fn serve() -> SocketAddr {
+    let router = Router::new()
+        .route("/a%20b.scss", get(async || ([(ETAG, "\"1\""), (LAST_MODIFIED, MODIFIED)], "a{}")))
+        .route("/page.scss", get(async || ([(CONTENT_TYPE, "Text/HTML; charset=utf-8")], "<p>not found</p>")))
+        .route("/moved.scss", get(async || (StatusCode::FOUND, [(LOCATION, "/a%20b.scss")])))
+        .route("/broken.scss", get(async || StatusCode::INTERNAL_SERVER_ERROR))
+        .route("/gone.scss", get(async || StatusCode::GONE))
+        .route("/large.scss", get(async || vec![b' '; MAX_SOURCE_BYTES + 1]))
+        .route("/slow.scss", get(async || sleep(10 * TIMEOUT).await));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, router).into_future());
+    address
+}
+
+fn origin() -> HttpOrigin {
+    HttpOrigin::new(Guard { private_networks: vec!["127.0.0.0/8".parse().unwrap()] }, TIMEOUT).unwrap()
+}
+
+#[tokio::test]
+async fn answers_are_told_apart() {
+    let (address, origin) = (serve().await, origin());
+    let fetch = async |path: &str| origin.fetch(&format!("http://{address}{path}").parse().unwrap()).await;
+    let found = SourceFile {
+        body: "a{}".into(),
+        etag: Some("\"1\"".to_owned()),
+        last_modified: Some(MODIFIED.to_owned()),
+    };
+    assert_eq!(fetch("/a%20b.scss").await, Ok(Fetched::Found(found)));
+    for path in ["/none.scss", "/gone.scss", "/page.scss"] {
+        assert_eq!(fetch(path).await, Ok(Fetched::Absent), "{path}");
+    }
+    for (path, expected) in [("/moved.scss", "answered 302"), ("/broken.scss", "answered 500")] {
+        let Err(OriginError::Failed(message)) = fetch(path).await else { panic!("{path} did not fail") };
+        assert!(message.contains(expected), "{message}");
+    }
+    assert!(matches!(fetch("/large.scss").await, Err(OriginError::Refused(_))));
+    assert!(matches!(fetch("/slow.scss").await, Err(OriginError::TimedOut(_))));
+}
+
+#[tokio::test]
+async fn addresses_that_are_not_allowed_are_not_asked_in_any_spelling() {
+    let address = serve().await;
+    let origin = HttpOrigin::new(Guard::default(), TIMEOUT).unwrap();
+    for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"] {
+        let url = format!("http://{host}:{}/a%20b.scss", address.port()).parse().unwrap();
+        let Err(OriginError::Refused(message)) = origin.fetch(&url).await else { panic!("{host} was asked") };
+        assert!(message.contains("privateNetworks"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn closed_port_is_a_failure_that_names_the_url() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/app.scss", listener.local_addr().unwrap());
+    drop(listener);
+    let Err(OriginError::Failed(message)) = origin().fetch(&url.parse().unwrap()).await else {
+        panic!("it answered")
+    };
+    assert!(message.contains(&url), "{message}");
+}
