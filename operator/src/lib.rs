@@ -1,1 +1,154 @@
-//! Placeholder.
+//! The operator: reconciles `AssetPipeline` objects into workloads and AWS resources, and scales workers.
+//!
+//! One replica runs at a time; the chart's Deployment replaces it by `Recreate`. It knows the data plane
+//! only through crate `pipeline`: its settings, its registry and its ports.
+
+pub mod aws;
+pub mod config;
+pub mod context;
+pub mod metrics;
+pub mod names;
+pub mod pipeline;
+pub mod scaler;
+pub mod settled;
+pub mod tenants;
+
+use std::sync::Arc;
+
+use ::pipeline::{
+    aws::{S3Store, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
+    chain,
+    operation::Operation,
+    shutdown,
+};
+use anyhow::Context as _;
+use crds::AssetPipeline;
+use futures::StreamExt;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Service, ServiceAccount},
+        networking::v1::Ingress,
+        policy::v1::PodDisruptionBudget,
+    },
+};
+use kube::{
+    Api, Client, Resource,
+    core::DeserializeGuard,
+    runtime::{
+        Controller, WatchStreamExt,
+        events::{Recorder, Reporter},
+        reflector, watcher,
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Config, Options};
+
+use crate::{
+    aws::Clients,
+    context::Context,
+    metrics::Metrics,
+    names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
+    scaler::Watched,
+    settled::Settled,
+};
+
+/// Pipelines that are reconciled at the same time.
+const CONCURRENCY: u16 = 16;
+
+/// Runs until the process is told to stop, and ends what it has begun.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal().context("could not listen for signals")?;
+    let client = Client::try_default().await.context("could not find the cluster's API server")?;
+    let mut operation = Operation::default();
+    let metrics = Metrics::register(&mut operation.registry);
+    let listen = config.listen;
+    let context = Arc::new(build_context(client, config, metrics).await);
+    let stopped = operation.stopped.clone();
+    let served = tokio::spawn(operation.serve(listen, shutdown.clone()));
+    tracing::info!(cluster = context.config.cluster_name, "operator started");
+
+    let (workers, watching) = watch_workers(&context.client, shutdown.clone());
+    let watching = tokio::spawn(watching);
+    let controller = build_controller(&context.client, &shutdown);
+    let watched = Watched { pipelines: controller.store(), workers };
+    let scaling = tokio::spawn(scaler::run(Arc::clone(&context), watched, shutdown.clone()));
+    let rounds = controller.run(
+        pipeline::reconcile,
+        |object, error, _| pipeline::error_policy(&object, error),
+        Arc::clone(&context),
+    );
+    rounds
+        .for_each(async |round| {
+            // Failures of a round are told by the error policy; what is left is the watch's own trouble.
+            if let Err(error) = round
+                && !matches!(error, kube::runtime::controller::Error::ReconcilerFailed(..))
+            {
+                tracing::warn!(error = chain(&error), "watch was disturbed");
+            }
+        })
+        .await;
+    scaling.await.context("the scaler ended early")?;
+    watching.await.context("the watch of workers ended early")?;
+    stopped.cancel();
+    served.await.context("the listener ended early")?.context("could not serve /health and /metrics")?;
+    tracing::info!("operator stopped");
+    Ok(())
+}
+
+async fn build_context(client: Client, config: Config, metrics: Metrics) -> Context {
+    let sdk = sdk_config().await;
+    let (s3, sqs, sns) = (s3_client(&sdk), sqs_client(&sdk), sns_client(&sdk));
+    let reporter = Reporter { controller: OPERATOR_MANAGER.to_owned(), instance: None };
+    Context {
+        recorder: Recorder::new(client.clone(), reporter),
+        client,
+        clients: Clients { s3: s3.clone(), sns, sqs: sqs.clone(), region: config.aws_region.clone() },
+        config,
+        metrics,
+        settled: Settled::default(),
+        samples: scaler::SampleBoard::default(),
+        stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
+        queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
+    }
+}
+
+/// Watches pipelines, and of the children only those that we made.
+fn build_controller(
+    client: &Client,
+    shutdown: &CancellationToken,
+) -> Controller<DeserializeGuard<AssetPipeline>> {
+    let pipelines: Api<DeserializeGuard<AssetPipeline>> = Api::all(client.clone());
+    let ours = || watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
+    Controller::new(pipelines, watcher::Config::default())
+        .owns(all::<Deployment>(client), ours())
+        .owns(all::<Service>(client), ours())
+        .owns(all::<ServiceAccount>(client), ours())
+        .owns(all::<PodDisruptionBudget>(client), ours())
+        .owns(all::<Ingress>(client), ours())
+        .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+}
+
+/// The worker Deployments, kept current for the scaler.
+fn watch_workers(
+    client: &Client,
+    shutdown: CancellationToken,
+) -> (reflector::Store<Deployment>, impl Future<Output = ()> + use<>) {
+    let labels = format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER},{COMPONENT_LABEL}={}", Tier::Worker.as_str());
+    let (store, writer) = reflector::store();
+    let events = watcher(all::<Deployment>(client), watcher::Config::default().labels(&labels));
+    let kept = reflector(writer, events.default_backoff()).take_until(shutdown.cancelled_owned());
+    let watching = kept.for_each(async |event| {
+        if let Err(error) = event {
+            tracing::warn!(error = chain(&error), "watch of workers was disturbed");
+        }
+    });
+    (store, watching)
+}
+
+fn all<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(client: &Client) -> Api<K> {
+    Api::all(client.clone())
+}

@@ -1,1 +1,10 @@
-fn main() {}
+//! Starts the operator.
+
+use clap::Parser;
+use operator::{Config, Options};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    pipeline::telemetry::init("info");
+    operator::run(Config::from(Options::parse())).await
+}

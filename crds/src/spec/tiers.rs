@@ -12,7 +12,7 @@ pub struct WebSpec {
     pub replicas: i32,
     /// Seconds that a visitor's request is held while its file is compiled, before 503. The pods'
     /// grace period, the load balancer's deregistration delay and the queue's visibility follow it.
-    #[schemars(range(min = 5, max = 29))]
+    #[schemars(range(min = 9, max = 29))]
     pub hold_seconds: i32,
 }
 

@@ -1,0 +1,218 @@
+//! All bindings of one pipeline together: what is there, what should be, and the order of the writes.
+//!
+//! One round of observe, plan and apply does what the round before made possible: the queue and the topic
+//! need the account that the dead-letter queue's ARN tells. Rounds go on until a plan is empty.
+
+use pipeline::Error;
+
+use super::{
+    BindingNames, Clients, Owner,
+    bucket::{BucketStep, ObservedBucket, apply_bucket, observe_bucket, plan_bucket, plan_bucket_release},
+    queue::{
+        ObservedQueue, QueueStep, apply_queue, observe_queue, plan_queue, plan_queue_release,
+        want_dead_letters, want_jobs,
+    },
+    subscription::{
+        Subscription, SubscriptionStep, SubscriptionWant, apply_subscription, observe_subscriptions,
+        plan_subscription, plan_subscription_release,
+    },
+    topic::{
+        ObservedTopic, TopicStep, apply_topic, observe_topic, plan_topic, plan_topic_release, topic_arn,
+    },
+};
+
+/// How the bindings of a pipeline should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindingsWant {
+    pub names: BindingNames,
+    pub owner: Owner,
+    pub region: String,
+    /// Seconds for which a received job stays invisible unless its worker extends it.
+    pub visibility_seconds: u32,
+    pub subscription: SubscriptionWant,
+}
+
+/// What the names of a pipeline's bindings resolve to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedBindings {
+    pub bucket: ObservedBucket,
+    pub dead_letter_queue: ObservedQueue,
+    pub queue: ObservedQueue,
+    /// Missing also while the dead-letter queue is: only its ARN tells the topic's.
+    pub topic: ObservedTopic,
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// The writes of one round, in the order in which they are done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BindingsPlan {
+    pub bucket: Vec<BucketStep>,
+    pub dead_letter_queue: Vec<QueueStep>,
+    pub queue: Vec<QueueStep>,
+    pub topic: Vec<TopicStep>,
+    pub subscription: Vec<SubscriptionStep>,
+}
+
+/// The writes that remove what is ours and mark what is kept, in the order in which they are done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReleasePlan {
+    pub subscription: Vec<SubscriptionStep>,
+    pub topic: Option<TopicStep>,
+    pub queue: Option<QueueStep>,
+    pub dead_letter_queue: Option<QueueStep>,
+    pub bucket: Option<BucketStep>,
+}
+
+impl BindingsPlan {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+pub async fn observe_bindings(clients: &Clients, names: &BindingNames) -> Result<ObservedBindings, Error> {
+    let bucket = observe_bucket(&clients.s3, &names.bucket).await?;
+    let dead_letter_queue = observe_queue(&clients.sqs, &names.dead_letter_queue).await?;
+    let queue = observe_queue(&clients.sqs, &names.queue).await?;
+    let arn = dead_letter_queue.found().and_then(|found| topic_arn(&found.arn, &names.topic));
+    let topic = match arn {
+        Some(arn) => observe_topic(&clients.sns, &arn).await?,
+        None => ObservedTopic::Missing,
+    };
+    let subscriptions = match &topic {
+        ObservedTopic::Found(found) => observe_subscriptions(&clients.sns, &found.arn).await?,
+        ObservedTopic::Missing => Vec::new(),
+    };
+    Ok(ObservedBindings { bucket, dead_letter_queue, queue, topic, subscriptions })
+}
+
+/// The writes of this round, or which resource is somebody else's. Then nothing at all is written.
+pub fn plan_bindings(observed: &ObservedBindings, want: &BindingsWant) -> Result<BindingsPlan, String> {
+    let BindingsWant { names, owner, region, visibility_seconds, subscription } = want;
+    let dead_letters = want_dead_letters(names.dead_letter_queue.clone());
+    let mut plan = BindingsPlan {
+        bucket: plan_bucket(&observed.bucket, &names.bucket, region, owner)?,
+        dead_letter_queue: plan_queue(&observed.dead_letter_queue, dead_letters, owner)?,
+        ..BindingsPlan::default()
+    };
+    let Some(dead_letter_queue) = observed.dead_letter_queue.found() else { return Ok(plan) };
+    let jobs = want_jobs(names.queue.clone(), *visibility_seconds, &dead_letter_queue.arn);
+    plan.queue = plan_queue(&observed.queue, jobs, owner)?;
+    if let Some(arn) = topic_arn(&dead_letter_queue.arn, &names.topic) {
+        plan.topic = plan_topic(&observed.topic, &names.topic, &arn, owner)?;
+    }
+    if let Some(topic) = observed.topic.found() {
+        plan.subscription = plan_subscription(&observed.subscriptions, &topic.arn, subscription);
+    }
+    Ok(plan)
+}
+
+/// What is left to do for a pipeline that is going. Resources of others are passed over.
+pub fn plan_release(observed: &ObservedBindings, owner: &Owner) -> ReleasePlan {
+    let ObservedBindings { bucket, dead_letter_queue, queue, topic, subscriptions } = observed;
+    let topic = plan_topic_release(topic, owner);
+    ReleasePlan {
+        subscription: if topic.is_some() { plan_subscription_release(subscriptions) } else { Vec::new() },
+        topic,
+        queue: plan_queue_release(queue, owner),
+        dead_letter_queue: plan_queue_release(dead_letter_queue, owner),
+        bucket: plan_bucket_release(bucket, owner),
+    }
+}
+
+pub async fn apply_bindings(
+    clients: &Clients,
+    names: &BindingNames,
+    plan: BindingsPlan,
+) -> Result<(), Error> {
+    let BindingsPlan { bucket, dead_letter_queue, queue, topic, subscription } = plan;
+    for step in bucket {
+        apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await?;
+    }
+    for step in dead_letter_queue.into_iter().chain(queue) {
+        apply_queue(&clients.sqs, step).await?;
+    }
+    for step in topic {
+        apply_topic(&clients.sns, step).await?;
+    }
+    for step in subscription {
+        apply_subscription(&clients.sns, step).await?;
+    }
+    Ok(())
+}
+
+/// No notice is sent into the void, no job is left without its queue's topic, and the bucket's tag comes
+/// last: it is what says that the rest is done.
+pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: ReleasePlan) -> Result<(), Error> {
+    let ReleasePlan { subscription, topic, queue, dead_letter_queue, bucket } = plan;
+    for step in subscription {
+        apply_subscription(&clients.sns, step).await?;
+    }
+    if let Some(step) = topic {
+        apply_topic(&clients.sns, step).await?;
+    }
+    for step in queue.into_iter().chain(dead_letter_queue) {
+        apply_queue(&clients.sqs, step).await?;
+    }
+    if let Some(step) = bucket {
+        apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::queue::FoundQueue;
+
+    fn want() -> BindingsWant {
+        let owner = Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() };
+        BindingsWant {
+            names: BindingNames::new("shop", "storefront", &"0123456789".parse().unwrap()),
+            owner,
+            region: "eu-west-1".into(),
+            visibility_seconds: 8,
+            subscription: SubscriptionWant::None,
+        }
+    }
+
+    fn nothing() -> ObservedBindings {
+        ObservedBindings {
+            bucket: ObservedBucket::Missing,
+            dead_letter_queue: ObservedQueue::Missing,
+            queue: ObservedQueue::Missing,
+            topic: ObservedTopic::Missing,
+            subscriptions: vec![],
+        }
+    }
+
+    fn dead_letters() -> ObservedQueue {
+        ObservedQueue::Found(FoundQueue {
+            url: "http://sqs/dead".into(),
+            arn: "arn:aws:sqs:eu-west-1:1:dead".into(),
+            attributes: want_dead_letters("dead".into()).attributes,
+            tags: want().owner.owned_tags(),
+        })
+    }
+
+    #[test]
+    fn queue_and_topic_wait_for_the_dead_letter_queue() {
+        let first = plan_bindings(&nothing(), &want()).unwrap();
+        assert!(!first.bucket.is_empty() && !first.dead_letter_queue.is_empty());
+        assert!(first.queue.is_empty() && first.topic.is_empty());
+        let second =
+            plan_bindings(&ObservedBindings { dead_letter_queue: dead_letters(), ..nothing() }, &want());
+        let second = second.unwrap();
+        assert!(!second.queue.is_empty() && !second.topic.is_empty());
+    }
+
+    #[test]
+    fn one_foreign_resource_stops_all_writes() {
+        let observed = ObservedBindings { bucket: ObservedBucket::Unreadable, ..nothing() };
+        assert!(plan_bindings(&observed, &want()).is_err());
+    }
+
+    #[test]
+    fn release_of_nothing_is_nothing() {
+        assert_eq!(plan_release(&nothing(), &want().owner), ReleasePlan::default());
+    }
+}

@@ -1,0 +1,92 @@
+//! The names of a pipeline's AWS resources: readable, and unguessable at the end.
+
+use std::{fmt, str::FromStr};
+
+/// Digits of a suffix.
+const SUFFIX_LENGTH: usize = 10;
+/// Longest readable part: a bucket's name ends at 63 characters.
+const READABLE_LENGTH: usize = 63 - "ap-".len() - "-".len() - SUFFIX_LENGTH;
+
+/// The random end of all names of one pipeline: ten hex digits. Persisted on the pipeline before the
+/// first AWS call, so that a crash leaves nothing that cannot be found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindingSuffix(String);
+
+/// A text that is no suffix.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is not ten hex digits")]
+pub struct InvalidSuffix(String);
+
+impl BindingSuffix {
+    /// The suffix made of these random bits.
+    pub fn from_random(bits: u64) -> Self {
+        Self(format!("{:010x}", bits & 0xff_ffff_ffff))
+    }
+}
+
+impl FromStr for BindingSuffix {
+    type Err = InvalidSuffix;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSuffix> {
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() == SUFFIX_LENGTH && text.bytes().all(is_digit) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidSuffix(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for BindingSuffix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The names of one pipeline's resources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindingNames {
+    pub bucket: String,
+    pub queue: String,
+    pub dead_letter_queue: String,
+    pub topic: String,
+}
+
+impl BindingNames {
+    /// `ap-<namespace>-<name>-<suffix>`, the readable part cut where a bucket's name would be too long.
+    pub fn new(namespace: &str, name: &str, suffix: &BindingSuffix) -> Self {
+        let readable: String = format!("{namespace}-{name}").chars().take(READABLE_LENGTH).collect();
+        let base = format!("ap-{}-{suffix}", readable.trim_end_matches('-'));
+        Self {
+            bucket: base.clone(),
+            queue: base.clone(),
+            dead_letter_queue: format!("{base}-dead"),
+            topic: base,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_within_what_every_service_takes() {
+        let suffix = BindingSuffix::from_random(u64::MAX);
+        let names = BindingNames::new(&"n".repeat(63), &"p".repeat(50), &suffix);
+        assert_eq!(names.bucket.len(), 63);
+        assert!(names.bucket.ends_with("-ffffffffff"));
+        let short = BindingNames::new("shop", "storefront", &"0123456789".parse().unwrap());
+        assert_eq!(short.bucket, "ap-shop-storefront-0123456789");
+        assert_eq!(short.dead_letter_queue, "ap-shop-storefront-0123456789-dead");
+    }
+
+    #[test]
+    fn suffixes_that_nobody_drew_are_refused() {
+        for text in ["", "012345678", "01234567890", "012345678G", "0123-56789"] {
+            assert!(text.parse::<BindingSuffix>().is_err(), "{text}");
+        }
+        let drawn = BindingSuffix::from_random(7);
+        assert_eq!(drawn.to_string().parse(), Ok(drawn));
+    }
+}

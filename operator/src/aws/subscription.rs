@@ -1,0 +1,164 @@
+//! The HTTP(S) subscription by which SNS posts notices to the web pods.
+
+use aws_sdk_sns::Client;
+use pipeline::Error;
+use url::Url;
+
+use super::error::{failed, is_missing};
+
+/// Path on which web pods take notices; an endpoint ends in it.
+pub const NOTICE_PATH: &str = "/work_complete";
+
+/// One subscription of the topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Absent while SNS waits for the confirmation.
+    pub arn: Option<String>,
+    pub protocol: String,
+    pub endpoint: String,
+}
+
+/// What the endpoint of the spec asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriptionWant {
+    /// The spec names no endpoint.
+    None,
+    /// There is an endpoint, and nobody behind it yet who could confirm.
+    Later,
+    Endpoint(Url),
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriptionStep {
+    Subscribe { topic_arn: String, endpoint: Url },
+    Unsubscribe { arn: String },
+}
+
+pub(super) async fn observe_subscriptions(
+    client: &Client,
+    topic_arn: &str,
+) -> Result<Vec<Subscription>, Error> {
+    let mut pages = client.list_subscriptions_by_topic().topic_arn(topic_arn).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = match page {
+            Ok(page) => page,
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(failed(&format!("list the subscriptions of topic {topic_arn}"), error)),
+        };
+        found.extend(page.subscriptions.into_iter().flatten().map(|subscription| Subscription {
+            arn: subscription.subscription_arn.filter(|arn| arn.starts_with("arn:")),
+            protocol: subscription.protocol.unwrap_or_default(),
+            endpoint: subscription.endpoint.unwrap_or_default(),
+        }));
+    }
+    Ok(found)
+}
+
+/// The writes that leave the wanted endpoint as the only one of ours.
+pub(super) fn plan_subscription(
+    observed: &[Subscription],
+    topic_arn: &str,
+    want: &SubscriptionWant,
+) -> Vec<SubscriptionStep> {
+    let wanted = match want {
+        SubscriptionWant::Endpoint(endpoint) => Some(endpoint),
+        SubscriptionWant::None => None,
+        // What is subscribed stays: web pods that are gone for a moment come back to the same endpoint.
+        SubscriptionWant::Later => return Vec::new(),
+    };
+    let is_wanted =
+        |subscription: &&Subscription| wanted.is_some_and(|url| url.as_str() == subscription.endpoint);
+    let mut steps = plan_unsubscribe(observed.iter().filter(|subscription| !is_wanted(subscription)));
+    if let Some(endpoint) = wanted
+        && observed.iter().filter(is_wanted).count() == 0
+    {
+        steps.push(SubscriptionStep::Subscribe {
+            topic_arn: topic_arn.to_owned(),
+            endpoint: endpoint.clone(),
+        });
+    }
+    steps
+}
+
+/// The removal of all subscriptions of ours. Pending ones have no ARN and vanish with the topic.
+pub(super) fn plan_subscription_release(observed: &[Subscription]) -> Vec<SubscriptionStep> {
+    plan_unsubscribe(observed.iter())
+}
+
+/// Other people may subscribe to the topic; ours are those that post to the path of notices.
+fn plan_unsubscribe<'a>(subscriptions: impl Iterator<Item = &'a Subscription>) -> Vec<SubscriptionStep> {
+    subscriptions
+        .filter(|subscription| {
+            matches!(subscription.protocol.as_str(), "http" | "https")
+                && subscription.endpoint.ends_with(NOTICE_PATH)
+        })
+        .filter_map(|subscription| subscription.arn.clone())
+        .map(|arn| SubscriptionStep::Unsubscribe { arn })
+        .collect()
+}
+
+pub(super) async fn apply_subscription(client: &Client, step: SubscriptionStep) -> Result<(), Error> {
+    match step {
+        SubscriptionStep::Subscribe { topic_arn, endpoint } => {
+            let request = client.subscribe().topic_arn(topic_arn).protocol(endpoint.scheme());
+            let sent = request.endpoint(endpoint.as_str()).return_subscription_arn(true).send().await;
+            sent.map(drop).map_err(|error| failed(&format!("subscribe {endpoint}"), error))
+        }
+        SubscriptionStep::Unsubscribe { arn } => {
+            match client.unsubscribe().subscription_arn(&arn).send().await {
+                Err(error) if !is_missing(&error) => Err(failed(&format!("unsubscribe {arn}"), error)),
+                Ok(_) | Err(_) => Ok(()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subscription(endpoint: &str) -> Subscription {
+        let protocol = endpoint.split(':').next().unwrap().to_owned();
+        Subscription { arn: Some(format!("arn:{endpoint}")), protocol, endpoint: endpoint.to_owned() }
+    }
+
+    fn want(endpoint: &str) -> SubscriptionWant {
+        SubscriptionWant::Endpoint(endpoint.parse().unwrap())
+    }
+
+    const OLD: &str = "http://old.example.com/work_complete";
+    const NEW: &str = "https://new.example.com/work_complete";
+
+    #[test]
+    fn subscribed_endpoint_needs_no_write_whether_or_not_it_is_confirmed() {
+        let pending = Subscription { arn: None, ..subscription(NEW) };
+        for observed in [subscription(NEW), pending] {
+            assert_eq!(plan_subscription(&[observed], "topic", &want(NEW)), []);
+        }
+    }
+
+    #[test]
+    fn changed_endpoint_replaces_the_old_one() {
+        let steps = plan_subscription(&[subscription(OLD)], "topic", &want(NEW));
+        let expected = [
+            SubscriptionStep::Unsubscribe { arn: format!("arn:{OLD}") },
+            SubscriptionStep::Subscribe { topic_arn: "topic".into(), endpoint: NEW.parse().unwrap() },
+        ];
+        assert_eq!(steps, expected);
+    }
+
+    #[test]
+    fn nothing_changes_while_nobody_could_confirm() {
+        assert_eq!(plan_subscription(&[subscription(OLD)], "topic", &SubscriptionWant::Later), []);
+    }
+
+    #[test]
+    fn subscriptions_of_other_people_stay() {
+        let others =
+            [subscription("https://audit.example.com/hook"), subscription("sqs:audit/work_complete")];
+        assert_eq!(plan_subscription(&others, "topic", &SubscriptionWant::None), []);
+        assert_eq!(plan_subscription_release(&others), []);
+    }
+}

@@ -1,0 +1,80 @@
+//! The operator's settings: flags and environment in, one resolved [`Config`] out.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+
+/// Reconciles `AssetPipeline` objects into workloads and AWS resources.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Options {
+    /// Image of the web pods.
+    #[arg(long, env = "WEB_IMAGE")]
+    web_image: String,
+    /// Image of the worker pods.
+    #[arg(long, env = "WORKER_IMAGE")]
+    worker_image: String,
+    /// When nodes pull the images of the web and worker pods.
+    #[arg(long, env = "IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
+    image_pull_policy: String,
+    /// Name of this cluster, unique in the AWS account; part of the tags on everything made there.
+    #[arg(long, env = "CLUSTER_NAME")]
+    cluster_name: String,
+    /// DNS domain of the cluster.
+    #[arg(long, env = "CLUSTER_DOMAIN", default_value = "cluster.local")]
+    cluster_domain: String,
+    /// AWS region of the queues, topics and buckets, and of the pods' clients.
+    #[arg(long, env = "AWS_REGION")]
+    aws_region: String,
+    /// Where AWS is reached instead of its own endpoints, for an emulator.
+    #[arg(long, env = "AWS_ENDPOINT_URL")]
+    aws_endpoint_url: Option<String>,
+    /// Where /health, /ready and /metrics are served.
+    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+}
+
+/// The resolved settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub workloads: WorkloadConfig,
+    pub cluster_name: String,
+    pub aws_region: String,
+    pub listen: SocketAddr,
+}
+
+/// What the pods of all pipelines have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadConfig {
+    pub web_image: String,
+    pub worker_image: String,
+    pub image_pull_policy: String,
+    pub cluster_domain: String,
+    pub aws_region: String,
+    pub aws_endpoint_url: Option<String>,
+}
+
+impl From<Options> for Config {
+    fn from(options: Options) -> Self {
+        let Options {
+            web_image,
+            worker_image,
+            image_pull_policy,
+            cluster_name,
+            cluster_domain,
+            aws_region,
+            aws_endpoint_url,
+            listen,
+        } = options;
+        let workloads = WorkloadConfig {
+            web_image,
+            worker_image,
+            image_pull_policy,
+            cluster_domain,
+            aws_region: aws_region.clone(),
+            // Charts set the variable to nothing where no emulator is used.
+            aws_endpoint_url: aws_endpoint_url.filter(|url| !url.is_empty()),
+        };
+        Self { workloads, cluster_name, aws_region, listen }
+    }
+}

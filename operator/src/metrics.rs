@@ -1,0 +1,58 @@
+//! The operator's metrics, in the OpenMetrics text format.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// How a round of reconciling ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabels {
+    /// `ok`, or the step that failed.
+    pub outcome: &'static str,
+}
+
+/// Why the number of workers was changed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReasonLabels {
+    pub reason: &'static str,
+}
+
+/// Counted since the operator's start.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    pub rounds: Family<OutcomeLabels, Counter>,
+    pub round_seconds: Histogram,
+    pub scalings: Family<ReasonLabels, Counter>,
+    pub samples_failed: Counter,
+}
+
+impl Metrics {
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            rounds: Family::default(),
+            round_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
+            scalings: Family::default(),
+            samples_failed: Counter::default(),
+        };
+        let Self { rounds, round_seconds, scalings, samples_failed } = &metrics;
+        registry.register("assets_operator_rounds", "Rounds of reconciling by outcome", rounds.clone());
+        registry.register("assets_operator_round_seconds", "Duration of a round", round_seconds.clone());
+        registry.register(
+            "assets_operator_scalings",
+            "Changes of the number of workers by reason",
+            scalings.clone(),
+        );
+        registry.register(
+            "assets_operator_samples_failed",
+            "Looks at a queue that gave no numbers",
+            samples_failed.clone(),
+        );
+        metrics
+    }
+}

@@ -1,0 +1,185 @@
+//! The driver of a pipeline's reconcile: observe, validate, plan, apply, status. It reads the state as it
+//! is, never why it was woken, and each step may be the last before a crash.
+
+pub mod apply;
+pub mod conditions;
+pub mod finalize;
+pub mod observe;
+pub mod plan;
+mod schedule;
+pub mod status;
+pub mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use crds::AssetPipeline;
+use jiff::Timestamp;
+use kube::{
+    ResourceExt,
+    core::{DeserializeGuard, error_boundary::InvalidObject},
+    runtime::controller::Action,
+};
+use pipeline::chain;
+use tokio::time::{Instant, timeout};
+
+use self::{
+    apply::{ApplyError, apply, apply_claim},
+    finalize::{FinalizeError, apply_removal, observe_remains, plan_removal},
+    observe::{ObserveError, has_finalizer, observe},
+    plan::{Chance, Plan, plan},
+    status::{Outcome, StatusError, write_status},
+    validate::validate,
+};
+pub use validate::validate_limits;
+
+use crate::{
+    aws::{BindingSuffix, Owner},
+    context::Context,
+    metrics::OutcomeLabels,
+    names::qualified,
+};
+
+/// No round takes longer; what it did not reach is the next one's.
+const ROUND_TIMEOUT: Duration = Duration::from_mins(2);
+/// After a failure in the cluster.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// A round that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error("the stored object cannot be read")]
+    Unreadable(#[source] Box<InvalidObject>),
+    #[error("could not observe the pipeline")]
+    Observe(#[source] ObserveError),
+    #[error("could not apply the plan")]
+    Apply(#[source] ApplyError),
+    #[error("could not tell the status")]
+    Status(#[source] StatusError),
+    #[error("could not remove the pipeline")]
+    Finalize(#[source] FinalizeError),
+    #[error("the round took more than {} s", ROUND_TIMEOUT.as_secs())]
+    TimedOut,
+}
+
+impl ReconcileError {
+    /// The failed step as metrics name it.
+    fn step(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Observe(_) => "observe",
+            Self::Apply(_) => "apply",
+            Self::Status(_) => "status",
+            Self::Finalize(_) => "finalize",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+pub async fn reconcile(
+    object: Arc<DeserializeGuard<AssetPipeline>>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    let started = Instant::now();
+    let round = async {
+        let object =
+            object.0.as_ref().map_err(|error| ReconcileError::Unreadable(Box::new(error.clone())))?;
+        if object.metadata.deletion_timestamp.is_some() {
+            remove(&context, object).await
+        } else {
+            Box::pin(settle(&context, object)).await
+        }
+    };
+    let result = timeout(ROUND_TIMEOUT, round).await.unwrap_or(Err(ReconcileError::TimedOut));
+    let outcome = result.as_ref().map_or_else(ReconcileError::step, |_| "ok");
+    context.metrics.rounds.get_or_create(&OutcomeLabels { outcome }).inc();
+    context.metrics.round_seconds.observe(started.elapsed().as_secs_f64());
+    result
+}
+
+pub fn error_policy(object: &DeserializeGuard<AssetPipeline>, error: &ReconcileError) -> Action {
+    let name = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
+    tracing::warn!(pipeline.name = name, error = chain(error), "reconcile failed");
+    match error {
+        ReconcileError::Unreadable(_) => Action::await_change(),
+        ReconcileError::Observe(_)
+        | ReconcileError::Apply(_)
+        | ReconcileError::Status(_)
+        | ReconcileError::Finalize(_)
+        | ReconcileError::TimedOut => Action::requeue(RETRY),
+    }
+}
+
+async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
+    let observed = observe(context, object).await.map_err(ReconcileError::Observe)?;
+    let valid = match validate(object) {
+        Ok(valid) => valid,
+        Err(error) => {
+            tell(context, object, &Outcome::Invalid(&error)).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    let settle = match plan(&valid, observed, &context.config, &draw_chance()) {
+        Plan::Claim(suffix) => {
+            apply_claim(context, object, &suffix).await.map_err(ReconcileError::Apply)?;
+            // The claim is a change of the object, which starts the next round.
+            return Ok(Action::await_change());
+        }
+        Plan::Settle(settle) => *settle,
+    };
+    match apply(context, object, settle).await {
+        Ok(applied) => {
+            tell(context, object, &Outcome::Applied(&applied)).await?;
+            Ok(schedule::plan_next_round(context, object, &applied))
+        }
+        Err(error) => {
+            context.settled.forget(object);
+            tell(context, object, &Outcome::Refused(&error)).await?;
+            Err(ReconcileError::Apply(error))
+        }
+    }
+}
+
+async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
+    context.settled.forget(object);
+    context.samples.forget(object);
+    if !has_finalizer(object) {
+        return Ok(Action::await_change());
+    }
+    let owner = Owner {
+        cluster: context.config.cluster_name.clone(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    };
+    let stage = async {
+        let removal = plan_removal(&owner, observe_remains(context, object).await?);
+        apply_removal(context, object, removal).await
+    };
+    match stage.await {
+        Ok(Some(waits_for)) => {
+            tell(context, object, &Outcome::Deleting(waits_for)).await?;
+            Ok(schedule::next_stage())
+        }
+        Ok(None) => Ok(Action::await_change()),
+        Err(error) => {
+            tell(context, object, &Outcome::Deleting(&chain(&error))).await?;
+            Err(ReconcileError::Finalize(error))
+        }
+    }
+}
+
+async fn tell(
+    context: &Context,
+    object: &AssetPipeline,
+    outcome: &Outcome<'_>,
+) -> Result<(), ReconcileError> {
+    write_status(context, object, outcome, Timestamp::now()).await.map_err(ReconcileError::Status)
+}
+
+fn draw_chance() -> Chance {
+    let hex128 = || format!("{:032x}", rand::random::<u128>());
+    Chance {
+        suffix: BindingSuffix::from_random(rand::random()),
+        notice_key: format!("{}{}", hex128(), hex128()),
+        tenant_seed: hex128(),
+    }
+}

@@ -1,0 +1,220 @@
+//! Carries a plan out, in a stated order and without a choice of its own.
+//!
+//! AWS first, since nothing in the cluster waits for it within a round. Then what pods mount, then the
+//! names that they resolve, then the pods, then what leads visitors to them. A failure on AWS is an
+//! outcome; a failure in the cluster ends the round, and the next one starts from what is there.
+
+use std::fmt::Debug;
+
+use crds::{AssetPipeline, BindingsStatus};
+use k8s_openapi::{NamespaceResourceScope, api::apps::v1::Deployment};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use pipeline::{
+    Error,
+    names::{HostName, TenantId},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+use super::plan::{BindingsStep, Change, Children, RegistryStep, Settle, SubscriptionState};
+use crate::{
+    aws::{BindingSuffix, apply_bindings},
+    context::Context,
+    names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION},
+    tenants::{TenantsPlan, apply_tenants},
+};
+
+/// The cluster refused a write.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {verb} {kind} {name}")]
+pub struct ApplyError {
+    verb: &'static str,
+    kind: String,
+    name: String,
+    #[source]
+    source: kube::Error,
+}
+
+/// What a round came to. The status is made from this and from nothing else.
+#[derive(Debug)]
+pub struct Applied {
+    pub bindings: BindingsOutcome,
+    pub registry: RegistryOutcome,
+    pub subscription: SubscriptionState,
+    pub web_deployment: Option<Deployment>,
+    pub worker_deployment: Option<Deployment>,
+}
+
+/// How it stands with the AWS resources.
+#[derive(Debug)]
+pub enum BindingsOutcome {
+    Settled(BindingsStatus),
+    /// Something was written; the next round sees what came of it.
+    Worked(BindingsStatus),
+    Foreign(String),
+    Failed(Error),
+}
+
+/// How it stands with the tenants.
+#[derive(Debug)]
+pub enum RegistryOutcome {
+    /// The bucket is not there yet.
+    Waiting,
+    Settled {
+        registered: Vec<(HostName, TenantId)>,
+        taken: Vec<(HostName, String)>,
+    },
+    /// Something was written; the next round sees what came of it.
+    Worked,
+    Failed(Error),
+}
+
+/// Writes the finalizer and the end of the names. The resource version makes sure that nobody, such as an
+/// operator that was replaced a moment ago, has written another one meanwhile.
+pub async fn apply_claim(
+    context: &Context,
+    object: &AssetPipeline,
+    suffix: &BindingSuffix,
+) -> Result<AssetPipeline, ApplyError> {
+    let claim = json!({
+        "apiVersion": AssetPipeline::api_version(&()),
+        "kind": AssetPipeline::kind(&()),
+        "metadata": {
+            "name": object.name_any(),
+            "resourceVersion": object.resource_version(),
+            "annotations": {SUFFIX_ANNOTATION: suffix.to_string()},
+            "finalizers": [FINALIZER],
+        }
+    });
+    let api: Api<AssetPipeline> = namespaced(context, object);
+    let parameters = PatchParams::apply(CLAIM_MANAGER).force();
+    let written = api.patch(&object.name_any(), &parameters, &Patch::Apply(&claim)).await;
+    written.map_err(|source| wrap::<AssetPipeline>("claim", &object.name_any(), source))
+}
+
+pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
+    let Settle { bindings, registry, subscription, children } = settle;
+    let bindings = do_bindings(context, bindings).await;
+    let registry = do_registry(context, registry).await;
+    let (worker_deployment, web_deployment) = apply_children(context, object, children).await?;
+    Ok(Applied { bindings, registry, subscription, web_deployment, worker_deployment })
+}
+
+async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
+    match step {
+        BindingsStep::Settled(status) => BindingsOutcome::Settled(status),
+        BindingsStep::Work { plan, names, status } => {
+            match apply_bindings(&context.clients, &names, *plan).await {
+                Ok(()) => BindingsOutcome::Worked(status),
+                Err(error) => BindingsOutcome::Failed(error),
+            }
+        }
+        BindingsStep::Foreign(message) => BindingsOutcome::Foreign(message),
+        BindingsStep::Unknown(error) => BindingsOutcome::Failed(error),
+    }
+}
+
+async fn do_registry(context: &Context, step: RegistryStep) -> RegistryOutcome {
+    match step {
+        RegistryStep::Waiting => RegistryOutcome::Waiting,
+        RegistryStep::Unknown(error) => RegistryOutcome::Failed(error),
+        RegistryStep::Planned { bucket, plan } => {
+            let TenantsPlan { steps, taken, registered } = plan;
+            if steps.is_empty() {
+                return RegistryOutcome::Settled { registered, taken };
+            }
+            match apply_tenants(&*context.open_store(&bucket), steps).await {
+                Ok(()) => RegistryOutcome::Worked,
+                Err(error) => RegistryOutcome::Failed(error),
+            }
+        }
+    }
+}
+
+async fn apply_children(
+    context: &Context,
+    object: &AssetPipeline,
+    children: Children,
+) -> Result<(Option<Deployment>, Option<Deployment>), ApplyError> {
+    let Children {
+        web_service_account,
+        worker_service_account,
+        notice_secret,
+        peers_service,
+        service,
+        web_disruption_budget,
+        worker_disruption_budget,
+        worker_birth,
+        worker_deployment,
+        web_deployment,
+        ingress,
+    } = children;
+    apply_change(context, object, web_service_account, OPERATOR_MANAGER).await?;
+    apply_change(context, object, worker_service_account, OPERATOR_MANAGER).await?;
+    apply_change(context, object, notice_secret, OPERATOR_MANAGER).await?;
+    apply_change(context, object, peers_service, OPERATOR_MANAGER).await?;
+    apply_change(context, object, service, OPERATOR_MANAGER).await?;
+    apply_change(context, object, web_disruption_budget, OPERATOR_MANAGER).await?;
+    apply_change(context, object, worker_disruption_budget, OPERATOR_MANAGER).await?;
+    // The scaler's manager must own the replicas from the first moment on.
+    apply_change(context, object, worker_birth, SCALER_MANAGER).await?;
+    let worker_deployment = apply_change(context, object, worker_deployment, OPERATOR_MANAGER).await?;
+    let web_deployment = apply_change(context, object, web_deployment, OPERATOR_MANAGER).await?;
+    apply_change(context, object, ingress, OPERATOR_MANAGER).await?;
+    Ok((worker_deployment, web_deployment))
+}
+
+/// Does one change, and gives the child as it is afterwards.
+async fn apply_change<K>(
+    context: &Context,
+    object: &AssetPipeline,
+    change: Change<K>,
+    manager: &str,
+) -> Result<Option<K>, ApplyError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Serialize
+        + DeserializeOwned
+        + Debug,
+{
+    let api: Api<K> = namespaced(context, object);
+    match change {
+        Change::Nothing => Ok(None),
+        Change::Keep(observed) => Ok(Some(*observed)),
+        Change::Apply(desired) => {
+            let name = desired.name_any();
+            let parameters = PatchParams::apply(manager).force();
+            let written = api.patch(&name, &parameters, &Patch::Apply(&*desired)).await;
+            let written = written.map_err(|source| wrap::<K>("apply", &name, source))?;
+            tracing::info!(kind = &*K::kind(&()), child = name, manager, "applied");
+            Ok(Some(written))
+        }
+        Change::Delete { name } => match api.delete(&name, &DeleteParams::background()).await {
+            Err(source) if !is_gone(&source) => Err(wrap::<K>("delete", &name, source)),
+            Ok(_) | Err(_) => Ok(None),
+        },
+    }
+}
+
+pub(super) fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+pub(super) fn namespaced<K>(context: &Context, object: &AssetPipeline) -> Api<K>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+{
+    Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default())
+}
+
+pub(super) fn wrap<K: Resource<DynamicType = ()>>(
+    verb: &'static str,
+    name: &str,
+    source: kube::Error,
+) -> ApplyError {
+    ApplyError { verb, kind: K::kind(&()).into_owned(), name: name.to_owned(), source }
+}

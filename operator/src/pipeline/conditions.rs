@@ -1,0 +1,128 @@
+//! From what a round came to, to the conditions that tell it. Pure.
+
+use crds::condition_reason as reason;
+use k8s_openapi::api::apps::v1::Deployment;
+use pipeline::{ErrorKind, chain};
+
+use super::{
+    apply::{Applied, BindingsOutcome, RegistryOutcome},
+    plan::SubscriptionState,
+};
+
+/// Whether something holds, and why or why not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    pub holds: bool,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+/// Whether time alone may mend what does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// The operator goes on, and comes to an end by itself.
+    Moving,
+    /// A person must act.
+    Stuck,
+}
+
+pub(super) fn holds(message: impl Into<String>) -> Verdict {
+    Verdict { holds: true, reason: reason::AS_SPECIFIED, message: message.into() }
+}
+
+pub(super) fn fails(reason: &'static str, message: impl Into<String>) -> Verdict {
+    Verdict { holds: false, reason, message: message.into() }
+}
+
+pub(super) fn judge_bindings(outcome: &BindingsOutcome) -> (Verdict, Outlook) {
+    match outcome {
+        BindingsOutcome::Settled(_) => {
+            (holds("bucket, queues and topic exist and are configured"), Outlook::Moving)
+        }
+        BindingsOutcome::Worked(_) => (
+            fails(reason::IN_PROGRESS, "bucket, queues and topic are being made or configured"),
+            Outlook::Moving,
+        ),
+        BindingsOutcome::Foreign(message) => (fails(reason::FOREIGN_RESOURCE, message), Outlook::Stuck),
+        BindingsOutcome::Failed(error) => (judge_error(error), Outlook::Moving),
+    }
+}
+
+pub(super) fn judge_registry(outcome: &RegistryOutcome) -> (Verdict, Outlook) {
+    match outcome {
+        RegistryOutcome::Waiting => {
+            (fails(reason::BINDINGS_NOT_READY, "the registry waits for the bucket"), Outlook::Moving)
+        }
+        RegistryOutcome::Worked => {
+            (fails(reason::IN_PROGRESS, "tenants are being registered"), Outlook::Moving)
+        }
+        RegistryOutcome::Failed(error) => (judge_error(error), Outlook::Moving),
+        RegistryOutcome::Settled { taken, registered } if taken.is_empty() => {
+            (holds(format!("{} tenants are registered", registered.len())), Outlook::Moving)
+        }
+        RegistryOutcome::Settled { taken, .. } => {
+            let hosts: Vec<String> = taken.iter().map(|(host, owner)| format!("{host} by {owner}")).collect();
+            let message = format!("claimed already: {}; drop the host here or there", hosts.join(", "));
+            (fails(reason::HOST_TAKEN, message), Outlook::Stuck)
+        }
+    }
+}
+
+pub(super) fn judge_subscription(state: &SubscriptionState) -> Verdict {
+    match state {
+        SubscriptionState::Confirmed => holds("SNS posts notices to the endpoint"),
+        SubscriptionState::NoEndpoint => fails(
+            reason::NO_ENDPOINT,
+            "spec.notifications.endpoint is not set; notices go directly from pod to pod",
+        ),
+        SubscriptionState::WaitingForWeb => {
+            fails(reason::WAITING_FOR_WEB, "no web pod is ready to confirm a subscription")
+        }
+        SubscriptionState::Pending => {
+            fails(reason::PENDING_CONFIRMATION, "SNS has not seen the endpoint's confirmation")
+        }
+        SubscriptionState::Unknown => fails(reason::BINDINGS_NOT_READY, "the topic is not there yet"),
+    }
+}
+
+/// Ready needs the bindings, the tenants and every web pod. The subscription is not needed: without it
+/// notices go directly, and the web pods look for themselves.
+pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Applied) -> Verdict {
+    if !bindings.holds {
+        fails(reason::BINDINGS_NOT_READY, bindings.message.clone())
+    } else if !tenants.holds {
+        fails(reason::TENANTS_NOT_READY, tenants.message.clone())
+    } else {
+        judge_web(applied.web_deployment.as_ref())
+    }
+}
+
+fn judge_web(deployment: Option<&Deployment>) -> Verdict {
+    let Some(deployment) = deployment else {
+        return fails(reason::WEB_NOT_READY, "the web pods are not there yet");
+    };
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
+    let status = deployment.status.clone().unwrap_or_default();
+    let updated = status.updated_replicas.unwrap_or_default();
+    let ready = status.ready_replicas.unwrap_or_default();
+    let total = status.replicas.unwrap_or_default();
+    // The Deployment's own controller must have seen the newest spec, or its numbers speak of an older one.
+    let is_current = status.observed_generation >= deployment.metadata.generation;
+    if is_current && updated == wanted && ready >= wanted && total == wanted {
+        holds(format!("{ready} of {wanted} web pods are ready"))
+    } else {
+        fails(
+            reason::WEB_NOT_READY,
+            format!("{ready} of {wanted} web pods are ready, {updated} of the newest version"),
+        )
+    }
+}
+
+fn judge_error(error: &pipeline::Error) -> Verdict {
+    let reason = match error.kind {
+        ErrorKind::Unavailable | ErrorKind::Throttled => reason::AWS_UNAVAILABLE,
+        ErrorKind::Denied => reason::AWS_DENIED,
+        ErrorKind::Missing | ErrorKind::Invalid => reason::AWS_REFUSED,
+    };
+    fails(reason, chain(error))
+}

@@ -1,0 +1,159 @@
+//! The end of a pipeline, one stage a round: the pods go first, then what they used. The bucket stays.
+
+use crds::AssetPipeline;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{
+    apply::{ApplyError, is_gone, namespaced, wrap},
+    observe::{ObserveError, binding_names, fetch, has_finalizer},
+};
+use crate::{
+    aws::{
+        BindingNames, ObservedBindings, Owner, ReleasePlan, apply_release, bucket::ObservedBucket,
+        observe_bindings, plan_release,
+    },
+    context::Context,
+    names::{FINALIZER, Tier},
+    tenants::{
+        StoredRegistration, TenantStep, apply_tenants, observe_registrations, owner_name, plan_removals,
+    },
+};
+
+/// A stage of the removal failed; the next round tries it again.
+#[derive(Debug, thiserror::Error)]
+pub enum FinalizeError {
+    #[error("could not see what is left of the pipeline")]
+    Observe(#[source] ObserveError),
+    #[error("could not see what is left of the bindings")]
+    ObserveBindings(#[source] pipeline::Error),
+    #[error("could not remove pods or finalizer")]
+    Apply(#[source] ApplyError),
+    #[error("could not remove the bindings")]
+    ApplyBindings(#[source] pipeline::Error),
+}
+
+/// What is left of a pipeline that is going.
+#[derive(Debug)]
+pub struct Remains {
+    pub workloads: Vec<Deployment>,
+    /// Absent where the pipeline never had names for any, so that there are none.
+    pub bindings: Option<(BindingNames, ObservedBindings)>,
+    pub registrations: Vec<StoredRegistration>,
+}
+
+/// The next stage of the removal.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// Delete these Deployments and wait until their pods are gone: they use all the rest.
+    DeleteWorkloads(Vec<String>),
+    WaitForPods,
+    Release {
+        names: BindingNames,
+        tenants: Vec<TenantStep>,
+        bindings: Box<ReleasePlan>,
+    },
+    /// Nothing is left but what stays.
+    LetGo,
+}
+
+pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
+    let mut workloads = Vec::new();
+    for tier in [Tier::Web, Tier::Worker] {
+        let found = fetch(context, object, &tier.child_name(&object.name_any())).await;
+        workloads.extend(found.map_err(FinalizeError::Observe)?);
+    }
+    let Some(names) = binding_names(object) else {
+        return Ok(Remains { workloads, bindings: None, registrations: Vec::new() });
+    };
+    let bindings =
+        observe_bindings(&context.clients, &names).await.map_err(FinalizeError::ObserveBindings)?;
+    let registrations = match &bindings.bucket {
+        ObservedBucket::Found(_) => {
+            let store = context.open_store(&names.bucket);
+            observe_registrations(&*store).await.map_err(FinalizeError::ObserveBindings)?
+        }
+        ObservedBucket::Missing | ObservedBucket::Unreadable => Vec::new(),
+    };
+    Ok(Remains { workloads, bindings: Some((names, bindings)), registrations })
+}
+
+/// Pure.
+pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
+    let Remains { workloads, bindings, registrations } = remains;
+    if !workloads.is_empty() {
+        let is_asked = |deployment: &&Deployment| deployment.metadata.deletion_timestamp.is_none();
+        let names: Vec<String> = workloads.iter().filter(is_asked).map(ResourceExt::name_any).collect();
+        return if names.is_empty() { Removal::WaitForPods } else { Removal::DeleteWorkloads(names) };
+    }
+    let Some((names, observed)) = bindings else { return Removal::LetGo };
+    let bindings = plan_release(&observed, owner);
+    // A bucket that is not ours any more, such as one marked as kept, holds nothing for us to remove.
+    let tenants = match bindings.bucket {
+        Some(_) => plan_removals(&owner_name(&owner.namespace, &owner.name), &[], &registrations),
+        None => Vec::new(),
+    };
+    if tenants.is_empty() && bindings == ReleasePlan::default() {
+        Removal::LetGo
+    } else {
+        Removal::Release { names, tenants, bindings: Box::new(bindings) }
+    }
+}
+
+/// Carries the stage out, and says what the next round waits for; `None` once the pipeline may go.
+pub async fn apply_removal(
+    context: &Context,
+    object: &AssetPipeline,
+    removal: Removal,
+) -> Result<Option<&'static str>, FinalizeError> {
+    match removal {
+        Removal::DeleteWorkloads(names) => {
+            for name in names {
+                delete_workload(context, object, &name).await.map_err(FinalizeError::Apply)?;
+            }
+            Ok(Some("waiting for the pods to end"))
+        }
+        Removal::WaitForPods => Ok(Some("waiting for the pods to end")),
+        Removal::Release { names, tenants, bindings } => {
+            let store = context.open_store(&names.bucket);
+            apply_tenants(&*store, tenants).await.map_err(FinalizeError::ApplyBindings)?;
+            apply_release(&context.clients, &names, *bindings).await.map_err(FinalizeError::ApplyBindings)?;
+            Ok(Some("removing subscription, topic and queues; the bucket stays"))
+        }
+        Removal::LetGo => {
+            remove_finalizer(context, object).await.map_err(FinalizeError::Apply)?;
+            Ok(None)
+        }
+    }
+}
+
+/// In the foreground: the Deployment stays visible until its pods are gone.
+async fn delete_workload(context: &Context, object: &AssetPipeline, name: &str) -> Result<(), ApplyError> {
+    match namespaced::<Deployment>(context, object).delete(name, &DeleteParams::foreground()).await {
+        Err(source) if !is_gone(&source) => Err(wrap::<Deployment>("delete", name, source)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A merge under the object's version: whoever wrote our finalizer, a restored backup included, it goes.
+async fn remove_finalizer(context: &Context, object: &AssetPipeline) -> Result<(), ApplyError> {
+    if !has_finalizer(object) {
+        return Ok(());
+    }
+    let others: Vec<&String> =
+        object.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).collect();
+    let patch = json!({"metadata": {"finalizers": others, "resourceVersion": object.resource_version()}});
+    let name = object.name_any();
+    let api = namespaced::<AssetPipeline>(context, object);
+    match api.patch(&name, &PatchParams::default(), &Patch::Merge(&patch)).await {
+        Err(source) if !is_gone(&source) => Err(wrap::<AssetPipeline>("let go of", &name, source)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

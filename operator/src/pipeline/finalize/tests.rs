@@ -1,0 +1,100 @@
+use serde_json::json;
+
+use super::*;
+use crate::aws::{
+    bucket::{BucketStep, FoundBucket},
+    queue::{FoundQueue, ObservedQueue, QueueStep},
+    subscription::{Subscription, SubscriptionStep},
+    topic::{FoundTopic, ObservedTopic, TopicStep},
+};
+
+fn owner() -> Owner {
+    Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() }
+}
+
+fn names() -> BindingNames {
+    BindingNames::new("shop", "storefront", &"0123456789".parse().unwrap())
+}
+
+fn queue(url: &str) -> ObservedQueue {
+    ObservedQueue::Found(FoundQueue {
+        url: url.into(),
+        arn: "arn:q".into(),
+        attributes: [].into(),
+        tags: owner().owned_tags(),
+    })
+}
+
+fn bindings() -> ObservedBindings {
+    ObservedBindings {
+        bucket: ObservedBucket::Found(FoundBucket {
+            tags: owner().owned_tags(),
+            holds_objects: true,
+            blocks_public_access: true,
+            is_encrypted: true,
+            policy: None,
+        }),
+        dead_letter_queue: queue("http://sqs/dead"),
+        queue: queue("http://sqs/jobs"),
+        topic: ObservedTopic::Found(FoundTopic {
+            arn: "arn:t".into(),
+            attributes: [].into(),
+            tags: owner().owned_tags(),
+        }),
+        subscriptions: vec![Subscription {
+            arn: Some("arn:s".into()),
+            protocol: "http".into(),
+            endpoint: "http://web/work_complete".into(),
+        }],
+    }
+}
+
+fn deployment(name: &str, is_going: bool) -> Deployment {
+    let deletion = is_going.then_some("2026-01-01T00:00:00Z");
+    serde_json::from_value(json!({"metadata": {"name": name, "deletionTimestamp": deletion}})).unwrap()
+}
+
+fn remains(workloads: Vec<Deployment>, bindings: Option<ObservedBindings>) -> Remains {
+    Remains { workloads, bindings: bindings.map(|observed| (names(), observed)), registrations: vec![] }
+}
+
+#[test]
+fn pods_go_before_what_they_use() {
+    let both = vec![deployment("storefront-web", false), deployment("storefront-worker", true)];
+    let removal = plan_removal(&owner(), remains(both, Some(bindings())));
+    assert_eq!(removal, Removal::DeleteWorkloads(vec!["storefront-web".into()]));
+    let going = vec![deployment("storefront-worker", true)];
+    assert_eq!(plan_removal(&owner(), remains(going, Some(bindings()))), Removal::WaitForPods);
+}
+
+#[test]
+fn everything_but_the_bucket_is_removed() {
+    let expected = ReleasePlan {
+        subscription: vec![SubscriptionStep::Unsubscribe { arn: "arn:s".into() }],
+        topic: Some(TopicStep::Delete { arn: "arn:t".into() }),
+        queue: Some(QueueStep::Delete { url: "http://sqs/jobs".into() }),
+        dead_letter_queue: Some(QueueStep::Delete { url: "http://sqs/dead".into() }),
+        bucket: Some(BucketStep::SetTags(owner().released_tags())),
+    };
+    let removal = plan_removal(&owner(), remains(vec![], Some(bindings())));
+    assert_eq!(removal, Removal::Release { names: names(), tenants: vec![], bindings: Box::new(expected) });
+}
+
+#[test]
+fn pipeline_goes_once_only_the_released_bucket_is_left() {
+    let left = ObservedBindings {
+        bucket: ObservedBucket::Found(FoundBucket {
+            tags: owner().released_tags(),
+            holds_objects: true,
+            blocks_public_access: true,
+            is_encrypted: true,
+            policy: None,
+        }),
+        dead_letter_queue: ObservedQueue::Missing,
+        queue: ObservedQueue::Missing,
+        topic: ObservedTopic::Missing,
+        subscriptions: vec![],
+    };
+    assert_eq!(plan_removal(&owner(), remains(vec![], Some(left))), Removal::LetGo);
+    assert_eq!(plan_removal(&owner(), remains(vec![], None)), Removal::LetGo);
+}

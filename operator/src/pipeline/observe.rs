@@ -1,0 +1,180 @@
+//! What is there: the pipeline's children in the cluster, its bindings on AWS, its tenants in the bucket.
+
+use crds::AssetPipeline;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Secret, Service, ServiceAccount},
+        networking::v1::Ingress,
+        policy::v1::PodDisruptionBudget,
+    },
+};
+use kube::{Api, Resource, ResourceExt};
+use pipeline::Error;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+
+use crate::{
+    aws::{BindingNames, BindingSuffix, ObservedBindings, bucket::ObservedBucket, observe_bindings},
+    context::Context,
+    names::{FINALIZER, SUFFIX_ANNOTATION, Tier, notice_secret, peers_service},
+    tenants::{StoredRegistration, observe_registrations},
+};
+
+/// The cluster did not tell what is there.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read {kind} {name}")]
+pub struct ObserveError {
+    kind: String,
+    name: String,
+    #[source]
+    source: kube::Error,
+}
+
+/// Everything that a plan is made from.
+#[derive(Debug)]
+pub struct Observed {
+    pub has_finalizer: bool,
+    pub bindings: Sight<ObservedBindings>,
+    pub registry: Sight<Vec<StoredRegistration>>,
+    pub children: ObservedChildren,
+}
+
+/// What a look outside the cluster gave. A failure there does not keep the rest from being reconciled.
+#[derive(Debug)]
+pub enum Sight<T> {
+    /// There was nothing to look at yet.
+    Nothing,
+    Seen(T),
+    Failed(Error),
+}
+
+/// The children as the API server has them.
+#[derive(Debug, Default)]
+pub struct ObservedChildren {
+    pub web_service_account: Option<ServiceAccount>,
+    pub worker_service_account: Option<ServiceAccount>,
+    pub notice_secret: Option<Secret>,
+    pub peers_service: Option<Service>,
+    pub service: Option<Service>,
+    pub web_disruption_budget: Option<PodDisruptionBudget>,
+    pub worker_disruption_budget: Option<PodDisruptionBudget>,
+    pub worker_deployment: Option<Deployment>,
+    pub web_deployment: Option<Deployment>,
+    pub ingress: Option<Ingress>,
+}
+
+impl ObservedChildren {
+    /// Whether there is a web pod that would answer.
+    pub fn is_web_ready(&self) -> bool {
+        let status = self.web_deployment.as_ref().and_then(|deployment| deployment.status.as_ref());
+        status.and_then(|status| status.ready_replicas).is_some_and(|ready| ready > 0)
+    }
+}
+
+pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observed, ObserveError> {
+    let children = Box::pin(observe_children(context, object)).await?;
+    let (bindings, registry) = observe_outside(context, object).await;
+    Ok(Observed { has_finalizer: has_finalizer(object), bindings, registry, children })
+}
+
+pub fn has_finalizer(object: &AssetPipeline) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// The bindings' names, where the pipeline carries their end. What it carries is checked in `validate`.
+pub fn binding_names(object: &AssetPipeline) -> Option<BindingNames> {
+    let suffix: BindingSuffix = object.annotations().get(SUFFIX_ANNOTATION)?.parse().ok()?;
+    Some(BindingNames::new(&object.namespace()?, &object.name_any(), &suffix))
+}
+
+/// Bindings that were settled a moment ago are taken for unchanged: each look costs fifteen calls.
+async fn observe_outside(
+    context: &Context,
+    object: &AssetPipeline,
+) -> (Sight<ObservedBindings>, Sight<Vec<StoredRegistration>>) {
+    let Some(names) = binding_names(object) else { return (Sight::Nothing, Sight::Nothing) };
+    if let Some((bindings, registry)) = context.settled.recall(object) {
+        return (Sight::Seen(bindings), Sight::Seen(registry));
+    }
+    let bindings = match observe_bindings(&context.clients, &names).await {
+        Ok(bindings) => bindings,
+        Err(error) => return (Sight::Failed(error), Sight::Nothing),
+    };
+    let registry = match &bindings.bucket {
+        ObservedBucket::Found(_) => match observe_registrations(&*context.open_store(&names.bucket)).await {
+            Ok(registry) => Sight::Seen(registry),
+            Err(error) => Sight::Failed(error),
+        },
+        ObservedBucket::Missing | ObservedBucket::Unreadable => Sight::Nothing,
+    };
+    if let Sight::Seen(registry) = &registry {
+        context.settled.note(object, &bindings, registry);
+    }
+    (Sight::Seen(bindings), registry)
+}
+
+async fn observe_children(
+    context: &Context,
+    object: &AssetPipeline,
+) -> Result<ObservedChildren, ObserveError> {
+    let name = object.name_any();
+    let (web, worker) = (Tier::Web.child_name(&name), Tier::Worker.child_name(&name));
+    let (secret, peers) = (notice_secret(&name), peers_service(&name));
+    let reads = tokio::try_join!(
+        fetch(context, object, &web),
+        fetch(context, object, &worker),
+        fetch(context, object, &secret),
+        fetch(context, object, &peers),
+        fetch(context, object, &name),
+        fetch(context, object, &web),
+        fetch(context, object, &worker),
+        fetch(context, object, &worker),
+        fetch(context, object, &web),
+        fetch(context, object, &name),
+    )?;
+    let (
+        web_service_account,
+        worker_service_account,
+        notice_secret,
+        peers_service,
+        service,
+        web_disruption_budget,
+        worker_disruption_budget,
+        worker_deployment,
+        web_deployment,
+        ingress,
+    ) = reads;
+    Ok(ObservedChildren {
+        web_service_account,
+        worker_service_account,
+        notice_secret,
+        peers_service,
+        service,
+        web_disruption_budget,
+        worker_disruption_budget,
+        worker_deployment,
+        web_deployment,
+        ingress,
+    })
+}
+
+/// The child of that name, or `None` where there is none.
+pub(super) async fn fetch<K>(
+    context: &Context,
+    object: &AssetPipeline,
+    name: &str,
+) -> Result<Option<K>, ObserveError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    let namespace = object.namespace().unwrap_or_default();
+    let api: Api<K> = Api::namespaced(context.client.clone(), &namespace);
+    let wrap = |source| ObserveError {
+        kind: K::kind(&()).into_owned(),
+        name: format!("{namespace}/{name}"),
+        source,
+    };
+    api.get_opt(name).await.map_err(wrap)
+}

@@ -1,0 +1,73 @@
+//! What is to be done, as one complete value. Pure: no client, no clock, no chance.
+
+mod bindings;
+mod change;
+mod children;
+mod disruption_budget;
+mod ingress;
+mod metadata;
+mod notice_secret;
+mod peers_service;
+mod pod;
+mod service;
+mod service_account;
+mod settings;
+mod web_deployment;
+mod worker_deployment;
+
+pub use bindings::{BindingsStep, KnownBindings, RegistryStep, SubscriptionState};
+pub use change::Change;
+pub use children::Children;
+
+use super::{observe::Observed, validate::ValidPipeline};
+use crate::{aws::BindingSuffix, config::Config};
+
+/// One round of work on a pipeline. Rounds go on until one has nothing to do.
+#[derive(Debug)]
+pub enum Plan {
+    /// Write the finalizer and the names' random end on the pipeline. Nothing is made before they are there.
+    Claim(BindingSuffix),
+    Settle(Box<Settle>),
+}
+
+/// Everything that follows from a claimed pipeline.
+#[derive(Debug)]
+pub struct Settle {
+    pub bindings: BindingsStep,
+    pub registry: RegistryStep,
+    pub subscription: SubscriptionState,
+    pub children: Children,
+}
+
+/// Chance, drawn before planning so that planning has none.
+#[derive(Debug, Clone)]
+pub struct Chance {
+    pub suffix: BindingSuffix,
+    /// A key for a pipeline that has none yet: 64 hex digits.
+    pub notice_key: String,
+    /// Makes the labels of new tenants unique for ever.
+    pub tenant_seed: String,
+}
+
+/// The names, and the pipeline that they belong to, are `valid`'s; what is there is `observed`.
+pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: &Chance) -> Plan {
+    let Observed { has_finalizer, bindings, registry, children } = observed;
+    let suffix = match &valid.suffix {
+        Some(suffix) if has_finalizer => suffix,
+        claimed => return Plan::Claim(claimed.clone().unwrap_or_else(|| chance.suffix.clone())),
+    };
+    let want = bindings::build_want(valid, suffix, config, &children);
+    let bindings = bindings::plan_step(bindings, &want);
+    let registry = bindings::plan_registry(valid, &bindings.step, registry, &chance.tenant_seed);
+    let children =
+        children::plan_children(valid, children, bindings.known.as_ref(), config, &chance.notice_key);
+    Plan::Settle(Box::new(Settle {
+        bindings: bindings.step,
+        registry,
+        subscription: bindings.subscription,
+        children,
+    }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What is to be done on AWS and in the registry, and what the pods may already know of it.
+
+use crds::BindingsStatus;
+use pipeline::Error;
+
+use crate::{
+    aws::{
+        BindingNames, BindingSuffix, BindingsPlan, BindingsWant, ObservedBindings, Owner,
+        bucket::ObservedBucket,
+        plan_bindings,
+        subscription::{Subscription, SubscriptionWant},
+    },
+    config::Config,
+    pipeline::{
+        observe::{ObservedChildren, Sight},
+        validate::ValidPipeline,
+    },
+    tenants::{StoredRegistration, TenantsPlan, owner_name, plan_tenants},
+};
+
+/// What is to be done about the AWS resources.
+#[derive(Debug)]
+pub enum BindingsStep {
+    /// Nothing.
+    Settled(BindingsStatus),
+    Work {
+        plan: Box<BindingsPlan>,
+        names: BindingNames,
+        status: BindingsStatus,
+    },
+    /// Nothing, since a resource of that name is somebody else's.
+    Foreign(String),
+    /// AWS did not tell what is there.
+    Unknown(Error),
+}
+
+/// What is to be done about the tenants.
+#[derive(Debug)]
+pub enum RegistryStep {
+    /// The bucket is not there yet.
+    Waiting,
+    /// The steps may be none.
+    Planned { bucket: String, plan: TenantsPlan },
+    /// The bucket did not tell what is there.
+    Unknown(Error),
+}
+
+/// How it stands with SNS's deliveries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubscriptionState {
+    NoEndpoint,
+    WaitingForWeb,
+    Pending,
+    Confirmed,
+    /// The topic could not be looked at.
+    Unknown,
+}
+
+/// What the pods need to know of the bindings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownBindings {
+    pub bucket: String,
+    pub queue_url: String,
+    pub topic_arn: String,
+}
+
+pub(super) struct PlannedBindings {
+    pub step: BindingsStep,
+    pub subscription: SubscriptionState,
+    /// Absent until all of them exist.
+    pub known: Option<KnownBindings>,
+}
+
+pub(super) fn build_want(
+    valid: &ValidPipeline,
+    suffix: &BindingSuffix,
+    config: &Config,
+    children: &ObservedChildren,
+) -> BindingsWant {
+    let subscription = match &valid.endpoint {
+        None => SubscriptionWant::None,
+        Some(endpoint) if children.is_web_ready() => SubscriptionWant::Endpoint(endpoint.clone()),
+        Some(_) => SubscriptionWant::Later,
+    };
+    BindingsWant {
+        names: BindingNames::new(&valid.namespace, &valid.name, suffix),
+        owner: Owner {
+            cluster: config.cluster_name.clone(),
+            namespace: valid.namespace.clone(),
+            name: valid.name.clone(),
+        },
+        region: config.workloads.aws_region.clone(),
+        visibility_seconds: valid.timeouts.visibility,
+        subscription,
+    }
+}
+
+pub(super) fn plan_step(sight: Sight<ObservedBindings>, want: &BindingsWant) -> PlannedBindings {
+    let unsettled = |step| PlannedBindings { step, subscription: SubscriptionState::Unknown, known: None };
+    let observed = match sight {
+        Sight::Seen(observed) => observed,
+        Sight::Failed(error) => return unsettled(BindingsStep::Unknown(error)),
+        // A claimed pipeline has names, so there was something to look at.
+        Sight::Nothing => {
+            return unsettled(BindingsStep::Foreign("the names of the bindings are unknown".to_owned()));
+        }
+    };
+    let plan = match plan_bindings(&observed, want) {
+        Ok(plan) => plan,
+        Err(foreign) => return unsettled(BindingsStep::Foreign(foreign)),
+    };
+    let known = build_known(&observed, want);
+    let status = build_status(&observed, want);
+    let step = if plan.is_empty() {
+        BindingsStep::Settled(status)
+    } else {
+        BindingsStep::Work { plan: Box::new(plan), names: want.names.clone(), status }
+    };
+    PlannedBindings { step, subscription: subscription_state(&observed, want), known }
+}
+
+pub(super) fn plan_registry(
+    valid: &ValidPipeline,
+    bindings: &BindingsStep,
+    registry: Sight<Vec<StoredRegistration>>,
+    tenant_seed: &str,
+) -> RegistryStep {
+    // Only a bucket that is ours and private takes tenants.
+    let bucket = match bindings {
+        BindingsStep::Settled(status) => status.bucket.clone(),
+        BindingsStep::Work { plan, status, .. } if plan.bucket.is_empty() => status.bucket.clone(),
+        BindingsStep::Work { .. } | BindingsStep::Foreign(_) | BindingsStep::Unknown(_) => None,
+    };
+    match (bucket, registry) {
+        (None, _) | (_, Sight::Nothing) => RegistryStep::Waiting,
+        (Some(_), Sight::Failed(error)) => RegistryStep::Unknown(error),
+        (Some(bucket), Sight::Seen(stored)) => {
+            match plan_tenants(
+                &owner_name(&valid.namespace, &valid.name),
+                &valid.tenants,
+                &stored,
+                tenant_seed,
+            ) {
+                Ok(plan) => RegistryStep::Planned { bucket, plan },
+                Err(error) => RegistryStep::Unknown(error),
+            }
+        }
+    }
+}
+
+fn build_known(observed: &ObservedBindings, want: &BindingsWant) -> Option<KnownBindings> {
+    let has_bucket = matches!(observed.bucket, ObservedBucket::Found(_));
+    Some(KnownBindings {
+        bucket: has_bucket.then(|| want.names.bucket.clone())?,
+        queue_url: observed.queue.found()?.url.clone(),
+        topic_arn: observed.topic.found()?.arn.clone(),
+    })
+}
+
+fn build_status(observed: &ObservedBindings, want: &BindingsWant) -> BindingsStatus {
+    let ObservedBindings { bucket, dead_letter_queue, queue, topic, subscriptions: _ } = observed;
+    BindingsStatus {
+        bucket: matches!(bucket, ObservedBucket::Found(_)).then(|| want.names.bucket.clone()),
+        queue_url: queue.found().map(|found| found.url.clone()),
+        dead_letter_queue_url: dead_letter_queue.found().map(|found| found.url.clone()),
+        topic_arn: topic.found().map(|found| found.arn.clone()),
+        subscription_arn: find_subscription(observed, want).and_then(|found| found.arn.clone()),
+    }
+}
+
+fn find_subscription<'a>(observed: &'a ObservedBindings, want: &BindingsWant) -> Option<&'a Subscription> {
+    match &want.subscription {
+        SubscriptionWant::Endpoint(endpoint) => {
+            observed.subscriptions.iter().find(|subscription| subscription.endpoint == endpoint.as_str())
+        }
+        SubscriptionWant::None | SubscriptionWant::Later => None,
+    }
+}
+
+fn subscription_state(observed: &ObservedBindings, want: &BindingsWant) -> SubscriptionState {
+    match &want.subscription {
+        SubscriptionWant::None => SubscriptionState::NoEndpoint,
+        SubscriptionWant::Later => SubscriptionState::WaitingForWeb,
+        SubscriptionWant::Endpoint(_) => match find_subscription(observed, want) {
+            Some(Subscription { arn: Some(_), .. }) => SubscriptionState::Confirmed,
+            Some(Subscription { arn: None, .. }) | None => SubscriptionState::Pending,
+        },
+    }
+}

@@ -1,0 +1,151 @@
+//! Whether a child must be written: compared with what is there, so that a settled child is left alone.
+
+use k8s_openapi::Metadata;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use pipeline::names::Digest;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::names::APPLIED_ANNOTATION;
+
+/// What is to be done about one child.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change<K> {
+    /// It is as it should be.
+    Keep(Box<K>),
+    /// It is to be applied as it stands here, the digest annotation included.
+    Apply(Box<K>),
+    /// It is there and should not be.
+    Delete { name: String },
+    /// It is not there and should not be.
+    Nothing,
+}
+
+/// The change that brings `observed` to `desired`.
+///
+/// Two signs say that a child must be applied. Its digest differs: we want something else than before,
+/// which also covers fields that we no longer set. Or a field that we set has another value: somebody
+/// changed it. Fields that we never set, such as defaults or other managers' entries, do not count.
+pub(super) fn plan_change<K>(observed: Option<K>, mut desired: K) -> Change<K>
+where
+    K: Metadata<Ty = ObjectMeta> + Serialize,
+{
+    let digest = Digest::of(to_json(&desired).to_string().as_bytes()).to_string();
+    desired.metadata_mut().annotations.get_or_insert_default().insert(APPLIED_ANNOTATION.to_owned(), digest);
+    match observed {
+        Some(observed) if holds(&to_json(&desired), &to_json(&observed)) => Change::Keep(Box::new(observed)),
+        Some(_) | None => Change::Apply(Box::new(desired)),
+    }
+}
+
+/// The removal of a child that should not be.
+pub(super) fn plan_absence<K>(observed: Option<K>) -> Change<K>
+where
+    K: Metadata<Ty = ObjectMeta>,
+{
+    match observed.and_then(|observed| observed.metadata().name.clone()) {
+        Some(name) => Change::Delete { name },
+        None => Change::Nothing,
+    }
+}
+
+fn to_json(object: &impl Serialize) -> Value {
+    serde_json::to_value(object)
+        .expect("Kubernetes objects are made of maps with text keys, which always serialize")
+}
+
+/// Whether `observed` has everything that `desired` says.
+fn holds(desired: &Value, observed: &Value) -> bool {
+    match (desired, observed) {
+        (Value::Object(desired), Value::Object(observed)) => desired.iter().all(|(key, value)| {
+            observed.get(key).map_or_else(|| is_empty(value), |observed| holds(value, observed))
+        }),
+        (Value::Array(desired), Value::Array(observed)) => holds_list(desired, observed),
+        (desired, observed) => desired == observed,
+    }
+}
+
+/// Lists whose entries have names are merged by name, and other managers may add entries. All others are
+/// replaced as a whole.
+fn holds_list(desired: &[Value], observed: &[Value]) -> bool {
+    if desired.iter().all(|entry| entry.get("name").is_some()) {
+        desired.iter().all(|entry| {
+            observed.iter().any(|other| other.get("name") == entry.get("name") && holds(entry, other))
+        })
+    } else {
+        desired.len() == observed.len() && desired.iter().zip(observed).all(|(d, o)| holds(d, o))
+    }
+}
+
+/// The API server drops empty values that mean the same as none.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(entries) => entries.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Service;
+    use serde_json::json;
+
+    use super::*;
+
+    fn service(spec: &Value) -> Service {
+        serde_json::from_value(json!({"metadata": {"name": "shop"}, "spec": spec})).unwrap()
+    }
+
+    fn applied(desired: &Service) -> Service {
+        match plan_change(None, desired.clone()) {
+            Change::Apply(object) => *object,
+            other => panic!("a missing child must be applied, not {other:?}"),
+        }
+    }
+
+    #[test]
+    fn child_as_the_api_server_completed_it_is_kept() {
+        let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
+        let mut observed = applied(&desired);
+        observed.metadata.uid = Some("u-1".into());
+        let spec = observed.spec.as_mut().unwrap();
+        spec.cluster_ip = Some("10.0.0.1".into());
+        spec.ports.as_mut().unwrap()[0].protocol = Some("TCP".into());
+        assert_eq!(plan_change(Some(observed.clone()), desired), Change::Keep(Box::new(observed)));
+    }
+
+    #[test]
+    fn field_that_somebody_changed_is_applied_again() {
+        let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
+        let mut drifted = applied(&desired);
+        drifted.spec.as_mut().unwrap().ports.as_mut().unwrap()[0].port = 81;
+        assert_eq!(plan_change(Some(drifted), desired.clone()), Change::Apply(Box::new(applied(&desired))));
+    }
+
+    #[test]
+    fn field_that_is_no_longer_wanted_is_applied_away() {
+        let before = service(&json!({"type": "NodePort", "ports": [{"name": "http", "port": 80}]}));
+        let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
+        assert!(matches!(plan_change(Some(applied(&before)), desired), Change::Apply(_)));
+    }
+
+    #[test]
+    fn entries_of_other_managers_are_no_drift_where_lists_merge_by_name() {
+        let desired = json!([{"name": "A", "value": "1"}]);
+        assert!(holds(&desired, &json!([{"name": "B", "value": "2"}, {"name": "A", "value": "1"}])));
+        assert!(!holds(&desired, &json!([{"name": "A", "value": "2"}])));
+        assert!(!holds(&json!(["ALL"]), &json!(["ALL", "NET_RAW"])));
+        assert!(!holds(&json!([]), &json!("text")));
+    }
+
+    #[test]
+    fn unwanted_child_is_deleted_once() {
+        let mut observed = service(&json!({}));
+        assert_eq!(plan_absence(Some(observed.clone())), Change::Delete { name: "shop".into() });
+        observed.metadata.name = None;
+        assert_eq!(plan_absence::<Service>(None), Change::Nothing);
+    }
+}

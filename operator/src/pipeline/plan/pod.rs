@@ -1,0 +1,221 @@
+//! What the pods of both tiers have in common: restricted security, probes, AWS access, the notice key.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::core::v1::{
+        Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, Lifecycle,
+        ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+        SeccompProfile, SecretKeySelector, SecretVolumeSource, SecurityContext, Toleration,
+        TopologySpreadConstraint, Volume, VolumeMount,
+    },
+    apimachinery::pkg::{
+        api::resource::Quantity,
+        apis::meta::v1::{LabelSelector, ObjectMeta},
+        util::intstr::IntOrString,
+    },
+};
+use pipeline::env;
+
+use super::notice_secret::KEYS_ENTRY;
+use crate::{
+    config::WorkloadConfig,
+    names::{Tier, notice_secret},
+    pipeline::validate::ValidPipeline,
+};
+
+pub(super) const PUBLIC_PORT_NAME: &str = "public";
+pub(super) const INTERNAL_PORT_NAME: &str = "internal";
+pub(super) const OPERATION_PORT_NAME: &str = "operation";
+
+const NOTICE_KEY_VOLUME: &str = "notice-key";
+const NOTICE_KEY_DIRECTORY: &str = "/etc/assetpipeline/notice-key";
+/// Any number but 0; the images have no users.
+const USER_ID: i64 = 65_532;
+/// Seconds after which a pod leaves a node that has gone silent.
+const SILENT_NODE_SECONDS: i64 = 10;
+
+/// What distinguishes one tier's pods from the other's.
+pub(super) struct TierPods {
+    pub tier: Tier,
+    pub image: String,
+    pub env: Vec<EnvVar>,
+    pub ports: Vec<ContainerPort>,
+    pub resources: ResourceRequirements,
+    pub lifecycle: Option<Lifecycle>,
+    pub grace_seconds: u32,
+    /// `DoNotSchedule` or `ScheduleAnyway`, where spreading over the zones evenly is not possible.
+    pub when_zones_are_uneven: &'static str,
+}
+
+pub(super) fn build_template(
+    valid: &ValidPipeline,
+    workloads: &WorkloadConfig,
+    pods: TierPods,
+) -> PodTemplateSpec {
+    let TierPods { tier, image, env, ports, resources, lifecycle, grace_seconds, when_zones_are_uneven } =
+        pods;
+    let container = Container {
+        name: tier.as_str().to_owned(),
+        image: Some(image),
+        image_pull_policy: Some(workloads.image_pull_policy.clone()),
+        env: Some(env.into_iter().chain(build_shared_env(valid, workloads)).collect()),
+        ports: Some(ports),
+        resources: Some(resources),
+        lifecycle,
+        liveness_probe: Some(build_probe("/health", 10, 3)),
+        readiness_probe: Some(build_probe("/ready", 2, 2)),
+        security_context: Some(build_container_security()),
+        volume_mounts: Some(vec![VolumeMount {
+            name: NOTICE_KEY_VOLUME.to_owned(),
+            mount_path: NOTICE_KEY_DIRECTORY.to_owned(),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    };
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta { labels: Some(tier.labels(&valid.name)), ..ObjectMeta::default() }),
+        spec: Some(PodSpec {
+            containers: vec![container],
+            service_account_name: Some(tier.child_name(&valid.name)),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            termination_grace_period_seconds: Some(grace_seconds.into()),
+            security_context: Some(build_pod_security()),
+            tolerations: Some(build_tolerations()),
+            topology_spread_constraints: Some(vec![build_zone_spread(valid, tier, when_zones_are_uneven)]),
+            volumes: Some(vec![build_notice_key_volume(valid)]),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+/// A setting with a plain value.
+pub(super) fn env_value(name: &str, value: impl Into<String>) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.into()), value_from: None }
+}
+
+/// The pod's own address.
+pub(super) fn env_pod_ip(name: &str) -> EnvVar {
+    let field =
+        ObjectFieldSelector { field_path: "status.podIP".to_owned(), ..ObjectFieldSelector::default() };
+    let source = EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() };
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+}
+
+pub(super) fn container_port(name: &str, port: u16) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: port.into(),
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }
+}
+
+/// Requests for scheduling, and a memory limit. No CPU limit: throttling would only make visitors wait.
+pub(super) fn resources(cpu: &str, memory: &str, memory_limit: &str) -> ResourceRequirements {
+    let quantity = |name: &str, amount: &str| (name.to_owned(), Quantity(amount.to_owned()));
+    ResourceRequirements {
+        requests: Some(BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)])),
+        limits: Some(BTreeMap::from([quantity("memory", memory_limit)])),
+        ..ResourceRequirements::default()
+    }
+}
+
+fn build_shared_env(valid: &ValidPipeline, workloads: &WorkloadConfig) -> Vec<EnvVar> {
+    let mut shared = vec![
+        env_value(env::NOTICE_KEY_FILE, format!("{NOTICE_KEY_DIRECTORY}/{KEYS_ENTRY}")),
+        env_value("AWS_REGION", workloads.aws_region.clone()),
+    ];
+    if let Some(url) = &workloads.aws_endpoint_url {
+        shared.push(env_value("AWS_ENDPOINT_URL", url.clone()));
+    }
+    if let Some(secret) = &valid.aws.credentials_secret_name {
+        shared.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| env_secret(name, secret)));
+    }
+    shared
+}
+
+fn env_secret(name: &str, secret: &str) -> EnvVar {
+    let entry = SecretKeySelector { name: secret.to_owned(), key: name.to_owned(), optional: None };
+    let source = EnvVarSource { secret_key_ref: Some(entry), ..EnvVarSource::default() };
+    EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
+}
+
+fn build_probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(OPERATION_PORT_NAME.to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        timeout_seconds: Some(2),
+        failure_threshold: Some(failure_threshold),
+        ..Probe::default()
+    }
+}
+
+fn build_pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER_ID),
+        run_as_group: Some(USER_ID),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn build_container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        read_only_root_filesystem: Some(true),
+        ..SecurityContext::default()
+    }
+}
+
+fn build_tolerations() -> Vec<Toleration> {
+    ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"]
+        .map(|taint| Toleration {
+            key: Some(taint.to_owned()),
+            operator: Some("Exists".to_owned()),
+            effect: Some("NoExecute".to_owned()),
+            toleration_seconds: Some(SILENT_NODE_SECONDS),
+            ..Toleration::default()
+        })
+        .into()
+}
+
+/// A dead zone does not count (`nodeTaintsPolicy`), and neither do the pods of the previous rollout
+/// (`matchLabelKeys`); else either of them would keep new pods from being scheduled.
+fn build_zone_spread(
+    valid: &ValidPipeline,
+    tier: Tier,
+    when_unsatisfiable: &str,
+) -> TopologySpreadConstraint {
+    TopologySpreadConstraint {
+        max_skew: 1,
+        topology_key: "topology.kubernetes.io/zone".to_owned(),
+        when_unsatisfiable: when_unsatisfiable.to_owned(),
+        node_taints_policy: Some("Honor".to_owned()),
+        match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
+        label_selector: Some(LabelSelector {
+            match_labels: Some(tier.selector(&valid.name)),
+            ..LabelSelector::default()
+        }),
+        ..TopologySpreadConstraint::default()
+    }
+}
+
+fn build_notice_key_volume(valid: &ValidPipeline) -> Volume {
+    Volume {
+        name: NOTICE_KEY_VOLUME.to_owned(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(notice_secret(&valid.name)),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}

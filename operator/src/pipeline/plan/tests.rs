@@ -1,0 +1,274 @@
+//! Fixture → validate → plan → golden files, and the plans of pipelines in other states.
+
+use crds::AssetPipeline;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
+use pipeline::{Error, ErrorKind};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::*;
+use crate::{
+    aws::{
+        ObservedBindings, Owner,
+        bucket::{FoundBucket, ObservedBucket},
+        queue::{FoundQueue, ObservedQueue},
+        subscription::{Subscription, SubscriptionStep},
+        topic::{FoundTopic, ObservedTopic},
+    },
+    config::WorkloadConfig,
+    names::SUFFIX_ANNOTATION,
+    pipeline::{
+        observe::{ObservedChildren, Sight, has_finalizer},
+        validate::validate,
+    },
+};
+
+const BASE: &str = "ap-shop-storefront-0123456789";
+
+fn fixture() -> AssetPipeline {
+    serde_yaml_ng::from_str(include_str!("fixtures/storefront.yaml")).unwrap()
+}
+
+fn config() -> Config {
+    Config {
+        workloads: WorkloadConfig {
+            web_image: "registry.test/web:1".into(),
+            worker_image: "registry.test/worker:1".into(),
+            image_pull_policy: "IfNotPresent".into(),
+            cluster_domain: "cluster.local".into(),
+            aws_region: "eu-west-1".into(),
+            aws_endpoint_url: Some("http://aws.test:5000".into()),
+        },
+        cluster_name: "east".into(),
+        aws_region: "eu-west-1".into(),
+        listen: "127.0.0.1:8080".parse().unwrap(),
+    }
+}
+
+fn chance() -> Chance {
+    Chance {
+        suffix: BindingSuffix::from_random(0xfeed),
+        notice_key: "f".repeat(64),
+        tenant_seed: "seed".into(),
+    }
+}
+
+fn owner() -> Owner {
+    Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() }
+}
+
+fn queue(name: &str) -> ObservedQueue {
+    ObservedQueue::Found(FoundQueue {
+        url: format!("http://aws.test:5000/1/{name}"),
+        arn: format!("arn:aws:sqs:eu-west-1:1:{name}"),
+        attributes: [].into(),
+        tags: owner().owned_tags(),
+    })
+}
+
+/// Everything exists, with nothing configured but the tags.
+fn bindings() -> ObservedBindings {
+    let arn = format!("arn:aws:sns:eu-west-1:1:{BASE}");
+    ObservedBindings {
+        bucket: ObservedBucket::Found(FoundBucket {
+            tags: owner().owned_tags(),
+            holds_objects: false,
+            blocks_public_access: false,
+            is_encrypted: false,
+            policy: None,
+        }),
+        dead_letter_queue: queue(&format!("{BASE}-dead")),
+        queue: queue(BASE),
+        topic: ObservedTopic::Found(FoundTopic { arn, attributes: [].into(), tags: owner().owned_tags() }),
+        subscriptions: vec![],
+    }
+}
+
+fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: ObservedChildren) -> Settle {
+    let observed =
+        Observed { has_finalizer: has_finalizer(object), bindings, registry: Sight::Seen(vec![]), children };
+    match plan(&validate(object).unwrap(), observed, &config(), &chance()) {
+        Plan::Settle(settle) => *settle,
+        Plan::Claim(suffix) => panic!("a claimed pipeline was claimed again with {suffix}"),
+    }
+}
+
+fn applied<K: Clone>(change: &Change<K>) -> K {
+    match change {
+        Change::Apply(object) => (**object).clone(),
+        Change::Keep(_) | Change::Delete { .. } | Change::Nothing => panic!("the child is not applied"),
+    }
+}
+
+/// What the API server would give back: the same object, after a trip through JSON.
+fn stored<K: Clone + Serialize + DeserializeOwned>(change: &Change<K>) -> K {
+    serde_json::from_value(serde_json::to_value(applied(change)).unwrap()).unwrap()
+}
+
+fn stored_children(children: &Children) -> ObservedChildren {
+    ObservedChildren {
+        web_service_account: Some(stored(&children.web_service_account)),
+        worker_service_account: Some(stored(&children.worker_service_account)),
+        notice_secret: Some(stored(&children.notice_secret)),
+        peers_service: Some(stored(&children.peers_service)),
+        service: Some(stored(&children.service)),
+        web_disruption_budget: Some(stored(&children.web_disruption_budget)),
+        worker_disruption_budget: Some(stored(&children.worker_disruption_budget)),
+        worker_deployment: Some(stored(&children.worker_deployment)),
+        web_deployment: Some(stored(&children.web_deployment)),
+        ingress: Some(stored(&children.ingress)),
+    }
+}
+
+fn is_kept<K>(change: &Change<K>) -> bool {
+    matches!(change, Change::Keep(_))
+}
+
+#[test]
+fn children_of_a_full_spec_are_the_golden_ones() {
+    let children = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    insta::assert_yaml_snapshot!("web_service_account", applied(&children.web_service_account));
+    insta::assert_yaml_snapshot!("worker_service_account", applied(&children.worker_service_account));
+    insta::assert_yaml_snapshot!("notice_secret", applied(&children.notice_secret));
+    insta::assert_yaml_snapshot!("peers_service", applied(&children.peers_service));
+    insta::assert_yaml_snapshot!("service", applied(&children.service));
+    insta::assert_yaml_snapshot!("web_disruption_budget", applied(&children.web_disruption_budget));
+    insta::assert_yaml_snapshot!("worker_disruption_budget", applied(&children.worker_disruption_budget));
+    insta::assert_yaml_snapshot!("worker_deployment", applied(&children.worker_deployment));
+    insta::assert_yaml_snapshot!("web_deployment", applied(&children.web_deployment));
+    insta::assert_yaml_snapshot!("ingress", applied(&children.ingress));
+}
+
+#[test]
+fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
+    let mut object = fixture();
+    object.metadata.finalizers = None;
+    let look = |object: &AssetPipeline| Observed {
+        has_finalizer: has_finalizer(object),
+        bindings: Sight::Nothing,
+        registry: Sight::Nothing,
+        children: ObservedChildren::default(),
+    };
+    // The names that are there already are kept, whoever removed the finalizer.
+    let claim = plan(&validate(&object).unwrap(), look(&object), &config(), &chance());
+    assert!(matches!(claim, Plan::Claim(suffix) if suffix.to_string() == "0123456789"));
+    object.metadata.annotations.as_mut().unwrap().remove(SUFFIX_ANNOTATION);
+    let claim = plan(&validate(&object).unwrap(), look(&object), &config(), &chance());
+    assert!(matches!(claim, Plan::Claim(suffix) if suffix == chance().suffix));
+}
+
+#[test]
+fn children_as_they_were_applied_are_kept() {
+    let first = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let mut observed = stored_children(&first);
+    // The scaler's and a person's fields are not ours, so they are no drift.
+    let worker = observed.worker_deployment.as_mut().unwrap().spec.as_mut().unwrap();
+    worker.replicas = Some(7);
+    let container = &mut worker.template.spec.as_mut().unwrap().containers[0];
+    container.env.as_mut().unwrap().insert(0, pod::env_value("RUST_LOG", "debug"));
+    let second = settle(&fixture(), Sight::Seen(bindings()), observed).children;
+    let Children {
+        web_service_account,
+        worker_service_account,
+        notice_secret,
+        peers_service,
+        service,
+        web_disruption_budget,
+        worker_disruption_budget,
+        worker_birth,
+        worker_deployment,
+        web_deployment,
+        ingress,
+    } = &second;
+    assert!(is_kept(web_service_account) && is_kept(worker_service_account) && is_kept(notice_secret));
+    assert!(is_kept(peers_service) && is_kept(service) && is_kept(ingress));
+    assert!(is_kept(web_disruption_budget) && is_kept(worker_disruption_budget));
+    assert!(is_kept(worker_deployment) && is_kept(web_deployment));
+    assert_eq!(*worker_birth, Change::Nothing);
+}
+
+#[test]
+fn workers_are_born_with_no_replicas_and_never_told_a_number_again() {
+    let children = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let replicas = |deployment: Deployment| deployment.spec.unwrap().replicas;
+    assert_eq!(replicas(applied(&children.worker_birth)), Some(0));
+    assert_eq!(replicas(applied(&children.worker_deployment)), None);
+    // A crash between the two writes must not leave the Deployment to the scaler alone.
+    let newborn = ObservedChildren {
+        worker_deployment: Some(stored(&children.worker_birth)),
+        ..ObservedChildren::default()
+    };
+    let next = settle(&fixture(), Sight::Seen(bindings()), newborn).children;
+    assert_eq!((&next.worker_birth, replicas(applied(&next.worker_deployment))), (&Change::Nothing, None));
+}
+
+#[test]
+fn notice_key_is_drawn_once() {
+    let keys = |secret: Secret| String::from_utf8(secret.data.unwrap()["keys"].0.clone()).unwrap();
+    let first = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    assert_eq!(keys(applied(&first.notice_secret)), format!("{}\n", "f".repeat(64)));
+    let mut observed = stored_children(&first);
+    let secret = observed.notice_secret.as_mut().unwrap();
+    secret.data.as_mut().unwrap().get_mut("keys").unwrap().0 = b"older\n".to_vec();
+    let second = settle(&fixture(), Sight::Seen(bindings()), observed).children;
+    assert_eq!(keys(applied(&second.notice_secret)), "older\n");
+}
+
+#[test]
+fn pods_wait_for_the_bindings_and_outlive_an_outage_of_aws() {
+    let failed = || Sight::Failed(Error::new(ErrorKind::Unavailable, "look"));
+    let new = settle(&fixture(), failed(), ObservedChildren::default());
+    assert_eq!(new.children.web_deployment, Change::Nothing);
+    assert_eq!(new.children.worker_birth, Change::Nothing);
+    assert!(matches!(new.children.service, Change::Apply(_)), "what needs no bindings is made all the same");
+    let running = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let during = settle(&fixture(), failed(), stored_children(&running));
+    assert!(is_kept(&during.children.web_deployment) && is_kept(&during.children.worker_deployment));
+    assert!(matches!((during.bindings, during.registry), (BindingsStep::Unknown(_), RegistryStep::Waiting)));
+}
+
+#[test]
+fn foreign_bucket_stops_aws_and_registry() {
+    let foreign = ObservedBindings { bucket: ObservedBucket::Unreadable, ..bindings() };
+    let settle = settle(&fixture(), Sight::Seen(foreign), ObservedChildren::default());
+    assert!(matches!(settle.bindings, BindingsStep::Foreign(_)));
+    assert!(matches!(settle.registry, RegistryStep::Waiting));
+    assert_eq!(settle.children.web_deployment, Change::Nothing);
+}
+
+#[test]
+fn endpoint_is_subscribed_once_a_web_pod_could_confirm() {
+    let unready = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default());
+    assert_eq!(unready.subscription, SubscriptionState::WaitingForWeb);
+    let mut children = stored_children(&unready.children);
+    let web: Deployment =
+        serde_json::from_value(serde_json::json!({"status": {"readyReplicas": 1}})).unwrap();
+    children.web_deployment = Some(web);
+    let ready = settle(&fixture(), Sight::Seen(bindings()), children);
+    let BindingsStep::Work { plan, .. } = ready.bindings else { panic!("nothing is to be done") };
+    assert!(matches!(&plan.subscription[..], [SubscriptionStep::Subscribe { .. }]));
+    assert_eq!(ready.subscription, SubscriptionState::Pending);
+}
+
+#[test]
+fn ingress_that_is_no_longer_wanted_is_deleted() {
+    let first = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let mut object = fixture();
+    object.spec.ingress = None;
+    let second = settle(&object, Sight::Seen(bindings()), stored_children(&first)).children;
+    assert_eq!(second.ingress, Change::Delete { name: "storefront".into() });
+}
+
+#[test]
+fn confirmed_subscription_is_told_with_its_arn() {
+    let endpoint = "https://hooks.example.com/work_complete".to_owned();
+    let subscription =
+        Subscription { arn: Some("arn:sub".into()), protocol: "https".into(), endpoint: endpoint.clone() };
+    let seen = ObservedBindings { subscriptions: vec![subscription], ..bindings() };
+    let web: Deployment =
+        serde_json::from_value(serde_json::json!({"status": {"readyReplicas": 1}})).unwrap();
+    let children = ObservedChildren { web_deployment: Some(web), ..ObservedChildren::default() };
+    let settle = settle(&fixture(), Sight::Seen(seen), children);
+    let BindingsStep::Work { status, .. } = settle.bindings else { panic!("nothing is to be done") };
+    assert_eq!(status.subscription_arn.as_deref(), Some("arn:sub"));
+    assert_eq!(settle.subscription, SubscriptionState::Confirmed);
+}

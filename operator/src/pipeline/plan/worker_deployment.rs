@@ -1,0 +1,67 @@
+//! The worker pods. Their number belongs to the scaler's field manager and is never named here.
+
+use k8s_openapi::{
+    api::apps::v1::{Deployment, DeploymentSpec},
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use pipeline::env;
+
+use super::{
+    KnownBindings,
+    metadata::build_metadata,
+    pod::{OPERATION_PORT_NAME, TierPods, build_template, container_port, resources},
+    settings::build_worker_env,
+};
+use crate::{config::WorkloadConfig, names::Tier, pipeline::validate::ValidPipeline};
+
+/// Memory of the process that fetches and stores, in MiB.
+const PARENT_MEBIBYTES: u32 = 256;
+/// Memory of one compiling child at its limit, in MiB. Where a pod passes its own limit the kernel kills
+/// the whole container, so that limit leaves room for every child's.
+const CHILD_MEBIBYTES: u32 = 768;
+
+pub(super) fn build_worker_deployment(
+    valid: &ValidPipeline,
+    known: &KnownBindings,
+    workloads: &WorkloadConfig,
+) -> Deployment {
+    let memory_limit =
+        PARENT_MEBIBYTES.saturating_add(CHILD_MEBIBYTES.saturating_mul(valid.concurrency.get()));
+    let pods = TierPods {
+        tier: Tier::Worker,
+        image: workloads.worker_image.clone(),
+        env: build_worker_env(valid, known, workloads),
+        ports: vec![container_port(OPERATION_PORT_NAME, env::OPERATION_PORT)],
+        resources: resources("100m", "128Mi", &format!("{memory_limit}Mi")),
+        lifecycle: None,
+        grace_seconds: valid.timeouts.worker_grace,
+        // A worker in a full zone's neighbour is better than none.
+        when_zones_are_uneven: "ScheduleAnyway",
+    };
+    Deployment {
+        metadata: build_metadata(
+            valid,
+            Tier::Worker.child_name(&valid.name),
+            Tier::Worker.labels(&valid.name),
+        ),
+        spec: Some(DeploymentSpec {
+            selector: LabelSelector {
+                match_labels: Some(Tier::Worker.selector(&valid.name)),
+                ..LabelSelector::default()
+            },
+            template: build_template(valid, workloads, pods),
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+/// The Deployment at its creation, with no replicas. A Deployment that is created without naming them gets
+/// one pod, so the scaler's field manager creates it.
+pub(super) fn build_newborn(desired: &Deployment) -> Deployment {
+    let mut newborn = desired.clone();
+    if let Some(spec) = &mut newborn.spec {
+        spec.replicas = Some(0);
+    }
+    newborn
+}

@@ -1,0 +1,235 @@
+//! The status: derived from what was applied, written only where it differs, told as events once a change.
+
+use crds::{
+    AssetPipeline, AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus,
+    condition_reason as reason, condition_type as kind,
+};
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::apps::v1::Deployment,
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+};
+use kube::{
+    Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::events::{Event, EventType},
+};
+use pipeline::chain;
+use serde_json::json;
+
+use super::{
+    apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
+    conditions::{Outlook, Verdict, fails, judge_bindings, judge_ready, judge_registry, judge_subscription},
+    validate::InvalidSpec,
+};
+use crate::{context::Context, names::STATUS_MANAGER};
+
+/// The status could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write the status of {name}")]
+pub struct StatusError {
+    name: String,
+    #[source]
+    source: kube::Error,
+}
+
+/// How a round ended, as far as the status tells it.
+#[derive(Debug)]
+pub enum Outcome<'a> {
+    Applied(&'a Applied),
+    Invalid(&'a InvalidSpec),
+    Refused(&'a ApplyError),
+    /// The pipeline is going; the text says what it waits for.
+    Deleting(&'a str),
+}
+
+/// Writes the status where it differs from `object`'s, and then tells what changed.
+pub async fn write_status(
+    context: &Context,
+    object: &AssetPipeline,
+    outcome: &Outcome<'_>,
+    now: Timestamp,
+) -> Result<(), StatusError> {
+    let queue = context.samples.latest(object);
+    let previous = object.status.clone().unwrap_or_default();
+    let next = compute_status(&previous, object.metadata.generation, outcome, queue, now);
+    if next == previous {
+        return Ok(());
+    }
+    let body = json!({
+        "apiVersion": AssetPipeline::api_version(&()),
+        "kind": AssetPipeline::kind(&()),
+        "metadata": {"name": object.name_any()},
+        "status": next,
+    });
+    let parameters = PatchParams::apply(STATUS_MANAGER).force();
+    let written = namespaced::<AssetPipeline>(context, object)
+        .patch_status(&object.name_any(), &parameters, &Patch::Apply(&body))
+        .await;
+    written.map_err(|source| StatusError { name: object.name_any(), source })?;
+    publish(context, object, plan_events(&previous.conditions, &next.conditions)).await;
+    Ok(())
+}
+
+/// The status after this round. Conditions keep their time of transition while their status stays.
+pub fn compute_status(
+    previous: &AssetPipelineStatus,
+    generation: Option<i64>,
+    outcome: &Outcome<'_>,
+    queue: Option<QueueStatus>,
+    now: Timestamp,
+) -> AssetPipelineStatus {
+    let mut next = AssetPipelineStatus { observed_generation: generation, queue, ..previous.clone() };
+    let verdicts = match outcome {
+        Outcome::Applied(applied) => {
+            fill_details(&mut next, applied);
+            judge_applied(applied)
+        }
+        Outcome::Invalid(error) => judge_stopped(reason::INVALID_SPEC, error.to_string(), Outlook::Stuck),
+        Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
+        Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
+    };
+    for (type_, verdict) in verdicts {
+        set_condition(&mut next.conditions, type_, verdict, generation, now);
+    }
+    next
+}
+
+type Verdicts = Vec<(&'static str, Verdict)>;
+
+fn judge_applied(applied: &Applied) -> Verdicts {
+    let (bindings, bindings_outlook) = judge_bindings(&applied.bindings);
+    let (tenants, tenants_outlook) = judge_registry(&applied.registry);
+    let ready = judge_ready(&bindings, &tenants, applied);
+    let stuck = [(&bindings, bindings_outlook), (&tenants, tenants_outlook)];
+    let stuck =
+        stuck.into_iter().find(|(_, outlook)| *outlook == Outlook::Stuck).map(|(verdict, _)| verdict.clone());
+    let mut verdicts = judge_progress(&ready, stuck.as_ref());
+    verdicts.extend([
+        (kind::READY, ready),
+        (kind::BINDINGS_READY, bindings),
+        (kind::TENANTS_READY, tenants),
+        (kind::SUBSCRIPTION_READY, judge_subscription(&applied.subscription)),
+    ]);
+    verdicts
+}
+
+fn judge_stopped(reason: &'static str, message: String, outlook: Outlook) -> Verdicts {
+    let ready = fails(reason, message);
+    let stuck = (outlook == Outlook::Stuck).then(|| ready.clone());
+    let mut verdicts = judge_progress(&ready, stuck.as_ref());
+    verdicts.push((kind::READY, ready));
+    verdicts
+}
+
+/// Reconciling and Stalled are true when something is wrong; kstatus reads them that way.
+fn judge_progress(ready: &Verdict, stuck: Option<&Verdict>) -> Verdicts {
+    let is_moving = !ready.holds && stuck.is_none();
+    let reconciling = Verdict { holds: is_moving, ..ready.clone() };
+    let stalled = match stuck {
+        Some(stuck) => Verdict { holds: true, ..stuck.clone() },
+        None => fails(reason::NOT_STALLED, "nothing waits for a person"),
+    };
+    vec![(kind::RECONCILING, reconciling), (kind::STALLED, stalled)]
+}
+
+fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
+    let Applied { bindings, registry, subscription: _, web_deployment, worker_deployment } = applied;
+    next.web = web_deployment.as_ref().map(count_pods);
+    next.worker = worker_deployment.as_ref().map(count_pods);
+    match bindings {
+        BindingsOutcome::Settled(status) | BindingsOutcome::Worked(status) => {
+            next.bindings = (*status != BindingsStatus::default()).then(|| status.clone());
+        }
+        // What was last known is still the best that can be told.
+        BindingsOutcome::Foreign(_) | BindingsOutcome::Failed(_) => {}
+    }
+    match registry {
+        RegistryOutcome::Settled { registered, taken: _ } => {
+            let tenants = registered.iter();
+            next.tenants = tenants
+                .map(|(host, id)| TenantStatus { host: host.to_string(), id: id.to_string() })
+                .collect();
+        }
+        RegistryOutcome::Waiting | RegistryOutcome::Worked | RegistryOutcome::Failed(_) => {}
+    }
+}
+
+fn count_pods(deployment: &Deployment) -> TierStatus {
+    let status = deployment.status.as_ref();
+    TierStatus {
+        replicas: status.and_then(|status| status.replicas).unwrap_or_default(),
+        ready_replicas: status.and_then(|status| status.ready_replicas).unwrap_or_default(),
+    }
+}
+
+fn set_condition(
+    conditions: &mut Vec<Condition>,
+    type_: &str,
+    verdict: Verdict,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let Verdict { holds, reason, message } = verdict;
+    let status = if holds { "True" } else { "False" };
+    let position = conditions.iter().position(|condition| condition.type_ == type_);
+    let previous = position.map(|position| conditions.remove(position));
+    let unchanged_since = previous.filter(|previous| previous.status == status);
+    let condition = Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        observed_generation: generation,
+        last_transition_time: unchanged_since.map_or(Time(now), |previous| previous.last_transition_time),
+    };
+    conditions.insert(position.unwrap_or(conditions.len()), condition);
+}
+
+/// One event for each condition whose status or reason changed. Reconciling is left out: it says what
+/// Ready says.
+fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
+    let is_news = |condition: &&Condition| {
+        let before = previous.iter().find(|previous| previous.type_ == condition.type_);
+        condition.type_ != kind::RECONCILING
+            && before.is_none_or(|before| {
+                (&before.status, &before.reason) != (&condition.status, &condition.reason)
+            })
+    };
+    next.iter()
+        .filter(is_news)
+        .filter(|condition| condition.reason != reason::NOT_STALLED)
+        .map(build_event)
+        .collect()
+}
+
+fn build_event(condition: &Condition) -> Event {
+    let is_good = (condition.status == "True") != (condition.type_ == kind::STALLED);
+    let is_expected = [reason::IN_PROGRESS, reason::WEB_NOT_READY, reason::BINDINGS_NOT_READY]
+        .into_iter()
+        .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
+        .chain([reason::PENDING_CONFIRMATION, reason::DELETING])
+        .any(|expected| condition.reason == expected);
+    let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
+    Event {
+        type_: if is_good || is_expected { EventType::Normal } else { EventType::Warning },
+        reason: condition.reason.clone(),
+        // The API server refuses notes of more than 1024 bytes.
+        note: Some(note.chars().take(1_000).collect()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    }
+}
+
+/// Events are for people; one that is lost does not stop the work.
+async fn publish(context: &Context, object: &AssetPipeline, events: Vec<Event>) {
+    let reference = object.object_ref(&());
+    for event in events {
+        if let Err(error) = context.recorder.publish(&event, &reference).await {
+            tracing::warn!(error = chain(&error), reason = event.reason, "could not publish an event");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+use pipeline::{Error, ErrorKind};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::pipeline::plan::SubscriptionState;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn web(ready: i32, updated: i32) -> Deployment {
+    serde_json::from_value(json!({
+        "metadata": {"generation": 2},
+        "spec": {"replicas": 3, "selector": {}, "template": {}},
+        "status": {"observedGeneration": 2, "replicas": 3, "readyReplicas": ready, "updatedReplicas": updated},
+    }))
+    .unwrap()
+}
+
+fn settled() -> Applied {
+    Applied {
+        bindings: BindingsOutcome::Settled(BindingsStatus { bucket: Some("b".into()), ..Default::default() }),
+        registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
+        subscription: SubscriptionState::NoEndpoint,
+        web_deployment: Some(web(3, 3)),
+        worker_deployment: None,
+    }
+}
+
+fn status_of(applied: &Applied) -> AssetPipelineStatus {
+    compute_status(&AssetPipelineStatus::default(), Some(7), &Outcome::Applied(applied), None, at(10))
+}
+
+/// Each condition as `status/reason`.
+fn conditions(status: &AssetPipelineStatus) -> Value {
+    let pairs = status.conditions.iter();
+    pairs
+        .map(|c| (c.type_.clone(), json!(format!("{}/{}", c.status, c.reason))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+#[test]
+fn settled_pipeline_is_ready_as_kstatus_reads_it() {
+    let status = status_of(&settled());
+    assert_eq!(status.observed_generation, Some(7));
+    assert_eq!(
+        conditions(&status),
+        json!({
+            "Reconciling": "False/AsSpecified",
+            "Stalled": "False/NotStalled",
+            "Ready": "True/AsSpecified",
+            "BindingsReady": "True/AsSpecified",
+            "TenantsReady": "True/AsSpecified",
+            "SubscriptionReady": "False/NoEndpoint",
+        })
+    );
+}
+
+#[test]
+fn whatever_is_missing_makes_it_not_ready_and_says_why() {
+    let denied = || Error::new(ErrorKind::Denied, "look at bucket b");
+    let taken = RegistryOutcome::Settled {
+        registered: vec![],
+        taken: vec![("shop.example.com".parse().unwrap(), "assetpipeline/other/shop".into())],
+    };
+    let cases: Vec<(Applied, &str, (&str, &str), &str)> = vec![
+        (
+            Applied { bindings: BindingsOutcome::Worked(BindingsStatus::default()), ..settled() },
+            "False/BindingsNotReady",
+            ("BindingsReady", "False/InProgress"),
+            "False/NotStalled",
+        ),
+        (
+            Applied { bindings: BindingsOutcome::Failed(denied()), ..settled() },
+            "False/BindingsNotReady",
+            ("BindingsReady", "False/AwsDenied"),
+            "False/NotStalled",
+        ),
+        (
+            Applied { bindings: BindingsOutcome::Foreign("bucket b is not ours".into()), ..settled() },
+            "False/BindingsNotReady",
+            ("BindingsReady", "False/ForeignResource"),
+            "True/ForeignResource",
+        ),
+        (
+            Applied { registry: taken, ..settled() },
+            "False/TenantsNotReady",
+            ("TenantsReady", "False/HostTaken"),
+            "True/HostTaken",
+        ),
+        (
+            Applied { web_deployment: Some(web(2, 3)), ..settled() },
+            "False/WebNotReady",
+            ("Reconciling", "True/WebNotReady"),
+            "False/NotStalled",
+        ),
+        (
+            Applied { web_deployment: Some(web(3, 1)), ..settled() },
+            "False/WebNotReady",
+            ("Reconciling", "True/WebNotReady"),
+            "False/NotStalled",
+        ),
+        (
+            Applied { web_deployment: None, ..settled() },
+            "False/WebNotReady",
+            ("Reconciling", "True/WebNotReady"),
+            "False/NotStalled",
+        ),
+    ];
+    for (applied, ready, detail, stalled) in cases {
+        let told = conditions(&status_of(&applied));
+        assert_eq!(told["Ready"], ready, "{applied:?}");
+        assert_eq!(told[detail.0], detail.1, "{applied:?}");
+        assert_eq!(told["Stalled"], stalled, "{applied:?}");
+    }
+}
+
+#[test]
+fn subscription_that_waits_keeps_nothing_from_being_ready() {
+    for state in [SubscriptionState::Pending, SubscriptionState::WaitingForWeb, SubscriptionState::Confirmed]
+    {
+        let status = status_of(&Applied { subscription: state, ..settled() });
+        assert_eq!(conditions(&status)["Ready"], "True/AsSpecified");
+    }
+}
+
+#[test]
+fn invalid_spec_stalls_with_the_fields_name() {
+    let invalid = InvalidSpec::Field {
+        field: "spec.web.holdSeconds".into(),
+        value: "99".into(),
+        problem: "it must lie between 9 and 29".into(),
+    };
+    let status =
+        compute_status(&AssetPipelineStatus::default(), Some(7), &Outcome::Invalid(&invalid), None, at(10));
+    let told = conditions(&status);
+    assert_eq!((&told["Ready"], &told["Stalled"]), (&json!("False/InvalidSpec"), &json!("True/InvalidSpec")));
+    assert!(status.conditions.iter().any(|condition| condition.message.contains("spec.web.holdSeconds")));
+}
+
+#[test]
+fn same_outcome_gives_the_same_status_at_any_time() {
+    let first = status_of(&settled());
+    let second = compute_status(&first, Some(7), &Outcome::Applied(&settled()), None, at(99));
+    assert_eq!(first, second);
+    assert!(plan_events(&first.conditions, &second.conditions).is_empty());
+}
+
+#[test]
+fn a_change_moves_only_its_own_time_and_is_told_once() {
+    let first = status_of(&settled());
+    let broken = Applied { web_deployment: Some(web(1, 3)), ..settled() };
+    let second = compute_status(&first, Some(7), &Outcome::Applied(&broken), None, at(99));
+    let time = |status: &AssetPipelineStatus, type_: &str| {
+        let condition = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+        condition.last_transition_time.0
+    };
+    assert_eq!((time(&second, "Ready"), time(&second, "BindingsReady")), (at(99), at(10)));
+    let events = plan_events(&first.conditions, &second.conditions);
+    let notes: Vec<&str> = events.iter().map(|event| event.note.as_deref().unwrap()).collect();
+    assert_eq!(notes, ["Ready is False: 1 of 3 web pods are ready, 3 of the newest version"]);
+}
+
+#[test]
+fn what_was_known_of_aws_is_still_told_during_an_outage() {
+    let first = status_of(&settled());
+    let outage = Error::new(ErrorKind::Unavailable, "look at bucket b");
+    let applied = Applied { bindings: BindingsOutcome::Failed(outage), ..settled() };
+    let second = compute_status(&first, Some(7), &Outcome::Applied(&applied), None, at(99));
+    assert_eq!(second.bindings, first.bindings);
+}

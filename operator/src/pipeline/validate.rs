@@ -1,0 +1,206 @@
+//! From what a person wrote to what can be planned: parsed, bounded, coherent. Pure.
+//!
+//! The API server refuses most wrong specs already. The same rules stand here for objects that were
+//! stored before a rule existed, together with those that a schema cannot express.
+
+mod limits;
+mod tenant;
+mod timeouts;
+
+use std::{fmt::Display, num::NonZeroU32};
+
+use crds::{
+    AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileStyle, IngressSpec, ServiceSpec,
+    ServiceType,
+};
+use ipnet::IpNet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt};
+use pipeline::options::{CompileOptions, Engine, OutputStyle};
+use url::Url;
+
+use crate::{
+    aws::{BindingSuffix, subscription::NOTICE_PATH},
+    names::SUFFIX_ANNOTATION,
+    scaler::Limits,
+    tenants::WantedTenant,
+};
+
+pub use limits::validate_limits;
+pub use timeouts::Timeouts;
+
+/// A spec that contradicts itself or cannot be carried out.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum InvalidSpec {
+    #[error("{field} is {value:?}: {problem}")]
+    Field { field: String, value: String, problem: String },
+    #[error("the object has no {0}; only objects of the API server can be reconciled")]
+    Unidentified(&'static str),
+}
+
+/// A pipeline whose every field is known to be usable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValidPipeline {
+    pub namespace: String,
+    pub name: String,
+    pub generation: i64,
+    pub owner_reference: OwnerReference,
+    /// The end of the bindings' names; absent until it was drawn and written.
+    pub suffix: Option<BindingSuffix>,
+    pub web_replicas: i32,
+    pub timeouts: Timeouts,
+    pub concurrency: NonZeroU32,
+    pub limits: Limits,
+    pub exposure: Exposure,
+    pub ingress: Option<IngressSpec>,
+    pub endpoint: Option<Url>,
+    pub compile: CompileOptions,
+    pub errors: CompileErrors,
+    pub max_age_seconds: u32,
+    pub max_stale_seconds: u32,
+    pub private_networks: Vec<IpNet>,
+    pub aws: AwsSpec,
+    pub tenants: Vec<WantedTenant>,
+}
+
+/// How the Service is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exposure {
+    ClusterIp,
+    NodePort { port: Option<i32> },
+}
+
+pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
+    let AssetPipelineSpec {
+        web,
+        worker,
+        service,
+        ingress,
+        notifications,
+        compile,
+        errors,
+        freshness,
+        private_networks,
+        aws,
+        tenants,
+    } = &object.spec;
+    let tenants = tenants.iter().map(tenant::validate).collect::<Result<Vec<_>, _>>()?;
+    let max_age_seconds = unsigned("spec.freshness.maxAgeSeconds", freshness.max_age_seconds)?;
+    let max_stale_seconds = unsigned("spec.freshness.maxStaleSeconds", freshness.max_stale_seconds)?;
+    if max_stale_seconds < max_age_seconds {
+        return Err(invalid(
+            "spec.freshness.maxStaleSeconds",
+            &max_stale_seconds,
+            "it must not be below maxAgeSeconds",
+        ));
+    }
+    Ok(ValidPipeline {
+        namespace: object.namespace().ok_or(InvalidSpec::Unidentified("namespace"))?,
+        name: object.name_any(),
+        generation: object.metadata.generation.ok_or(InvalidSpec::Unidentified("generation"))?,
+        owner_reference: object.controller_owner_ref(&()).ok_or(InvalidSpec::Unidentified("uid"))?,
+        suffix: validate_suffix(object)?,
+        web_replicas: web.replicas,
+        timeouts: Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?,
+        concurrency: positive("spec.worker.concurrency", worker.concurrency)?,
+        limits: validate_limits(worker)?,
+        exposure: validate_exposure(service)?,
+        ingress: ingress.clone(),
+        endpoint: notifications
+            .endpoint
+            .as_deref()
+            .map(|url| validate_endpoint(url, &tenants))
+            .transpose()?,
+        compile: build_compile_options(compile.style),
+        errors: *errors,
+        max_age_seconds,
+        max_stale_seconds,
+        private_networks: private_networks
+            .iter()
+            .map(|text| validate_network(text))
+            .collect::<Result<_, _>>()?,
+        aws: aws.clone(),
+        tenants,
+    })
+}
+
+fn validate_suffix(object: &AssetPipeline) -> Result<Option<BindingSuffix>, InvalidSpec> {
+    let Some(text) = object.annotations().get(SUFFIX_ANNOTATION) else { return Ok(None) };
+    let field = format!("metadata.annotations[{SUFFIX_ANNOTATION}]");
+    let problem = "it was changed by hand; write back what the names in status.bindings end in";
+    text.parse().map(Some).map_err(|_| invalid(&field, &text, problem))
+}
+
+fn build_compile_options(style: CompileStyle) -> CompileOptions {
+    let style = match style {
+        CompileStyle::Expanded => OutputStyle::Expanded,
+        CompileStyle::Compressed => OutputStyle::Compressed,
+    };
+    CompileOptions { engine: Engine::Grass, style }
+}
+
+fn validate_exposure(service: &ServiceSpec) -> Result<Exposure, InvalidSpec> {
+    let ServiceSpec { type_, node_port } = service;
+    match (type_, node_port) {
+        (ServiceType::ClusterIP, None) => Ok(Exposure::ClusterIp),
+        (ServiceType::ClusterIP, Some(port)) => {
+            Err(invalid("spec.service.nodePort", &port, "it needs spec.service.type NodePort"))
+        }
+        (ServiceType::NodePort, port) => Ok(Exposure::NodePort { port: *port }),
+    }
+}
+
+/// Visitors and SNS must not meet under one host: what a tenant's host serves is the tenant's.
+fn validate_endpoint(text: &str, tenants: &[WantedTenant]) -> Result<Url, InvalidSpec> {
+    let refuse = |problem: &str| invalid("spec.notifications.endpoint", &text, problem);
+    let url: Url = text.parse().map_err(|error| refuse(&format!("{error}")))?;
+    if !is_plain_http(&url) || !url.path().ends_with(NOTICE_PATH) {
+        return Err(refuse("it must be an http or https URL that ends in /work_complete"));
+    }
+    if tenants.iter().any(|tenant| url.host_str() == Some(tenant.host.as_str())) {
+        return Err(refuse("its host is a tenant's; give notifications a host of their own"));
+    }
+    Ok(url)
+}
+
+fn validate_network(text: &str) -> Result<IpNet, InvalidSpec> {
+    let refuse = |problem: &str| invalid("spec.privateNetworks", &text, problem);
+    let network: IpNet = text.parse().map_err(|_| refuse("it must be a network such as 10.20.0.0/16"))?;
+    let address = network.addr();
+    let is_link_local = match address {
+        std::net::IpAddr::V4(address) => address.is_link_local(),
+        std::net::IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    if address.is_loopback() || is_link_local {
+        return Err(refuse("loopback and link-local addresses are never allowed"));
+    }
+    Ok(network.trunc())
+}
+
+/// An http or https URL without user, query or fragment.
+fn is_plain_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+}
+
+fn unsigned(field: &str, value: i32) -> Result<u32, InvalidSpec> {
+    u32::try_from(value).map_err(|_| invalid(field, &value, "it must not be negative"))
+}
+
+fn positive(field: &str, value: i32) -> Result<NonZeroU32, InvalidSpec> {
+    unsigned(field, value)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .ok_or_else(|| invalid(field, &value, "it must be at least 1"))
+}
+
+fn invalid(field: &str, value: &dyn Display, problem: &str) -> InvalidSpec {
+    InvalidSpec::Field { field: field.to_owned(), value: value.to_string(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

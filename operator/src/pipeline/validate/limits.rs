@@ -1,0 +1,31 @@
+//! The bounds of the workers' number.
+
+use std::time::Duration;
+
+use crds::WorkerSpec;
+
+use super::{InvalidSpec, invalid, positive, unsigned};
+use crate::scaler::Limits;
+
+pub fn validate_limits(worker: &WorkerSpec) -> Result<Limits, InvalidSpec> {
+    // Concurrency shapes the pods, not their number.
+    let WorkerSpec {
+        min_replicas,
+        max_replicas,
+        concurrency: _,
+        backlog_per_replica,
+        scale_down_delay_seconds,
+    } = worker;
+    let min_replicas = unsigned("spec.worker.minReplicas", *min_replicas)?;
+    let max_replicas = positive("spec.worker.maxReplicas", *max_replicas)?.get();
+    if min_replicas > max_replicas {
+        return Err(invalid("spec.worker.minReplicas", &min_replicas, "it must not be above maxReplicas"));
+    }
+    let delay_seconds = unsigned("spec.worker.scaleDownDelaySeconds", *scale_down_delay_seconds)?;
+    Ok(Limits {
+        min_replicas,
+        max_replicas,
+        backlog_per_replica: positive("spec.worker.backlogPerReplica", *backlog_per_replica)?,
+        scale_down_delay: Duration::from_secs(delay_seconds.into()),
+    })
+}

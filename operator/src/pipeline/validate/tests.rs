@@ -1,0 +1,71 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn validated(spec: &Value) -> Result<ValidPipeline, InvalidSpec> {
+    let object = json!({
+        "apiVersion": "assetpipeline.dev/v1alpha1",
+        "kind": "AssetPipeline",
+        "metadata": {"name": "storefront", "namespace": "shop", "uid": "u-1", "generation": 3},
+        "spec": spec,
+    });
+    validate(&serde_json::from_value(object).unwrap())
+}
+
+fn tenant(origin: &str) -> Value {
+    json!({"host": "shop.example.com", "origin": origin, "loadPaths": ["/node_modules"]})
+}
+
+#[test]
+fn empty_spec_is_valid_with_its_defaults() {
+    let valid = validated(&json!({})).unwrap();
+    assert_eq!((valid.namespace.as_str(), valid.name.as_str(), valid.generation), ("shop", "storefront", 3));
+    assert_eq!((valid.web_replicas, valid.timeouts.hold, valid.timeouts.visibility), (3, 25, 8));
+    assert_eq!((valid.limits.min_replicas, valid.limits.max_replicas), (0, 10));
+    assert_eq!(valid.exposure, Exposure::ClusterIp);
+    assert_eq!(valid.owner_reference.controller, Some(true));
+}
+
+#[test]
+fn networks_lose_their_host_bits() {
+    let valid = validated(&json!({"privateNetworks": ["10.20.3.4/16"]})).unwrap();
+    assert_eq!(valid.private_networks, ["10.20.0.0/16".parse().unwrap()]);
+}
+
+#[test]
+fn each_refusal_names_the_field() {
+    for (spec, field) in [
+        (json!({"web": {"holdSeconds": 30}}), "spec.web.holdSeconds"),
+        (json!({"web": {"holdSeconds": -1}}), "spec.web.holdSeconds"),
+        (json!({"worker": {"minReplicas": 2, "maxReplicas": 1}}), "spec.worker.minReplicas"),
+        (json!({"worker": {"maxReplicas": 0}}), "spec.worker.maxReplicas"),
+        (json!({"worker": {"concurrency": 0}}), "spec.worker.concurrency"),
+        (json!({"worker": {"backlogPerReplica": 0}}), "spec.worker.backlogPerReplica"),
+        (json!({"worker": {"scaleDownDelaySeconds": -1}}), "spec.worker.scaleDownDelaySeconds"),
+        (json!({"service": {"nodePort": 30080}}), "spec.service.nodePort"),
+        (json!({"freshness": {"maxAgeSeconds": 2, "maxStaleSeconds": 1}}), "spec.freshness.maxStaleSeconds"),
+        (json!({"privateNetworks": ["10.0.0.0"]}), "spec.privateNetworks"),
+        (json!({"privateNetworks": ["127.0.0.0/8"]}), "spec.privateNetworks"),
+        (json!({"privateNetworks": ["169.254.0.0/16"]}), "spec.privateNetworks"),
+        (json!({"privateNetworks": ["fe80::/10"]}), "spec.privateNetworks"),
+        (json!({"notifications": {"endpoint": "http://hooks.example.com/"}}), "spec.notifications.endpoint"),
+        (
+            json!({
+                "notifications": {"endpoint": "http://shop.example.com/work_complete"},
+                "tenants": [tenant("http://a")]
+            }),
+            "spec.notifications.endpoint",
+        ),
+        (json!({"tenants": [tenant("not a url")]}), "spec.tenants[shop.example.com].origin"),
+        (json!({"tenants": [tenant("ftp://a")]}), "spec.tenants[shop.example.com].origin"),
+        (json!({"tenants": [tenant("http://a/?q")]}), "spec.tenants[shop.example.com].origin"),
+        (json!({"tenants": [{"host": "A.b", "origin": "http://a"}]}), "spec.tenants[A.b].host"),
+        (
+            json!({"tenants": [{"host": "a.b", "origin": "http://a", "loadPaths": ["/x/../y"]}]}),
+            "spec.tenants[a.b].loadPaths",
+        ),
+    ] {
+        let refusal = validated(&spec).unwrap_err();
+        assert!(refusal.to_string().starts_with(field), "{spec}: {refusal}");
+    }
+}

@@ -1,0 +1,193 @@
+//! Looks at every queue about once a second and sets the number of workers.
+//!
+//! It owns the replicas of the worker Deployments through a field manager of its own, and nothing else.
+
+mod board;
+mod decide;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use crds::{AssetPipeline, QueueStatus};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams},
+    core::DeserializeGuard,
+    runtime::{
+        events::{Event, EventType},
+        reflector::{ObjectRef, Store},
+    },
+};
+use pipeline::{chain, ports::Depth};
+use serde_json::json;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub use board::SampleBoard;
+pub use decide::{Decision, Limits, Sample, Window, decide};
+
+use crate::{
+    context::Context,
+    metrics::ReasonLabels,
+    names::{APPLIED_ANNOTATION, SCALER_MANAGER, Tier, qualified},
+    pipeline::validate_limits,
+};
+
+/// How often each queue is looked at.
+const PERIOD: Duration = Duration::from_secs(1);
+/// A queue that has not told its numbers by now is looked at again in the next period.
+const SAMPLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Queues that are looked at, and Deployments that are written, at the same time.
+const CONCURRENCY: usize = 32;
+
+/// What the scaler reads of the cluster, kept current by watches.
+#[derive(Clone)]
+pub struct Watched {
+    pub pipelines: Store<DeserializeGuard<AssetPipeline>>,
+    pub workers: Store<Deployment>,
+}
+
+/// Runs until the token is cancelled. What it remembers is only how long queues have been empty.
+pub async fn run(context: Arc<Context>, watched: Watched, shutdown: CancellationToken) {
+    let mut windows: HashMap<String, Window> = HashMap::new();
+    let mut ticks = interval(PERIOD);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        let rounds = watched.pipelines.state().into_iter().filter_map(|object| {
+            let object = object.0.as_ref().ok()?.clone();
+            let uid = object.uid()?;
+            let window = windows.get(&uid).copied().unwrap_or_default();
+            Some((uid, object, window))
+        });
+        let rounds = stream::iter(rounds.collect::<Vec<_>>()).map(|(uid, object, window)| {
+            let (context, watched) = (&context, &watched);
+            async move { (uid, tend(context, watched, &object, window).await) }
+        });
+        // Pipelines that are gone are not carried over.
+        windows = rounds.buffer_unordered(CONCURRENCY).collect().await;
+    }
+}
+
+/// One look at one pipeline. Without numbers nothing is decided, so nobody is let go for lack of them.
+async fn tend(context: &Context, watched: &Watched, object: &AssetPipeline, window: Window) -> Window {
+    let Some(subject) = find_subject(watched, object) else { return window };
+    let depth = match timeout(SAMPLE_TIMEOUT, context.open_queue(&subject.queue_url).depth()).await {
+        Ok(Ok(depth)) => depth,
+        Ok(Err(error)) => {
+            context.metrics.samples_failed.inc();
+            tracing::warn!(pipeline.name = subject.pipeline, error = chain(&error), "queue gave no numbers");
+            return window;
+        }
+        Err(_) => {
+            context.metrics.samples_failed.inc();
+            tracing::warn!(pipeline.name = subject.pipeline, "queue gave no numbers in time");
+            return window;
+        }
+    };
+    let Depth { visible, in_flight, delayed } = depth;
+    context
+        .samples
+        .note(object, QueueStatus { visible: saturated(visible), in_flight: saturated(in_flight) });
+    let sample = Sample { visible, in_flight, delayed, replicas: subject.replicas };
+    let now = Timestamp::now();
+    let window = window.with(&sample, now);
+    let decision = decide(&subject.limits, &window, &sample, now);
+    if decision.replicas != sample.replicas {
+        scale(context, object, &subject, &sample, decision).await;
+    }
+    window
+}
+
+/// A pipeline whose workers can be scaled now.
+struct Subject {
+    pipeline: String,
+    queue_url: String,
+    limits: Limits,
+    /// What the Deployment asks for now.
+    replicas: u32,
+    deployment: String,
+    namespace: String,
+}
+
+/// `None` while the queue or the Deployment is not there yet, or the pipeline is going.
+fn find_subject(watched: &Watched, object: &AssetPipeline) -> Option<Subject> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let namespace = object.namespace()?;
+    let deployment = Tier::Worker.child_name(&object.name_any());
+    let found = watched.workers.get(&ObjectRef::new(&deployment).within(&namespace))?;
+    // Before the operator's first apply the scaler's manager alone holds the whole Deployment; a write of
+    // only the replicas would then take the rest away.
+    found.annotations().get(APPLIED_ANNOTATION)?;
+    Some(Subject {
+        pipeline: qualified(&namespace, &object.name_any()),
+        queue_url: object.status.as_ref()?.bindings.as_ref()?.queue_url.clone()?,
+        limits: validate_limits(&object.spec.worker).ok()?,
+        replicas: found.spec.as_ref()?.replicas.and_then(|replicas| u32::try_from(replicas).ok())?,
+        deployment,
+        namespace,
+    })
+}
+
+async fn scale(
+    context: &Context,
+    object: &AssetPipeline,
+    subject: &Subject,
+    sample: &Sample,
+    decision: Decision,
+) {
+    let Decision { replicas, reason } = decision;
+    let body = json!({
+        "apiVersion": Deployment::api_version(&()),
+        "kind": Deployment::kind(&()),
+        "metadata": {"name": subject.deployment, "namespace": subject.namespace},
+        "spec": {"replicas": replicas},
+    });
+    let api: Api<Deployment> = Api::namespaced(context.client.clone(), &subject.namespace);
+    let parameters = PatchParams::apply(SCALER_MANAGER).force();
+    if let Err(error) = api.patch(&subject.deployment, &parameters, &Patch::Apply(&body)).await {
+        tracing::warn!(
+            pipeline.name = subject.pipeline,
+            error = chain(&error),
+            "could not scale the workers"
+        );
+        return;
+    }
+    tracing::info!(
+        pipeline.name = subject.pipeline,
+        queue.visible = sample.visible,
+        queue.in_flight = sample.in_flight,
+        queue.delayed = sample.delayed,
+        workers.before = sample.replicas,
+        workers.after = replicas,
+        reason = reason.as_str(),
+        "scaled the workers"
+    );
+    context.metrics.scalings.get_or_create(&ReasonLabels { reason: reason.as_str() }).inc();
+    publish(context, object, sample, decision).await;
+}
+
+async fn publish(context: &Context, object: &AssetPipeline, sample: &Sample, decision: Decision) {
+    let Decision { replicas, reason } = decision;
+    let note = format!(
+        "workers {} -> {replicas} ({reason}): {} jobs wait, {} are in work",
+        sample.replicas, sample.visible, sample.in_flight
+    );
+    let event = Event {
+        type_: EventType::Normal,
+        reason: if replicas > sample.replicas { "ScaledUp" } else { "ScaledDown" }.to_owned(),
+        note: Some(note),
+        action: "Scale".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
+        tracing::warn!(error = chain(&error), "could not publish an event");
+    }
+}
+
+fn saturated(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
