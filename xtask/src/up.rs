@@ -7,7 +7,7 @@ use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options, moto};
 
 use crate::example::{self, Front};
-use crate::{images, operator};
+use crate::{images, npm, operator};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -19,6 +19,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     let progress = Progress::start();
     let cluster = Cluster::new(cache, Options::default());
+    if !arguments.cluster_only {
+        // Before the cluster: what packages bring does not belong to it.
+        npm::ensure(&cluster.cache, &progress)?;
+    }
     start_cluster(&cluster, &progress)?;
     if arguments.cluster_only {
         return Ok(ExitCode::SUCCESS);

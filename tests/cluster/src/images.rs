@@ -72,8 +72,25 @@ pub fn build(
             run(buildah(cache).args(["rmi", "--force", &image.reference]))?;
         }
     }
+    remove_older(&cache.images(), short)?;
     fs::rename(&part, &image.archive).with_context(|| format!("cannot keep {}", image.archive.display()))?;
     Ok(image)
+}
+
+/// Removes the archives of an image's earlier contents.
+fn remove_older(folder: &Path, short: &str) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name
+            .strip_suffix(".tar")
+            .and_then(|name| name.rsplit_once('-'))
+            .is_some_and(|(own, _)| own == short)
+        {
+            fs::remove_file(entry.path()).with_context(|| format!("cannot remove {name}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// buildah with all its files in the cache.

@@ -51,8 +51,9 @@ pub const API_SERVICE_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 pub const DNS_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 pub const DNS_DOMAIN: &str = "cluster.local";
 pub const API_PORT: u16 = 6443;
-pub const ETCD_PORT: u16 = 2379;
-pub const ETCD_PEER_PORT: u16 = 2380;
+/// Not the usual 2379 and 2380: Debian's package may run an etcd of its own there.
+pub const ETCD_PORT: u16 = 12_379;
+pub const ETCD_PEER_PORT: u16 = 12_380;
 pub const MOTO_PORT: u16 = 5000;
 
 #[cfg(test)]

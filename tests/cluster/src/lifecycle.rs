@@ -33,6 +33,8 @@ impl Default for Options {
     }
 }
 
+const NOT_RUNNING: &str = "the local cluster does not run: `cargo xtask up --cluster-only` starts it";
+
 /// The local cluster, whether it runs or not.
 #[derive(Debug, Clone)]
 pub struct Cluster {
@@ -43,6 +45,13 @@ pub struct Cluster {
 impl Cluster {
     pub fn new(cache: Cache, options: Options) -> Self {
         Self { cache, options }
+    }
+
+    /// The running cluster, for tests; an error says how to start it.
+    pub fn connect() -> Result<Self> {
+        let cluster = Self::new(Cache::locate()?, Options::default());
+        Sandbox::open(&cluster.cache.state())?.context(NOT_RUNNING)?;
+        Ok(cluster)
     }
 
     /// The administrator's kubeconfig.
@@ -85,8 +94,7 @@ impl Cluster {
     pub fn start_node(&self, node: Node, progress: &crate::progress::Progress) -> Result<()> {
         let binaries = Binaries::ensure(&self.cache, progress)?;
         let state = self.cache.state();
-        let sandbox =
-            Sandbox::open(&state)?.context("the cluster does not run: `cargo xtask up` starts it")?;
+        let sandbox = Sandbox::open(&state)?.context(NOT_RUNNING)?;
         self.ensure_node(node, &sandbox, &binaries, progress).map(drop)
     }
 

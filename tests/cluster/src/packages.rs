@@ -1,5 +1,8 @@
 //! Debian packages that the cluster is made of: installed when missing, the versions left to Debian.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -74,7 +77,7 @@ pub fn ensure(packages: &[Package], cache: &Cache, progress: &Progress) -> Resul
     let install = || {
         let mut command = apt();
         command.args(["install", "-y", "--no-install-recommends"]).args(&missing);
-        logged(&mut command, &log, "installing packages", progress)
+        without_services(|| logged(&mut command, &log, "installing packages", progress))
     };
     // The package lists of a fresh machine are absent or old.
     if install().is_err() {
@@ -86,7 +89,21 @@ pub fn ensure(packages: &[Package], cache: &Cache, progress: &Progress) -> Resul
 
 fn apt() -> Command {
     let mut command = Command::new("apt-get");
-    // At run level 1 no package starts its service: we run the programs ourselves.
-    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
     command
+}
+
+/// Runs `install` while no package may start its service: we run the programs ourselves. Debian asks
+/// this program before it starts one; where the machine has its own, that one decides.
+fn without_services<T>(install: impl FnOnce() -> Result<T>) -> Result<T> {
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    if policy.exists() {
+        return install();
+    }
+    fs::write(policy, "#!/bin/sh\nexit 101\n")
+        .and_then(|()| fs::set_permissions(policy, fs::Permissions::from_mode(0o755)))
+        .with_context(|| format!("cannot write {}: run this as root", policy.display()))?;
+    let done = install();
+    fs::remove_file(policy).with_context(|| format!("cannot remove {}", policy.display()))?;
+    done
 }

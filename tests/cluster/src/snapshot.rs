@@ -19,6 +19,7 @@ use crate::cache::{Cache, write_whole};
 use crate::cgroup::Groups;
 use crate::firewall;
 use crate::process::boot_id;
+use crate::snapshot::files::Packages;
 
 pub use kernel::restore_settings;
 
@@ -33,6 +34,8 @@ pub struct Snapshot {
     settings: BTreeMap<String, String>,
     groups: BTreeSet<String>,
     files: BTreeMap<String, files::Stamp>,
+    /// Changes whenever a package is installed.
+    packages: Option<files::Stamp>,
 }
 
 /// What is new since an earlier snapshot.
@@ -55,6 +58,7 @@ impl Snapshot {
             settings: kernel::settings(),
             groups: Groups::find()?.all().iter().map(|group| group.display().to_string()).collect(),
             files: files::all(cache),
+            packages: files::stamp(Path::new("/var/lib/dpkg/status")),
         })
     }
 
@@ -114,7 +118,8 @@ impl Snapshot {
                 found.left.push(format!("kernel setting {name}: was {value}, is {new}"));
             }
         }
-        files::compare(&self.files, &now.files, &mut found);
+        let packages = if self.packages == now.packages { Packages::Unchanged } else { Packages::Changed };
+        files::compare(&self.files, &now.files, packages, &mut found);
         found
     }
 }

@@ -41,10 +41,10 @@ const LEFT_OUT: [&str; 10] = [
 const SHARED: [(&str, usize); 2] = [("/tmp", 1), ("/var/tmp", 1)];
 const HOME_DEPTH: usize = 3;
 
-/// Parts of the names that programs of ours give to what they write.
-const OUR_NAMES: [&str; 17] = [
+/// How the names begin that programs of ours give to what they write, after any dots.
+const OUR_NAMES: [&str; 16] = [
     "assetpipeline",
-    ".aws",
+    "aws",
     "boto",
     "buildah",
     "cni",
@@ -54,16 +54,18 @@ const OUR_NAMES: [&str; 17] = [
     "etcd",
     "go-build",
     "helm",
-    ".kube",
-    "kubelet",
+    "kube",
     "moto",
-    ".npm",
+    "npm",
     "runc",
     "storage-run",
 ];
 
 /// Changes of content count only here; elsewhere files are written by their owners all the time.
 const CONTENT_MATTERS: [&str; 3] = ["/etc", "/opt", "/usr"];
+
+/// What a package's scripts make there belongs to the package, though no list of its files names it.
+const WRITTEN_BY_PACKAGES: [&str; 3] = ["/etc", "/usr", "/var"];
 
 pub(super) fn all(cache: &Cache) -> BTreeMap<String, Stamp> {
     let mut left_out: Vec<PathBuf> = LEFT_OUT.iter().map(PathBuf::from).collect();
@@ -83,6 +85,15 @@ pub(super) fn all(cache: &Cache) -> BTreeMap<String, Stamp> {
     found
 }
 
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    std::fs::metadata(path).ok().map(|metadata| stamp_of(&metadata))
+}
+
+fn stamp_of(metadata: &std::fs::Metadata) -> Stamp {
+    let (size, changed) = if metadata.is_file() { (metadata.size(), metadata.mtime()) } else { (0, 0) };
+    Stamp { size, changed }
+}
+
 fn walk(folder: &Path, depth: usize, left_out: &[PathBuf], found: &mut BTreeMap<String, Stamp>) {
     for entry in entries(folder) {
         let path = entry.path();
@@ -91,36 +102,49 @@ fn walk(folder: &Path, depth: usize, left_out: &[PathBuf], found: &mut BTreeMap<
         if left_out.contains(&path) {
             continue;
         }
-        let (size, changed) = if metadata.is_file() { (metadata.size(), metadata.mtime()) } else { (0, 0) };
-        found.insert(path.display().to_string(), Stamp { size, changed });
+        found.insert(path.display().to_string(), stamp_of(&metadata));
         if metadata.is_dir() && depth > 1 {
             walk(&path, depth - 1, left_out, found);
         }
     }
 }
 
+/// Whether packages were installed between the two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packages {
+    Unchanged,
+    Changed,
+}
+
 pub(super) fn compare(
     before: &BTreeMap<String, Stamp>,
     now: &BTreeMap<String, Stamp>,
+    packages: Packages,
     found: &mut Comparison,
 ) {
-    let mut packaged = None;
+    let mut owned = None;
     for (path, stamp) in now {
         let change = match before.get(path) {
             None => "new file",
             Some(old) if old != stamp && is_below(path, &CONTENT_MATTERS) => "changed file",
             Some(_) => continue,
         };
-        if packaged.get_or_insert_with(files_of_packages).contains(path) {
+        if owned.get_or_insert_with(files_of_packages).contains(path) {
             continue;
         }
         let line = format!("{change} {path}");
-        if is_below(path, &WALKED) || OUR_NAMES.iter().any(|name| path.contains(name)) {
+        let of_packages = packages == Packages::Changed && is_below(path, &WRITTEN_BY_PACKAGES);
+        if !of_packages && (is_below(path, &WALKED) || is_named_like_ours(path)) {
             found.left.push(line);
         } else {
             found.of_others.push(line);
         }
     }
+}
+
+fn is_named_like_ours(path: &str) -> bool {
+    let mut names = path.split('/').map(|name| name.trim_start_matches('.'));
+    names.any(|name| OUR_NAMES.iter().any(|ours| name.starts_with(ours)))
 }
 
 fn is_below(path: &str, folders: &[&str]) -> bool {

@@ -10,6 +10,7 @@ fn empty() -> Snapshot {
         settings: BTreeMap::new(),
         groups: BTreeSet::new(),
         files: BTreeMap::new(),
+        packages: None,
     }
 }
 
@@ -58,9 +59,10 @@ fn files_count_by_where_they_are() {
     let stamp = |path: &str| -> BTreeMap<String, files::Stamp> {
         serde_json::from_str(&format!(r#"{{"{path}": {{"size": 1, "changed": 1}}}}"#)).unwrap()
     };
-    for path in ["/run/cni-left", "/tmp/helm-x", "/tmp/of-another"] {
-        files::compare(&BTreeMap::new(), &stamp(path), &mut found);
+    for path in ["/run/cni-left", "/tmp/helm-x", "/tmp/overwhelming", "/var/lib/cni"] {
+        files::compare(&BTreeMap::new(), &stamp(path), Packages::Unchanged, &mut found);
     }
-    assert_eq!(found.left, ["new file /run/cni-left", "new file /tmp/helm-x"]);
-    assert_eq!(found.of_others, ["new file /tmp/of-another"]);
+    files::compare(&BTreeMap::new(), &stamp("/var/lib/new-package"), Packages::Changed, &mut found);
+    assert_eq!(found.left, ["new file /run/cni-left", "new file /tmp/helm-x", "new file /var/lib/cni"]);
+    assert_eq!(found.of_others, ["new file /tmp/overwhelming", "new file /var/lib/new-package"]);
 }
