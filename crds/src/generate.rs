@@ -24,6 +24,15 @@ pub fn asset_pipeline_yaml() -> Result<String, Unprintable> {
     serde_yaml_ng::to_string(&asset_pipeline_crd()).map_err(Unprintable)
 }
 
+/// [`asset_pipeline_crd`] as a template of the Helm chart. Values decide whether it is installed, and
+/// whether it outlives the release. Helm installs what lies in a chart's `crds/` once and never upgrades it.
+pub fn asset_pipeline_template() -> Result<String, Unprintable> {
+    let yaml = asset_pipeline_yaml()?;
+    let kept = "metadata:\n{{- if .Values.crds.keep }}\n  annotations:\n    helm.sh/resource-policy: keep\n{{- end }}\n";
+    let body = yaml.replacen("metadata:\n", kept, 1);
+    Ok(format!("{{{{- if .Values.crds.install }}}}\n{body}{{{{- end }}}}\n"))
+}
+
 /// The definition could not be written as YAML.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write the resource definition as YAML")]

@@ -8,7 +8,7 @@ mod generate;
 mod spec;
 mod status;
 
-pub use generate::{asset_pipeline_crd, asset_pipeline_yaml};
+pub use generate::{asset_pipeline_crd, asset_pipeline_template, asset_pipeline_yaml};
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileSpec, CompileStyle, FreshnessSpec,
     IngressScheme, IngressSpec, MAX_NAME_LENGTH, NotificationsSpec, ServiceSpec, ServiceType, TenantSpec,

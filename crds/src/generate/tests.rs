@@ -25,6 +25,23 @@ fn committed_definition_is_the_generated_one() {
 }
 
 #[test]
+fn chart_holds_the_same_definition_under_its_switches() {
+    let template = include_str!("../../../charts/assetpipeline-operator/templates/assetpipelines.yaml");
+    assert!(
+        template.ends_with(&asset_pipeline_template().unwrap()),
+        "the chart's resource definition is stale: run `cargo xtask generate`"
+    );
+    let switches = template.lines().filter(|line| line.contains("{{")).collect::<Vec<_>>();
+    let expected =
+        ["{{- if .Values.crds.install }}", "{{- if .Values.crds.keep }}", "{{- end }}", "{{- end }}"];
+    assert_eq!(
+        switches.last_chunk(),
+        Some(&expected),
+        "nothing of the definition itself may look like a template"
+    );
+}
+
+#[test]
 fn every_field_has_a_description() {
     let mut found = Vec::new();
     for part in ["spec", "status"] {

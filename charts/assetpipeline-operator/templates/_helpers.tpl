@@ -1,0 +1,21 @@
+{{/* Name of everything that is the operator's own: the release's, cut to what a label takes. */}}
+{{- define "operator.name" -}}
+{{- printf "%s-operator" .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* Name of what is there once in a cluster. */}}
+{{- define "operator.clusterScopedName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "operator.name" .) -}}
+{{- end -}}
+
+{{- define "operator.selectorLabels" -}}
+app.kubernetes.io/name: assetpipeline-operator
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "operator.labels" -}}
+{{ include "operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
