@@ -67,7 +67,7 @@ fn check_sources(cache: &Cache, report: &mut Report, progress: &Progress) {
     });
     report.check("cargo doc", progress, || {
         let mut doc = cargo(cache)?;
-        doc.args(["doc", "--locked", "--quiet", "--workspace", "--no-deps", "--document-private-items"]);
+        doc.args(["doc", "--locked", "--quiet", "--workspace", "--no-deps"]);
         run::shown(doc.env("RUSTDOCFLAGS", "-D warnings"))
     });
     report.check("cargo xtask generate --check", progress, || generate::check(cache));

@@ -1,6 +1,7 @@
 //! `cargo xtask up`: from a bare machine to a compiled style sheet.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use cluster::progress::Progress;
@@ -14,11 +15,15 @@ pub(crate) struct Arguments {
     /// Only the cluster and the AWS emulator: no images, operator or example
     #[arg(long)]
     cluster_only: bool,
+    /// When the cluster is started anew: how long a node may be silent before it counts as lost
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..))]
+    node_grace: u64,
 }
 
 pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     let progress = Progress::start();
-    let cluster = Cluster::new(cache, Options::default());
+    let options = Options { node_grace: Duration::from_secs(arguments.node_grace) };
+    let cluster = Cluster::new(cache, options);
     if !arguments.cluster_only {
         // Before the cluster: what packages bring does not belong to it.
         npm::ensure(&cluster.cache, &progress)?;
