@@ -6,9 +6,13 @@
 #![expect(clippy::missing_panics_doc, clippy::panic, reason = "a conformance check reports by panicking")]
 
 mod notifier;
+mod origin;
 mod queue;
 mod store;
+mod tenants;
 
 pub use notifier::notifier;
+pub use origin::{ORIGIN_FILES, origin};
 pub use queue::queue;
 pub use store::{store, store_races};
+pub use tenants::tenants;

@@ -58,3 +58,49 @@ pub async fn read_registration(store: &dyn Store, host: &HostName) -> Result<Opt
         Err(invalid().with_source(format!("its version is {}", registration.version)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{embedded::MemoryStore, ports::Condition};
+
+    fn registration(host: &str, version: u32) -> Registration {
+        let tenant = Tenant {
+            host: host.parse().unwrap(),
+            id: "shop-g1".parse().unwrap(),
+            origin: "https://www.shop.example/".parse().unwrap(),
+            load_paths: vec!["/node_modules".to_owned()],
+            development: false,
+        };
+        Registration { version, owner: "o".to_owned(), label: "shop".to_owned(), generation: 1, tenant }
+    }
+
+    async fn registry_of(registrations: &[Registration]) -> StoreTenants {
+        let store = MemoryStore::default();
+        for registration in registrations {
+            let body = Bytes::from(serde_json::to_vec(registration).unwrap());
+            let name = registry_object(&registration.tenant.host);
+            store.put(&name, body, Condition::IfAbsent).await.unwrap();
+        }
+        StoreTenants::new(Arc::new(store))
+    }
+
+    #[tokio::test]
+    async fn store_tenants_conforms() {
+        let registrations = ["a.example", "b.example"].map(|host| registration(host, REGISTRATION_VERSION));
+        let claimed =
+            registrations.clone().map(|registration| (registration.tenant.host.clone(), registration.tenant));
+        let unclaimed = ["c.example".parse().unwrap()];
+        crate::conformance::tenants(&registry_of(&registrations).await, &claimed, &unclaimed).await;
+    }
+
+    #[tokio::test]
+    async fn registration_of_another_version_is_an_error_and_not_nobody() {
+        let tenants = registry_of(&[registration("a.example", REGISTRATION_VERSION + 1)]).await;
+        let error = tenants.lookup(&"a.example".parse().unwrap()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(crate::chain(&error).contains("a.example"), "{}", crate::chain(&error));
+    }
+}

@@ -7,19 +7,24 @@ use std::{net::SocketAddr, time::Duration};
 use axum::{
     Router,
     http::{
-        StatusCode,
+        StatusCode, Uri,
         header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION},
     },
+    response::IntoResponse,
     routing::get,
 };
-use pipeline::ports::{Fetched, Origin, OriginError, SourceFile};
+use percent_encoding::percent_decode_str;
+use pipeline::{
+    conformance::ORIGIN_FILES,
+    ports::{Fetched, Origin, OriginError, SourceFile},
+};
 use tokio::{net::TcpListener, time::sleep};
 use worker::origin::{Guard, HttpOrigin, MAX_SOURCE_BYTES};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
 const MODIFIED: &str = "Sat, 21 Nov 2026 08:00:00 GMT";
 
-/// An origin on a port of its own, until the test's runtime ends.
+/// An origin with an answer of each kind.
 async fn serve() -> SocketAddr {
     let router = Router::new()
         .route("/a%20b.scss", get(async || ([(ETAG, "\"1\""), (LAST_MODIFIED, MODIFIED)], "a{}")))
@@ -29,6 +34,11 @@ async fn serve() -> SocketAddr {
         .route("/gone.scss", get(async || StatusCode::GONE))
         .route("/large.scss", get(async || vec![b' '; MAX_SOURCE_BYTES + 1]))
         .route("/slow.scss", get(async || sleep(10 * TIMEOUT).await));
+    listen(router).await
+}
+
+/// A server on a port of its own, until the test's runtime ends.
+async fn listen(router: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(axum::serve(listener, router).into_future());
@@ -37,6 +47,18 @@ async fn serve() -> SocketAddr {
 
 fn origin() -> HttpOrigin {
     HttpOrigin::new(Guard { private_networks: vec!["127.0.0.0/8".parse().unwrap()] }, TIMEOUT).unwrap()
+}
+
+#[tokio::test]
+async fn http_origin_conforms() {
+    let files = async |uri: Uri| {
+        let path = percent_decode_str(uri.path()).decode_utf8().unwrap().into_owned();
+        let found = ORIGIN_FILES.iter().find(|(name, _)| *name == path);
+        found.map_or(StatusCode::NOT_FOUND.into_response(), |(_, content)| content.into_response())
+    };
+    let address = listen(Router::new().fallback(files)).await;
+    let base = format!("http://{address}").parse().unwrap();
+    pipeline::conformance::origin(&origin(), &base).await;
 }
 
 #[tokio::test]

@@ -15,3 +15,21 @@ impl Tenants for SingleTenant {
         Ok(Some(self.0.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn single_tenant_conforms() {
+        let tenant = Tenant {
+            host: "localhost".parse().unwrap(),
+            id: "local".parse().unwrap(),
+            origin: "file:///srv/site/".parse().unwrap(),
+            load_paths: Vec::new(),
+            development: true,
+        };
+        let claimed = ["localhost", "shop.example"].map(|host| (host.parse().unwrap(), tenant.clone()));
+        crate::conformance::tenants(&SingleTenant(Arc::new(tenant)), &claimed, &[]).await;
+    }
+}
