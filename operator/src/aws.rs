@@ -20,6 +20,7 @@ pub use bindings::{
 };
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;
+pub use policy::Transport;
 
 /// One client per service, from one configuration.
 #[derive(Debug, Clone)]

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
+use crate::aws::Transport;
+
 /// Reconciles `AssetPipeline` objects into workloads and AWS resources.
 #[derive(Debug, Parser)]
 #[command(version)]
@@ -52,6 +54,16 @@ pub struct WorkloadConfig {
     pub cluster_domain: String,
     pub aws_region: String,
     pub aws_endpoint_url: Option<String>,
+}
+
+impl Config {
+    /// How the operator and the pods reach AWS.
+    pub fn transport(&self) -> Transport {
+        match &self.workloads.aws_endpoint_url {
+            Some(url) if url.starts_with("http://") => Transport::Plaintext,
+            Some(_) | None => Transport::Tls,
+        }
+    }
 }
 
 impl From<Options> for Config {

@@ -38,6 +38,7 @@ use kube::{
     core::DeserializeGuard,
     runtime::{
         Controller, WatchStreamExt,
+        controller::Error as RoundError,
         events::{Recorder, Reporter},
         reflector, watcher,
     },
@@ -82,11 +83,12 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     );
     rounds
         .for_each(async |round| {
-            // Failures of a round are told by the error policy; what is left is the watch's own trouble.
-            if let Err(error) = round
-                && !matches!(error, kube::runtime::controller::Error::ReconcilerFailed(..))
-            {
-                tracing::warn!(error = chain(&error), "watch was disturbed");
+            match round {
+                // The error policy tells why a round failed, and a deleted pipeline has nothing left to do.
+                Ok(_) | Err(RoundError::ReconcilerFailed(..) | RoundError::ObjectNotFound(_)) => {}
+                Err(error @ (RoundError::QueueError(_) | RoundError::RunnerError(_))) => {
+                    tracing::warn!(error = chain(&error), "watch was disturbed");
+                }
             }
         })
         .await;

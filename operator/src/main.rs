@@ -5,6 +5,6 @@ use operator::{Config, Options};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    pipeline::telemetry::init("info");
+    pipeline::telemetry::init("info,kube_runtime=warn");
     operator::run(Config::from(Options::parse())).await
 }

@@ -180,7 +180,8 @@ async fn publish(context: &Context, object: &AssetPipeline, sample: &Sample, dec
         type_: EventType::Normal,
         reason: if replicas > sample.replicas { "ScaledUp" } else { "ScaledDown" }.to_owned(),
         note: Some(note),
-        action: "Scale".to_owned(),
+        // Events of one action are counted into one; each change is to be told with its own note.
+        action: format!("Scale{}To{replicas}", sample.replicas),
         secondary: None,
     };
     if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {

@@ -3,10 +3,12 @@
 //! One round of observe, plan and apply does what the round before made possible: the queue and the topic
 //! need the account that the dead-letter queue's ARN tells. Rounds go on until a plan is empty.
 
+use std::fmt::Debug;
+
 use pipeline::Error;
 
 use super::{
-    BindingNames, Clients, Owner,
+    BindingNames, Clients, Owner, Transport,
     bucket::{BucketStep, ObservedBucket, apply_bucket, observe_bucket, plan_bucket, plan_bucket_release},
     queue::{
         ObservedQueue, QueueStep, apply_queue, observe_queue, plan_queue, plan_queue_release,
@@ -27,6 +29,7 @@ pub struct BindingsWant {
     pub names: BindingNames,
     pub owner: Owner,
     pub region: String,
+    pub transport: Transport,
     /// Seconds for which a received job stays invisible unless its worker extends it.
     pub visibility_seconds: u32,
     pub subscription: SubscriptionWant,
@@ -87,18 +90,19 @@ pub async fn observe_bindings(clients: &Clients, names: &BindingNames) -> Result
 
 /// The writes of this round, or which resource is somebody else's. Then nothing at all is written.
 pub fn plan_bindings(observed: &ObservedBindings, want: &BindingsWant) -> Result<BindingsPlan, String> {
-    let BindingsWant { names, owner, region, visibility_seconds, subscription } = want;
+    let BindingsWant { names, owner, region, transport, visibility_seconds, subscription } = want;
+    let transport = *transport;
     let dead_letters = want_dead_letters(names.dead_letter_queue.clone());
     let mut plan = BindingsPlan {
-        bucket: plan_bucket(&observed.bucket, &names.bucket, region, owner)?,
-        dead_letter_queue: plan_queue(&observed.dead_letter_queue, dead_letters, owner)?,
+        bucket: plan_bucket(&observed.bucket, &names.bucket, region, transport, owner)?,
+        dead_letter_queue: plan_queue(&observed.dead_letter_queue, dead_letters, transport, owner)?,
         ..BindingsPlan::default()
     };
     let Some(dead_letter_queue) = observed.dead_letter_queue.found() else { return Ok(plan) };
     let jobs = want_jobs(names.queue.clone(), *visibility_seconds, &dead_letter_queue.arn);
-    plan.queue = plan_queue(&observed.queue, jobs, owner)?;
+    plan.queue = plan_queue(&observed.queue, jobs, transport, owner)?;
     if let Some(arn) = topic_arn(&dead_letter_queue.arn, &names.topic) {
-        plan.topic = plan_topic(&observed.topic, &names.topic, &arn, owner)?;
+        plan.topic = plan_topic(&observed.topic, &names.topic, &arn, transport, owner)?;
     }
     if let Some(topic) = observed.topic.found() {
         plan.subscription = plan_subscription(&observed.subscriptions, &topic.arn, subscription);
@@ -126,15 +130,19 @@ pub async fn apply_bindings(
 ) -> Result<(), Error> {
     let BindingsPlan { bucket, dead_letter_queue, queue, topic, subscription } = plan;
     for step in bucket {
+        tell(names, &step);
         apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await?;
     }
     for step in dead_letter_queue.into_iter().chain(queue) {
+        tell(names, &step);
         apply_queue(&clients.sqs, step).await?;
     }
     for step in topic {
+        tell(names, &step);
         apply_topic(&clients.sns, step).await?;
     }
     for step in subscription {
+        tell(names, &step);
         apply_subscription(&clients.sns, step).await?;
     }
     Ok(())
@@ -145,18 +153,27 @@ pub async fn apply_bindings(
 pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: ReleasePlan) -> Result<(), Error> {
     let ReleasePlan { subscription, topic, queue, dead_letter_queue, bucket } = plan;
     for step in subscription {
+        tell(names, &step);
         apply_subscription(&clients.sns, step).await?;
     }
     if let Some(step) = topic {
+        tell(names, &step);
         apply_topic(&clients.sns, step).await?;
     }
     for step in queue.into_iter().chain(dead_letter_queue) {
+        tell(names, &step);
         apply_queue(&clients.sqs, step).await?;
     }
     if let Some(step) = bucket {
+        tell(names, &step);
         apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await?;
     }
     Ok(())
+}
+
+/// Every write on AWS leaves one line; steps hold no secrets.
+fn tell(names: &BindingNames, step: &dyn Debug) {
+    tracing::info!(bindings = names.bucket, step = ?step, "writing on AWS");
 }
 
 #[cfg(test)]
@@ -170,6 +187,7 @@ mod tests {
             names: BindingNames::new("shop", "storefront", &"0123456789".parse().unwrap()),
             owner,
             region: "eu-west-1".into(),
+            transport: Transport::Tls,
             visibility_seconds: 8,
             subscription: SubscriptionWant::None,
         }

@@ -14,7 +14,7 @@ use pipeline::Error;
 use super::{
     error::{failed, is_denied, is_missing},
     ownership::{Holder, Owner, Tags, plan_tags},
-    policy::{build_tls_only, is_same_json},
+    policy::{Transport, build_policy, is_same_json},
 };
 
 /// What the bucket's name resolves to.
@@ -71,17 +71,16 @@ pub(super) fn plan_bucket(
     observed: &ObservedBucket,
     name: &str,
     region: &str,
+    transport: Transport,
     owner: &Owner,
 ) -> Result<Vec<BucketStep>, String> {
-    let policy = build_policy(name, region);
+    let policy = build_bucket_policy(transport, name, region);
     match observed {
-        ObservedBucket::Missing => Ok(vec![
-            BucketStep::Create,
-            BucketStep::SetTags(owner.owned_tags()),
-            BucketStep::BlockPublicAccess,
-            BucketStep::Encrypt,
-            BucketStep::SetPolicy(policy),
-        ]),
+        ObservedBucket::Missing => {
+            let made = [BucketStep::Create, BucketStep::SetTags(owner.owned_tags())];
+            let closed = [BucketStep::BlockPublicAccess, BucketStep::Encrypt];
+            Ok(made.into_iter().chain(closed).chain(policy.map(BucketStep::SetPolicy)).collect())
+        }
         ObservedBucket::Unreadable => Err(format!("bucket {name} exists and belongs to another account")),
         ObservedBucket::Found(found) => match owner.holder(&found.tags) {
             Holder::Ours | Holder::Released => Ok(plan_found(found, policy, owner)),
@@ -105,7 +104,7 @@ pub(super) fn plan_bucket_release(observed: &ObservedBucket, owner: &Owner) -> O
     }
 }
 
-fn plan_found(found: &FoundBucket, policy: String, owner: &Owner) -> Vec<BucketStep> {
+fn plan_found(found: &FoundBucket, policy: Option<String>, owner: &Owner) -> Vec<BucketStep> {
     let mut steps = Vec::new();
     if let Some(changed) = plan_tags(&found.tags, &owner.owned_tags()) {
         steps.push(BucketStep::SetTags(merged(&found.tags, changed)));
@@ -116,9 +115,9 @@ fn plan_found(found: &FoundBucket, policy: String, owner: &Owner) -> Vec<BucketS
     if !found.is_encrypted {
         steps.push(BucketStep::Encrypt);
     }
-    if !found.policy.as_deref().is_some_and(|observed| is_same_json(observed, &policy)) {
-        steps.push(BucketStep::SetPolicy(policy));
-    }
+    let is_drifted =
+        |policy: &String| !found.policy.as_deref().is_some_and(|observed| is_same_json(observed, policy));
+    steps.extend(policy.filter(is_drifted).map(BucketStep::SetPolicy));
     steps
 }
 
@@ -128,7 +127,7 @@ fn merged(observed: &Tags, changed: Tags) -> Tags {
     all
 }
 
-fn build_policy(name: &str, region: &str) -> String {
+fn build_bucket_policy(transport: Transport, name: &str, region: &str) -> Option<String> {
     let partition = match region {
         region if region.starts_with("cn-") => "aws-cn",
         region if region.starts_with("us-gov-") => "aws-us-gov",
@@ -136,7 +135,7 @@ fn build_policy(name: &str, region: &str) -> String {
     };
     let bucket = format!("arn:{partition}:s3:::{name}");
     let objects = format!("{bucket}/*");
-    build_tls_only("s3:*", &[bucket, objects]).to_string()
+    build_policy(transport, "s3:*", &[bucket, objects])
 }
 
 pub(super) async fn apply_bucket(

@@ -2,8 +2,24 @@
 
 use serde_json::{Value, json};
 
+/// How AWS is reached, which decides whether anything less than TLS can be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Tls,
+    /// An endpoint without TLS, such as an emulator's: a policy that asks for TLS would lock us out.
+    Plaintext,
+}
+
+/// The policy's text, where one is wanted; what is there is left alone otherwise.
+pub(super) fn build_policy(transport: Transport, action: &str, resources: &[String]) -> Option<String> {
+    match transport {
+        Transport::Tls => Some(build_tls_only(action, resources).to_string()),
+        Transport::Plaintext => None,
+    }
+}
+
 /// A policy that denies every `action` on `resources` over a connection without TLS.
-pub(super) fn build_tls_only(action: &str, resources: &[String]) -> Value {
+fn build_tls_only(action: &str, resources: &[String]) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{

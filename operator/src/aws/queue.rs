@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     error::{failed, is_missing},
     ownership::{Holder, Owner, Tags, plan_tags},
-    policy::{build_tls_only, is_same_json},
+    policy::{Transport, build_policy, is_same_json},
 };
 
 /// Receives after which a message is put aside. High, since a worker that hands a job back counts too.
@@ -134,6 +134,7 @@ pub(super) async fn observe_queue(client: &Client, name: &str) -> Result<Observe
 pub(super) fn plan_queue(
     observed: &ObservedQueue,
     want: QueueWant,
+    transport: Transport,
     owner: &Owner,
 ) -> Result<Vec<QueueStep>, String> {
     let found = match observed {
@@ -158,10 +159,10 @@ pub(super) fn plan_queue(
     if !changed.is_empty() {
         steps.push(QueueStep::SetAttributes { url: url(), changed });
     }
-    let policy = build_tls_only("sqs:*", std::slice::from_ref(&found.arn)).to_string();
-    if !found.attributes.get("Policy").is_some_and(|observed| is_same_json(observed, &policy)) {
-        steps.push(QueueStep::SetPolicy { url: url(), policy });
-    }
+    let policy = build_policy(transport, "sqs:*", std::slice::from_ref(&found.arn));
+    let observed = found.attributes.get("Policy");
+    let is_drifted = |policy: &String| !observed.is_some_and(|observed| is_same_json(observed, policy));
+    steps.extend(policy.filter(is_drifted).map(|policy| QueueStep::SetPolicy { url: url(), policy }));
     Ok(steps)
 }
 
@@ -223,13 +224,16 @@ mod tests {
     fn settled() -> FoundQueue {
         let arn = "arn:aws:sqs:us-east-1:1:jobs".to_owned();
         let mut attributes = want().attributes;
-        attributes.insert("Policy".into(), build_tls_only("sqs:*", std::slice::from_ref(&arn)).to_string());
+        attributes.insert(
+            "Policy".into(),
+            build_policy(Transport::Tls, "sqs:*", std::slice::from_ref(&arn)).unwrap(),
+        );
         attributes.insert("ApproximateNumberOfMessages".into(), "3".into());
         FoundQueue { url: "http://sqs/jobs".into(), arn, attributes, tags: owner().owned_tags() }
     }
 
     fn plan(found: FoundQueue) -> Result<Vec<QueueStep>, String> {
-        plan_queue(&ObservedQueue::Found(found), want(), &owner())
+        plan_queue(&ObservedQueue::Found(found), want(), Transport::Tls, &owner())
     }
 
     #[test]
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn missing_queue_is_made_with_its_tags() {
-        let steps = plan_queue(&ObservedQueue::Missing, want(), &owner()).unwrap();
+        let steps = plan_queue(&ObservedQueue::Missing, want(), Transport::Tls, &owner()).unwrap();
         assert_eq!(steps, [QueueStep::Create { want: want(), tags: owner().owned_tags() }]);
     }
 

@@ -8,7 +8,7 @@ use pipeline::{Error, ErrorKind};
 use super::{
     error::{failed, is_missing},
     ownership::{Holder, Owner, Tags, plan_tags},
-    policy::{build_tls_only, is_same_json},
+    policy::{Transport, build_policy, is_same_json},
 };
 
 /// What the topic's name resolves to.
@@ -85,9 +85,10 @@ pub(super) fn plan_topic(
     observed: &ObservedTopic,
     name: &str,
     arn: &str,
+    transport: Transport,
     owner: &Owner,
 ) -> Result<Vec<TopicStep>, String> {
-    let wanted = want_attributes(arn);
+    let wanted = want_attributes(transport, arn);
     let found = match observed {
         ObservedTopic::Missing => {
             let create =
@@ -103,8 +104,9 @@ pub(super) fn plan_topic(
     }
     let tags = plan_tags(&found.tags, &owner.owned_tags());
     let tags = tags.map(|changed| TopicStep::AddTags { arn: found.arn.clone(), changed });
+    // SNS need not tell an attribute that has its value since the topic's creation: only another value is drift.
     let drifted = wanted.into_iter().filter(|(name, value)| {
-        !found.attributes.get(name).is_some_and(|observed| is_same_json(observed, value))
+        found.attributes.get(name).is_some_and(|observed| !is_same_json(observed, value))
     });
     let attributes =
         drifted.map(|(name, value)| TopicStep::SetAttribute { arn: found.arn.clone(), name, value });
@@ -122,9 +124,10 @@ pub(super) fn plan_topic_release(observed: &ObservedTopic, owner: &Owner) -> Opt
 }
 
 /// Version 2 signs with SHA-256; a topic's default is version 1, SHA-1.
-fn want_attributes(arn: &str) -> BTreeMap<String, String> {
-    let policy = build_tls_only("sns:Publish", &[arn.to_owned()]).to_string();
-    BTreeMap::from([("Policy".to_owned(), policy), ("SignatureVersion".to_owned(), "2".to_owned())])
+fn want_attributes(transport: Transport, arn: &str) -> BTreeMap<String, String> {
+    let policy = build_policy(transport, "sns:Publish", &[arn.to_owned()]);
+    let policy = policy.map(|policy| ("Policy".to_owned(), policy));
+    policy.into_iter().chain([("SignatureVersion".to_owned(), "2".to_owned())]).collect()
 }
 
 pub(super) async fn apply_topic(client: &Client, step: TopicStep) -> Result<(), Error> {
@@ -173,11 +176,15 @@ mod tests {
     }
 
     fn settled() -> FoundTopic {
-        FoundTopic { arn: ARN.into(), attributes: want_attributes(ARN), tags: owner().owned_tags() }
+        FoundTopic {
+            arn: ARN.into(),
+            attributes: want_attributes(Transport::Tls, ARN),
+            tags: owner().owned_tags(),
+        }
     }
 
     fn plan(found: FoundTopic) -> Result<Vec<TopicStep>, String> {
-        plan_topic(&ObservedTopic::Found(found), "storefront", ARN, &owner())
+        plan_topic(&ObservedTopic::Found(found), "storefront", ARN, Transport::Tls, &owner())
     }
 
     #[test]

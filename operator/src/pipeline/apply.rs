@@ -23,7 +23,7 @@ use super::plan::{BindingsStep, Change, Children, RegistryStep, Settle, Subscrip
 use crate::{
     aws::{BindingSuffix, apply_bindings},
     context::Context,
-    names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION},
+    names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
     tenants::{TenantsPlan, apply_tenants},
 };
 
@@ -190,7 +190,14 @@ where
             let parameters = PatchParams::apply(manager).force();
             let written = api.patch(&name, &parameters, &Patch::Apply(&*desired)).await;
             let written = written.map_err(|source| wrap::<K>("apply", &name, source))?;
-            tracing::info!(kind = &*K::kind(&()), child = name, manager, "applied");
+            let pipeline = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
+            tracing::info!(
+                pipeline.name = pipeline,
+                kind = &*K::kind(&()),
+                child = name,
+                manager,
+                "applied a child"
+            );
             Ok(Some(written))
         }
         Change::Delete { name } => match api.delete(&name, &DeleteParams::background()).await {

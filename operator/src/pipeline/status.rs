@@ -79,7 +79,11 @@ pub fn compute_status(
     queue: Option<QueueStatus>,
     now: Timestamp,
 ) -> AssetPipelineStatus {
-    let mut next = AssetPipelineStatus { observed_generation: generation, queue, ..previous.clone() };
+    let mut next = AssetPipelineStatus {
+        observed_generation: generation,
+        queue: queue.or(previous.queue),
+        ..previous.clone()
+    };
     let verdicts = match outcome {
         Outcome::Applied(applied) => {
             fill_details(&mut next, applied);
@@ -216,7 +220,8 @@ fn build_event(condition: &Condition) -> Event {
         reason: condition.reason.clone(),
         // The API server refuses notes of more than 1024 bytes.
         note: Some(note.chars().take(1_000).collect()),
-        action: "Reconcile".to_owned(),
+        // Events of one action and reason are counted into one; conditions are to be told apart.
+        action: condition.type_.clone(),
         secondary: None,
     }
 }

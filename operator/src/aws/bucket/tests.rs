@@ -6,23 +6,38 @@ fn owner() -> Owner {
     Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() }
 }
 
+fn policy() -> Option<String> {
+    build_bucket_policy(Transport::Tls, NAME, "us-east-1")
+}
+
 fn settled() -> FoundBucket {
     FoundBucket {
         tags: owner().owned_tags(),
         holds_objects: true,
         blocks_public_access: true,
         is_encrypted: true,
-        policy: Some(build_policy(NAME, "us-east-1")),
+        policy: policy(),
     }
 }
 
 fn plan(observed: &ObservedBucket) -> Result<Vec<BucketStep>, String> {
-    plan_bucket(observed, NAME, "us-east-1", &owner())
+    plan_bucket(observed, NAME, "us-east-1", Transport::Tls, &owner())
 }
 
 #[test]
 fn settled_bucket_needs_no_write() {
     assert_eq!(plan(&ObservedBucket::Found(settled())), Ok(vec![]));
+}
+
+#[test]
+fn endpoint_without_tls_gets_no_policy_that_would_lock_us_out() {
+    let steps =
+        plan_bucket(&ObservedBucket::Missing, NAME, "us-east-1", Transport::Plaintext, &owner()).unwrap();
+    assert!(!steps.iter().any(|step| matches!(step, BucketStep::SetPolicy(_))));
+    let without = FoundBucket { policy: None, ..settled() };
+    let steps =
+        plan_bucket(&ObservedBucket::Found(without), NAME, "us-east-1", Transport::Plaintext, &owner());
+    assert_eq!(steps, Ok(vec![]));
 }
 
 #[test]
@@ -37,10 +52,7 @@ fn each_drift_is_corrected_alone() {
     let drifts: [(FoundBucket, BucketStep); 4] = [
         (FoundBucket { blocks_public_access: false, ..settled() }, BucketStep::BlockPublicAccess),
         (FoundBucket { is_encrypted: false, ..settled() }, BucketStep::Encrypt),
-        (
-            FoundBucket { policy: Some("{}".into()), ..settled() },
-            BucketStep::SetPolicy(build_policy(NAME, "us-east-1")),
-        ),
+        (FoundBucket { policy: Some("{}".into()), ..settled() }, BucketStep::SetPolicy(policy().unwrap())),
         (
             FoundBucket { tags: owner().released_tags(), ..settled() },
             BucketStep::SetTags(owner().owned_tags()),

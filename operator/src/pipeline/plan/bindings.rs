@@ -89,7 +89,8 @@ pub(super) fn build_want(
             namespace: valid.namespace.clone(),
             name: valid.name.clone(),
         },
-        region: config.workloads.aws_region.clone(),
+        region: config.aws_region.clone(),
+        transport: config.transport(),
         visibility_seconds: valid.timeouts.visibility,
         subscription,
     }
