@@ -90,3 +90,23 @@ impl From<Options> for Config {
         Self { workloads, cluster_name, aws_region, listen }
     }
 }
+
+#[cfg(test)]
+impl Config {
+    /// Settings for tests; the images and endpoints do not exist.
+    pub(crate) fn fixture() -> Self {
+        Self {
+            workloads: WorkloadConfig {
+                web_image: "registry.test/web:1".into(),
+                worker_image: "registry.test/worker:1".into(),
+                image_pull_policy: "IfNotPresent".into(),
+                cluster_domain: "cluster.local".into(),
+                aws_region: "eu-west-1".into(),
+                aws_endpoint_url: Some("http://aws.test:5000".into()),
+            },
+            cluster_name: "east".into(),
+            aws_region: "eu-west-1".into(),
+            listen: "127.0.0.1:8080".parse().unwrap(),
+        }
+    }
+}

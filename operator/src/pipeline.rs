@@ -183,3 +183,6 @@ fn draw_chance() -> Chance {
         tenant_seed: hex128(),
     }
 }
+
+#[cfg(test)]
+mod tests;

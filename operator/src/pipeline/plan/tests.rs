@@ -14,7 +14,6 @@ use crate::{
         subscription::{Subscription, SubscriptionStep},
         topic::{FoundTopic, ObservedTopic},
     },
-    config::WorkloadConfig,
     names::SUFFIX_ANNOTATION,
     pipeline::{
         observe::{ObservedChildren, Sight, has_finalizer},
@@ -26,22 +25,6 @@ const BASE: &str = "ap-shop-storefront-0123456789";
 
 fn fixture() -> AssetPipeline {
     serde_yaml_ng::from_str(include_str!("fixtures/storefront.yaml")).unwrap()
-}
-
-fn config() -> Config {
-    Config {
-        workloads: WorkloadConfig {
-            web_image: "registry.test/web:1".into(),
-            worker_image: "registry.test/worker:1".into(),
-            image_pull_policy: "IfNotPresent".into(),
-            cluster_domain: "cluster.local".into(),
-            aws_region: "eu-west-1".into(),
-            aws_endpoint_url: Some("http://aws.test:5000".into()),
-        },
-        cluster_name: "east".into(),
-        aws_region: "eu-west-1".into(),
-        listen: "127.0.0.1:8080".parse().unwrap(),
-    }
 }
 
 fn chance() -> Chance {
@@ -86,7 +69,7 @@ fn bindings() -> ObservedBindings {
 fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: ObservedChildren) -> Settle {
     let observed =
         Observed { has_finalizer: has_finalizer(object), bindings, registry: Sight::Seen(vec![]), children };
-    match plan(&validate(object).unwrap(), observed, &config(), &chance()) {
+    match plan(&validate(object).unwrap(), observed, &Config::fixture(), &chance()) {
         Plan::Settle(settle) => *settle,
         Plan::Claim(suffix) => panic!("a claimed pipeline was claimed again with {suffix}"),
     }
@@ -149,10 +132,10 @@ fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
         children: ObservedChildren::default(),
     };
     // The names that are there already are kept, whoever removed the finalizer.
-    let claim = plan(&validate(&object).unwrap(), look(&object), &config(), &chance());
+    let claim = plan(&validate(&object).unwrap(), look(&object), &Config::fixture(), &chance());
     assert!(matches!(claim, Plan::Claim(suffix) if suffix.to_string() == "0123456789"));
     object.metadata.annotations.as_mut().unwrap().remove(SUFFIX_ANNOTATION);
-    let claim = plan(&validate(&object).unwrap(), look(&object), &config(), &chance());
+    let claim = plan(&validate(&object).unwrap(), look(&object), &Config::fixture(), &chance());
     assert!(matches!(claim, Plan::Claim(suffix) if suffix == chance().suffix));
 }
 

@@ -1,0 +1,180 @@
+//! Whole rounds against an API server in memory: what is written, and that nothing is where nothing changed.
+
+mod cluster;
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use self::cluster::FakeCluster;
+use super::*;
+use crate::{
+    aws::{
+        ObservedBindings, Owner,
+        bucket::{FoundBucket, ObservedBucket},
+        queue::{FoundQueue, ObservedQueue},
+        topic::{FoundTopic, ObservedTopic},
+    },
+    tenants::StoredRegistration,
+};
+
+fn pipeline() -> Value {
+    json!({
+        "apiVersion": "assetpipeline.dev/v1alpha1",
+        "kind": "AssetPipeline",
+        "metadata": {
+            "name": "storefront",
+            "namespace": "shop",
+            "uid": "u-1",
+            "generation": 1,
+            "resourceVersion": "1",
+            "finalizers": ["assetpipeline.dev/bindings"],
+            "annotations": {"assetpipeline.dev/binding-suffix": "0123456789"},
+        },
+        "spec": {"ingress": {}, "tenants": []},
+    })
+}
+
+/// Bindings as the operator leaves them, with nothing to do.
+fn settled_bindings(object: &AssetPipeline) -> ObservedBindings {
+    let owner = Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() };
+    let names = observe::binding_names(object).unwrap();
+    let queue = |name: &str, extra: &[(&str, &str)]| {
+        let shared = [("ReceiveMessageWaitTimeSeconds", "20"), ("SqsManagedSseEnabled", "true")];
+        let attributes =
+            shared.iter().chain(extra).map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let arn = format!("arn:aws:sqs:eu-west-1:1:{name}");
+        ObservedQueue::Found(FoundQueue {
+            url: format!("http://aws.test/1/{name}"),
+            arn,
+            attributes,
+            tags: owner.owned_tags(),
+        })
+    };
+    let redrive = format!(
+        r#"{{"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:1:{}", "maxReceiveCount": 100}}"#,
+        names.dead_letter_queue
+    );
+    let jobs =
+        [("MessageRetentionPeriod", "3600"), ("VisibilityTimeout", "8"), ("RedrivePolicy", redrive.as_str())];
+    ObservedBindings {
+        bucket: ObservedBucket::Found(FoundBucket {
+            tags: owner.owned_tags(),
+            holds_objects: false,
+            blocks_public_access: true,
+            is_encrypted: true,
+            policy: None,
+        }),
+        dead_letter_queue: queue(&names.dead_letter_queue, &[("MessageRetentionPeriod", "1209600")]),
+        queue: queue(&names.queue, &jobs),
+        topic: ObservedTopic::Found(FoundTopic {
+            arn: format!("arn:aws:sns:eu-west-1:1:{}", names.topic),
+            attributes: [].into(),
+            tags: owner.owned_tags(),
+        }),
+        subscriptions: vec![],
+    }
+}
+
+/// One round on the object as the cluster has it now, without a call to AWS.
+async fn round(cluster: &FakeCluster, context: &Arc<Context>) -> Result<Action, ReconcileError> {
+    let object: AssetPipeline = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
+    let none: Vec<StoredRegistration> = vec![];
+    context.settled.note(&object, &settled_bindings(&object), &none);
+    reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(context)).await
+}
+
+/// A cluster in which the pipeline has been settled and its web pods are ready.
+async fn settled() -> (FakeCluster, Arc<Context>) {
+    let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
+    let context = Arc::new(cluster.context());
+    round(&cluster, &context).await.unwrap();
+    let ready = json!({"observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "updatedReplicas": 3});
+    cluster.merge("deployments/storefront-web", &json!({"metadata": {"generation": 1}, "status": ready}));
+    round(&cluster, &context).await.unwrap();
+    cluster.take_writes();
+    (cluster, context)
+}
+
+#[tokio::test]
+async fn first_round_makes_every_child_and_tells_the_status() {
+    let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
+    let context = Arc::new(cluster.context());
+    round(&cluster, &context).await.unwrap();
+    let writes = cluster.take_writes();
+    let writes: Vec<&str> =
+        writes.iter().map(String::as_str).filter(|write| !write.contains("events")).collect();
+    assert_eq!(
+        writes,
+        [
+            "PATCH serviceaccounts/storefront-web by assetpipeline-operator",
+            "PATCH serviceaccounts/storefront-worker by assetpipeline-operator",
+            "PATCH secrets/storefront-notice-key by assetpipeline-operator",
+            "PATCH services/storefront-peers by assetpipeline-operator",
+            "PATCH services/storefront by assetpipeline-operator",
+            "PATCH poddisruptionbudgets/storefront-web by assetpipeline-operator",
+            "PATCH poddisruptionbudgets/storefront-worker by assetpipeline-operator",
+            "PATCH deployments/storefront-worker by assetpipeline-scaler",
+            "PATCH deployments/storefront-worker by assetpipeline-operator",
+            "PATCH deployments/storefront-web by assetpipeline-operator",
+            "PATCH assetpipelines/storefront/status by assetpipeline-status",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn settled_pipeline_is_ready_and_left_alone() {
+    let (cluster, context) = settled().await;
+    let conditions = cluster.object("assetpipelines/storefront")["status"]["conditions"].clone();
+    let ready = conditions.as_array().unwrap().iter().find(|condition| condition["type"] == "Ready").unwrap();
+    assert_eq!(ready["status"], "True");
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(cluster.take_writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn drift_is_corrected_by_one_write_and_told_by_none() {
+    let (cluster, context) = settled().await;
+    cluster.merge("services/storefront", &json!({"spec": {"type": "LoadBalancer"}}));
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(cluster.take_writes(), ["PATCH services/storefront by assetpipeline-operator"]);
+}
+
+#[tokio::test]
+async fn invalid_spec_changes_the_status_and_no_child() {
+    let (cluster, context) = settled().await;
+    let broken = json!({"metadata": {"generation": 2}, "spec": {"web": {"holdSeconds": 99, "replicas": 1}}});
+    cluster.merge("assetpipelines/storefront", &broken);
+    assert_eq!(round(&cluster, &context).await.unwrap(), Action::await_change());
+    let writes = cluster.take_writes();
+    assert_eq!(writes[0], "PATCH assetpipelines/storefront/status by assetpipeline-status");
+    assert!(writes[1..].iter().all(|write| write == "POST events"), "{writes:?}");
+}
+
+#[tokio::test]
+async fn refused_child_is_told_in_the_status_and_tried_again() {
+    let (cluster, context) = settled().await;
+    cluster.merge("services/storefront", &json!({"spec": {"type": "LoadBalancer"}}));
+    cluster.refuse("services/storefront");
+    let error = round(&cluster, &context).await.unwrap_err();
+    assert!(matches!(error, ReconcileError::Apply(_)));
+    let conditions = cluster.object("assetpipelines/storefront")["status"]["conditions"].clone();
+    let ready = conditions.as_array().unwrap().iter().find(|condition| condition["type"] == "Ready").unwrap();
+    assert_eq!(ready["reason"], "ApplyFailed");
+    assert!(ready["message"].as_str().unwrap().contains("could not apply Service storefront"), "{ready}");
+}
+
+#[tokio::test]
+async fn unclaimed_pipeline_gets_its_names_before_anything_else() {
+    let mut bare = pipeline();
+    bare["metadata"]["finalizers"] = json!([]);
+    bare["metadata"]["annotations"] = json!({});
+    let cluster = FakeCluster::with("assetpipelines/storefront", bare);
+    let context = Arc::new(cluster.context());
+    let object: AssetPipeline = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
+    reconcile(Arc::new(DeserializeGuard(Ok(object))), context).await.unwrap();
+    assert_eq!(cluster.take_writes(), ["PATCH assetpipelines/storefront by assetpipeline-claim"]);
+    let metadata = cluster.object("assetpipelines/storefront")["metadata"].clone();
+    assert_eq!(metadata["finalizers"], json!(["assetpipeline.dev/bindings"]));
+    assert_eq!(metadata["annotations"]["assetpipeline.dev/binding-suffix"].as_str().unwrap().len(), 10);
+}

@@ -1,0 +1,143 @@
+//! An API server in memory, as much of one as a round needs: objects by `plural/name`, and a record of writes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use kube::{
+    Client,
+    client::Body,
+    runtime::events::{Recorder, Reporter},
+};
+use pipeline::embedded::{MemoryQueue, MemoryStore};
+use serde_json::{Value, json};
+
+use crate::{
+    aws::Clients, config::Config, context::Context, metrics::Metrics, scaler::SampleBoard, settled::Settled,
+};
+
+#[derive(Clone, Default)]
+pub(super) struct FakeCluster(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    objects: BTreeMap<String, Value>,
+    writes: Vec<String>,
+    refused: BTreeSet<String>,
+}
+
+impl FakeCluster {
+    pub(super) fn with(key: &str, object: Value) -> Self {
+        let cluster = Self::default();
+        cluster.0.lock().unwrap().objects.insert(key.to_owned(), object);
+        cluster
+    }
+
+    pub(super) fn object(&self, key: &str) -> Value {
+        self.0.lock().unwrap().objects[key].clone()
+    }
+
+    /// What somebody else writes.
+    pub(super) fn merge(&self, key: &str, patch: &Value) {
+        let mut state = self.0.lock().unwrap();
+        merge(state.objects.entry(key.to_owned()).or_default(), patch);
+    }
+
+    /// Answers every write of this object with 403 from now on.
+    pub(super) fn refuse(&self, key: &str) {
+        self.0.lock().unwrap().refused.insert(key.to_owned());
+    }
+
+    /// The writes since the last call, as `METHOD plural/name by manager`.
+    pub(super) fn take_writes(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().writes)
+    }
+
+    /// A context whose cluster is this one, and whose AWS clients lead nowhere.
+    pub(super) fn context(&self) -> Context {
+        let client = self.client();
+        let reporter = Reporter { controller: "test".into(), instance: None };
+        Context {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            clients: nowhere(),
+            config: Config::fixture(),
+            metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+            settled: Settled::default(),
+            samples: SampleBoard::default(),
+            stores: Box::new(|_| Arc::new(MemoryStore::default())),
+            queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
+        }
+    }
+
+    fn client(&self) -> Client {
+        let cluster = self.clone();
+        let service = tower::service_fn(move |request: http::Request<Body>| {
+            let cluster = cluster.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await.unwrap();
+                let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+                let (status, answer) = cluster.answer(&parts.method, &parts.uri, &body);
+                let answer = Body::from(serde_json::to_vec(&answer).unwrap());
+                Ok::<_, Infallible>(http::Response::builder().status(status).body(answer).unwrap())
+            }
+        });
+        Client::new(service, "shop")
+    }
+
+    fn answer(&self, method: &http::Method, uri: &http::Uri, body: &Value) -> (u16, Value) {
+        let path = uri.path().split_once("/namespaces/shop/").expect("every request is namespaced").1;
+        let key = path.trim_end_matches("/status").to_owned();
+        let manager =
+            uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("fieldManager="));
+        let mut state = self.0.lock().unwrap();
+        if *method == http::Method::GET {
+            return state
+                .objects
+                .get(&key)
+                .map_or_else(|| failure(404, "NotFound"), |object| (200, object.clone()));
+        }
+        let by = manager.map(|manager| format!(" by {manager}")).unwrap_or_default();
+        state.writes.push(format!("{method} {path}{by}"));
+        if state.refused.contains(&key) {
+            return failure(403, "Forbidden");
+        }
+        let object = state.objects.entry(key).or_insert_with(|| json!({}));
+        merge(object, body);
+        (200, object.clone())
+    }
+}
+
+fn failure(code: u16, reason: &str) -> (u16, Value) {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "message": "refused by the test", "reason": reason});
+    (code, status)
+}
+
+/// Objects are merged, everything else is replaced.
+fn merge(target: &mut Value, patch: &Value) {
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge(target.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (target, patch) => *target = patch.clone(),
+    }
+}
+
+fn nowhere() -> Clients {
+    let region = aws_sdk_s3::config::Region::new("eu-west-1");
+    let s3 = aws_sdk_s3::Config::builder().behavior_version_latest().region(region.clone()).build();
+    let sqs = aws_sdk_sqs::Config::builder().behavior_version_latest().region(region.clone()).build();
+    let sns = aws_sdk_sns::Config::builder().behavior_version_latest().region(region).build();
+    Clients {
+        s3: aws_sdk_s3::Client::from_conf(s3),
+        sns: aws_sdk_sns::Client::from_conf(sns),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs),
+        region: "eu-west-1".into(),
+    }
+}
