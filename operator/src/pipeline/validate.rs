@@ -10,8 +10,8 @@ mod timeouts;
 use std::{fmt::Display, num::NonZeroU32};
 
 use crds::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileStyle, IngressSpec, ServiceSpec,
-    ServiceType,
+    AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileStyle, FreshnessSpec, IngressSpec,
+    ServiceSpec, ServiceType,
 };
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -85,15 +85,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         tenants,
     } = &object.spec;
     let tenants = tenants.iter().map(tenant::validate).collect::<Result<Vec<_>, _>>()?;
-    let max_age_seconds = unsigned("spec.freshness.maxAgeSeconds", freshness.max_age_seconds)?;
-    let max_stale_seconds = unsigned("spec.freshness.maxStaleSeconds", freshness.max_stale_seconds)?;
-    if max_stale_seconds < max_age_seconds {
-        return Err(invalid(
-            "spec.freshness.maxStaleSeconds",
-            &max_stale_seconds,
-            "it must not be below maxAgeSeconds",
-        ));
-    }
+    let (max_age_seconds, max_stale_seconds) = validate_freshness(freshness)?;
     Ok(ValidPipeline {
         namespace: object.namespace().ok_or(InvalidSpec::Unidentified("namespace"))?,
         name: object.name_any(),
@@ -122,6 +114,20 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         aws: aws.clone(),
         tenants,
     })
+}
+
+fn validate_freshness(freshness: &FreshnessSpec) -> Result<(u32, u32), InvalidSpec> {
+    let FreshnessSpec { max_age_seconds, max_stale_seconds } = freshness;
+    let max_age = unsigned("spec.freshness.maxAgeSeconds", *max_age_seconds)?;
+    let max_stale = unsigned("spec.freshness.maxStaleSeconds", *max_stale_seconds)?;
+    if max_stale < max_age {
+        return Err(invalid(
+            "spec.freshness.maxStaleSeconds",
+            &max_stale,
+            "it must not be below maxAgeSeconds",
+        ));
+    }
+    Ok((max_age, max_stale))
 }
 
 fn validate_suffix(object: &AssetPipeline) -> Result<Option<BindingSuffix>, InvalidSpec> {

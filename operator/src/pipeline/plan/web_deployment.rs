@@ -25,7 +25,30 @@ pub(super) fn build_web_deployment(
     known: &KnownBindings,
     workloads: &WorkloadConfig,
 ) -> Deployment {
-    let pods = TierPods {
+    Deployment {
+        metadata: build_metadata(valid, Tier::Web.child_name(&valid.name), Tier::Web.labels(&valid.name)),
+        spec: Some(DeploymentSpec {
+            replicas: Some(valid.web_replicas),
+            selector: LabelSelector {
+                match_labels: Some(Tier::Web.selector(&valid.name)),
+                ..LabelSelector::default()
+            },
+            strategy: Some(DeploymentStrategy {
+                type_: Some("RollingUpdate".to_owned()),
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_unavailable: Some(IntOrString::Int(0)),
+                    max_surge: Some(IntOrString::Int(1)),
+                }),
+            }),
+            template: build_template(valid, workloads, build_pods(valid, known, workloads)),
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+fn build_pods(valid: &ValidPipeline, known: &KnownBindings, workloads: &WorkloadConfig) -> TierPods {
+    TierPods {
         tier: Tier::Web,
         image: workloads.web_image.clone(),
         env: build_web_env(valid, known, workloads),
@@ -45,25 +68,5 @@ pub(super) fn build_web_deployment(
         }),
         grace_seconds: valid.timeouts.web_grace,
         when_zones_are_uneven: "DoNotSchedule",
-    };
-    Deployment {
-        metadata: build_metadata(valid, Tier::Web.child_name(&valid.name), Tier::Web.labels(&valid.name)),
-        spec: Some(DeploymentSpec {
-            replicas: Some(valid.web_replicas),
-            selector: LabelSelector {
-                match_labels: Some(Tier::Web.selector(&valid.name)),
-                ..LabelSelector::default()
-            },
-            strategy: Some(DeploymentStrategy {
-                type_: Some("RollingUpdate".to_owned()),
-                rolling_update: Some(RollingUpdateDeployment {
-                    max_unavailable: Some(IntOrString::Int(0)),
-                    max_surge: Some(IntOrString::Int(1)),
-                }),
-            }),
-            template: build_template(valid, workloads, pods),
-            ..DeploymentSpec::default()
-        }),
-        ..Deployment::default()
     }
 }
