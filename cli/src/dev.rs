@@ -11,7 +11,8 @@ use anyhow::Context;
 use clap::Args;
 use pipeline::{
     embedded::{DiskStore, MemoryNotifier, MemoryQueue, SingleTenant},
-    options::{CompileOptions, OnOff},
+    options::CompileOptions,
+    settings::OnOff,
     shutdown,
     tenant::Tenant,
 };

@@ -21,6 +21,7 @@ pub mod peers;
 pub mod ports;
 pub mod record;
 pub mod registry;
+pub mod settings;
 pub mod shutdown;
 pub mod signature;
 pub mod telemetry;

@@ -1,7 +1,5 @@
 //! Compile options, and the fingerprint that names their effect.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::names::Fingerprint;
@@ -52,30 +50,6 @@ impl CompileOptions {
     pub fn fingerprint(&self) -> Fingerprint {
         let Self { engine, style } = self;
         Fingerprint::of(&format!("resolution={RESOLUTION_VERSION};engine={};style={style:?}", engine.label()))
-    }
-}
-
-/// A switch in the settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnOff {
-    On,
-    Off,
-}
-
-/// What a switch can be set to.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{0:?} is neither On nor Off")]
-pub struct InvalidSwitch(String);
-
-impl FromStr for OnOff {
-    type Err = InvalidSwitch;
-
-    fn from_str(text: &str) -> Result<Self, InvalidSwitch> {
-        match text {
-            "On" => Ok(Self::On),
-            "Off" => Ok(Self::Off),
-            _ => Err(InvalidSwitch(text.to_owned())),
-        }
     }
 }
 

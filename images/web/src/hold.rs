@@ -11,11 +11,7 @@ use std::{
 use drive::Driver;
 use jiff::Timestamp;
 use pipeline::{
-    key::Key,
-    manifest::Manifest,
-    options::{CompileOptions, OnOff},
-    ports::Queue,
-    tenant::Tenant,
+    key::Key, manifest::Manifest, options::CompileOptions, ports::Queue, settings::OnOff, tenant::Tenant,
 };
 use tokio::{
     sync::{Semaphore, mpsc, watch},

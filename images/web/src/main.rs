@@ -42,10 +42,10 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("could not listen for signals")?;
     let mut operation = Operation::default();
     let metrics = WebMetrics::register(&mut operation.registry);
-    let keys = SigningKeys::from_file(&settings.notice_key_file)?;
+    let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
     let web = Arc::new(connect(settings, keys.clone(), metrics).await?);
     let stopped = operation.stopped.clone();
-    let operation = tokio::spawn(operation.serve(settings.operation_listen, shutdown.clone()));
+    let operation = tokio::spawn(operation.serve(settings.pod.operation_listen, shutdown.clone()));
     let internal = serve(settings.internal_listen, internal_router(web.clone(), keys), stopped.clone());
     let internal = tokio::spawn(internal);
     let hold = web.hold();
@@ -68,15 +68,15 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
 
 async fn connect(settings: &Settings, keys: SigningKeys, metrics: WebMetrics) -> anyhow::Result<Web> {
     let sdk = sdk_config().await;
-    let store = Arc::new(S3Store::new(s3_client(&sdk), settings.bucket.clone()));
-    let peers = Arc::new(Peers::new(settings.peers_host.clone()));
+    let store = Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone()));
+    let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
     let ports = WebPorts {
         store: store.clone(),
-        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.queue_url.clone())),
+        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
         tenants: Arc::new(StoreTenants::new(store)),
         direct: Some(DirectNotices::new(keys, peers)?),
     };
-    let topic = Some(SnsTopic { arn: settings.topic_arn.clone() });
+    let topic = Some(SnsTopic { arn: settings.pod.topic_arn.clone() });
     Ok(Web::new(ports, WebSettings { policy: settings.policy(), hold: settings.hold(), topic }, metrics))
 }
 

@@ -1,34 +1,19 @@
 //! What a manifest means for a visitor now: pure.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
+use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::manifest::{Good, Manifest, OriginFailure, Outcome};
 
 /// How a compile error is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
 pub enum ErrorDisplay {
     /// In the page: 200, so that browsers apply the style sheet that shows it.
     Show,
     /// By the status 422; an earlier good file is served instead of it.
     Status,
-}
-
-/// What an error display can be set to.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{0:?} is neither Show nor Status")]
-pub struct InvalidErrorDisplay(String);
-
-impl FromStr for ErrorDisplay {
-    type Err = InvalidErrorDisplay;
-
-    fn from_str(text: &str) -> Result<Self, InvalidErrorDisplay> {
-        match text {
-            "Show" => Ok(Self::Show),
-            "Status" => Ok(Self::Status),
-            _ => Err(InvalidErrorDisplay(text.to_owned())),
-        }
-    }
 }
 
 /// For how long what is served how.

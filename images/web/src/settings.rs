@@ -2,7 +2,6 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
     time::Duration,
 };
 
@@ -10,7 +9,8 @@ use clap::Parser;
 use pipeline::{
     direct::NOTICE_PATH,
     env,
-    options::{CompileOptions, OnOff},
+    options::CompileOptions,
+    settings::{OnOff, PodSettings},
 };
 use url::Url;
 
@@ -26,21 +26,8 @@ pub const FAILURE_AGE: Duration = Duration::from_secs(5);
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Settings {
-    /// Bucket of manifests, bodies and registry
-    #[arg(long, env = env::BUCKET)]
-    pub bucket: String,
-    /// URL of the queue of visits
-    #[arg(long, env = env::QUEUE_URL)]
-    pub queue_url: String,
-    /// ARN of the topic whose notices are believed
-    #[arg(long, env = env::TOPIC_ARN)]
-    pub topic_arn: String,
-    /// File of the keys that sign notices, one a line
-    #[arg(long, env = env::NOTICE_KEY_FILE)]
-    pub notice_key_file: PathBuf,
-    /// DNS name of the headless Service of all web pods
-    #[arg(long, env = env::PEERS_HOST)]
-    pub peers_host: String,
+    #[command(flatten)]
+    pub pod: PodSettings,
     /// This pod's own address, for workers to reply to
     #[arg(long, env = env::POD_IP)]
     pub pod_ip: IpAddr,
@@ -56,11 +43,11 @@ pub struct Settings {
     /// Seconds after which a file is compiled again before it is served
     #[arg(long, env = env::MAX_STALE_SECONDS, default_value_t = 86_400)]
     pub max_stale_seconds: u64,
-    /// How compile errors are answered: Show or Status
-    #[arg(long, env = env::ERRORS, default_value = "Status")]
+    /// How compile errors are answered
+    #[arg(long, env = env::ERRORS, value_enum, default_value_t = ErrorDisplay::Status)]
     pub errors: ErrorDisplay,
     /// Whether the store is asked again while visitors wait
-    #[arg(long, env = env::RECHECK, default_value = "On")]
+    #[arg(long, env = env::RECHECK, value_enum, default_value_t = OnOff::On)]
     pub recheck: OnOff,
     /// Where visitors are served
     #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::PUBLIC_PORT)))]
@@ -68,9 +55,6 @@ pub struct Settings {
     /// Where pods of this pipeline send notices
     #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::INTERNAL_PORT)))]
     pub internal_listen: SocketAddr,
-    /// Where /health, /ready and /metrics are served
-    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::OPERATION_PORT)))]
-    pub operation_listen: SocketAddr,
 }
 
 impl Settings {

@@ -20,10 +20,11 @@ use pipeline::{
     manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
     names::{Digest, JobId},
     notice::{NOTICE_VERSION, Notice},
-    options::{CompileOptions, OnOff},
+    options::CompileOptions,
     ports::{Depth, Queue, Tenants},
     record::{StoredManifest, write_body, write_manifest},
     registry::StoreTenants,
+    settings::OnOff,
     signature::{SIGNATURE_HEADER, SigningKeys},
     tenant::Tenant,
 };

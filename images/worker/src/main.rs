@@ -8,8 +8,8 @@ use pipeline::{
     aws::{S3Store, SnsNotifier, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
     direct::DirectNotices,
     operation::Operation,
-    options::OnOff,
     peers::Peers,
+    settings::OnOff,
     shutdown,
     signature::SigningKeys,
     telemetry,
@@ -55,7 +55,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     };
     let worker = Arc::new(Worker::new(ports, work, metrics));
     let stopped = operation.stopped.clone();
-    let served = tokio::spawn(operation.serve(settings.operation_listen, shutdown.clone()));
+    let served = tokio::spawn(operation.serve(settings.pod.operation_listen, shutdown.clone()));
     tracing::info!(worker.concurrency = settings.concurrency, "worker started");
     worker.work(shutdown).await;
     stopped.cancel();
@@ -69,16 +69,16 @@ async fn connect(settings: &Settings) -> anyhow::Result<WorkerPorts> {
     let direct = match settings.direct_notices {
         OnOff::Off => None,
         OnOff::On => {
-            let keys = SigningKeys::from_file(&settings.notice_key_file)?;
-            let peers = Arc::new(Peers::new(settings.peers_host.clone()));
+            let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
+            let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
             Some(DirectNotices::new(keys, peers)?)
         }
     };
     let guard = Guard { private_networks: settings.private_networks.clone() };
     Ok(WorkerPorts {
-        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.queue_url.clone())),
-        store: Arc::new(S3Store::new(s3_client(&sdk), settings.bucket.clone())),
-        notifier: Arc::new(SnsNotifier::new(sns_client(&sdk), settings.topic_arn.clone())),
+        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
+        store: Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone())),
+        notifier: Arc::new(SnsNotifier::new(sns_client(&sdk), settings.pod.topic_arn.clone())),
         origin: Arc::new(
             HttpOrigin::new(guard, FETCH_TIMEOUT).context("could not build the client for origins")?,
         ),

@@ -1,10 +1,13 @@
 //! The worker pod's settings, from flags or the environment, parsed once.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::Parser;
 use ipnet::IpNet;
-use pipeline::{env, options::OnOff};
+use pipeline::{
+    env,
+    settings::{OnOff, PodSettings},
+};
 
 use crate::{ChildLimits, Limits, SourceLimits};
 
@@ -26,24 +29,11 @@ pub const COMPILE_LIMITS: Limits =
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Settings {
-    /// Bucket of manifests, bodies and registry
-    #[arg(long, env = env::BUCKET)]
-    pub bucket: String,
-    /// URL of the queue of visits
-    #[arg(long, env = env::QUEUE_URL)]
-    pub queue_url: String,
-    /// ARN of the topic to which notices are published
-    #[arg(long, env = env::TOPIC_ARN)]
-    pub topic_arn: String,
+    #[command(flatten)]
+    pub pod: PodSettings,
     /// Whether the waiting web pod is told directly
-    #[arg(long, env = env::DIRECT_NOTICES, default_value = "On")]
+    #[arg(long, env = env::DIRECT_NOTICES, value_enum, default_value_t = OnOff::On)]
     pub direct_notices: OnOff,
-    /// File of the keys that sign notices, one a line
-    #[arg(long, env = env::NOTICE_KEY_FILE)]
-    pub notice_key_file: PathBuf,
-    /// DNS name of the headless Service of all web pods
-    #[arg(long, env = env::PEERS_HOST)]
-    pub peers_host: String,
     /// Private networks (CIDR) in which tenants' origins may lie, separated by commas
     #[arg(long, env = env::PRIVATE_NETWORKS, value_delimiter = ',')]
     pub private_networks: Vec<IpNet>,
@@ -53,9 +43,6 @@ pub struct Settings {
     /// Seconds for which a received job stays invisible unless it is extended
     #[arg(long, env = env::VISIBILITY_SECONDS, default_value_t = 8, value_parser = clap::value_parser!(u64).range(3..=60))]
     pub visibility_seconds: u64,
-    /// Where /health, /ready and /metrics are served
-    #[arg(long, default_value_t = SocketAddr::from(([0, 0, 0, 0], env::OPERATION_PORT)))]
-    pub operation_listen: SocketAddr,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use pipeline::{
     Error, chain,
     job::{JOB_LIFETIME_SECONDS, JOB_VERSION, Job},
     names::JobId,
-    options::OnOff,
+    settings::OnOff,
 };
 use tokio::{
     sync::{mpsc, watch},
