@@ -13,8 +13,9 @@ use kube::ResourceExt;
 
 use crate::{aws::ObservedBindings, tenants::StoredRegistration};
 
-/// How long bindings are taken for unchanged: the time in which drift is found.
-const TRUST: Duration = Duration::from_mins(5);
+/// How long bindings are taken for unchanged. Shorter than the time between two rounds of a settled pipeline,
+/// so that each of those finds drift.
+const TRUST: Duration = Duration::from_mins(4);
 
 /// What was seen of each pipeline's bindings, by the pipeline's UID.
 #[derive(Debug, Default)]
