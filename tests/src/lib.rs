@@ -1,6 +1,15 @@
-//! What the suites in `tests/tests` share: servers of their own to test against.
+//! What the suites in `tests/tests` share: access to the local cluster, servers of their own to test
+//! against, and pipelines of their own to visit.
 //!
 //! The local cluster is the crate `cluster`; what is checked stands in the suites.
 
+pub mod control;
+pub mod metrics;
 pub mod moto;
+pub mod origin;
+pub mod patience;
+pub mod places;
+pub mod sass;
+pub mod scene;
 pub mod sns_inbox;
+pub mod visitor;

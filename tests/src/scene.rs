@@ -1,0 +1,120 @@
+//! A pipeline of a test's own, on the real cluster: its namespace, its origin, its visitors.
+//!
+//! Owns everything that it makes, and takes it away again however the test ends; what stands in the way
+//! is shown where the test failed. Tenants, names and ports are unique, so tests do not meet.
+
+mod objects;
+mod pods;
+mod ready;
+mod report;
+mod setting;
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use crds::{AssetPipeline, AssetPipelineSpec, BindingsStatus};
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde_json::json;
+
+use crate::{
+    control::Control, origin::Origin, patience::eventually, places, scene::report::print_report,
+    visitor::Visitor,
+};
+
+pub use pods::Tier;
+pub use ready::check_condition;
+pub use setting::{Setting, Sns};
+
+/// Name of the pipeline in its namespace.
+pub const PIPELINE: &str = "site";
+const READY_WITHIN: Duration = Duration::from_mins(2);
+/// Pods serve on for some seconds after they were told to end.
+const GONE_WITHIN: Duration = Duration::from_mins(2);
+
+/// A pipeline that is ready, with two tenants of the same origin.
+pub struct Scene {
+    pub control: Control,
+    pub namespace: String,
+    pub origin: Origin,
+    /// A tenant as in production.
+    pub visitor: Visitor,
+    /// A tenant with `development: true`.
+    pub developer: Visitor,
+}
+
+/// Makes a scene, plays the act on it when it is ready, and takes it away, whatever the act came to.
+pub async fn play(name: &str, setting: Setting, act: impl AsyncFnOnce(&Scene) -> Result<()>) -> Result<()> {
+    let _place = places::take_one().await?;
+    let control = Control::with_operator().await?;
+    let scene = Scene::prepare(control, name).await?;
+    let played = AssertUnwindSafe(async {
+        scene.set(&setting).await?;
+        scene.wait_until_ready(&setting).await?;
+        act(&scene).await
+    });
+    let played = played.catch_unwind().await;
+    if !matches!(played, Ok(Ok(()))) {
+        print_report(&scene);
+    }
+    let ended = scene.end().await;
+    match played {
+        Err(panic) => std::panic::resume_unwind(panic),
+        Ok(played) => played.and(ended),
+    }
+}
+
+impl Scene {
+    pub fn pipelines(&self) -> Api<AssetPipeline> {
+        self.control.api(&self.namespace)
+    }
+
+    pub async fn pipeline(&self) -> Result<AssetPipeline> {
+        self.pipelines().get(PIPELINE).await.context("cannot read the pipeline")
+    }
+
+    /// The pipeline's AWS resources as its status tells them.
+    pub async fn bindings(&self) -> Result<BindingsStatus> {
+        let status = self.pipeline().await?.status.context("the pipeline has no status")?;
+        status.bindings.context("the status names no bindings")
+    }
+
+    /// Replaces the fields of the spec that are set here.
+    pub async fn change_spec(&self, spec: &AssetPipelineSpec) -> Result<()> {
+        let patch = Patch::Merge(json!({ "spec": spec }));
+        let changed = self.pipelines().patch(PIPELINE, &PatchParams::default(), &patch).await;
+        changed.map(drop).context("cannot change the pipeline")
+    }
+
+    /// Asks the API server to delete the pipeline, and waits until it is gone.
+    pub async fn delete_pipeline(&self) -> Result<()> {
+        let deleted = self.pipelines().delete(PIPELINE, &DeleteParams::default()).await;
+        match deleted {
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+            deleted => drop(deleted.context("cannot delete the pipeline")?),
+        }
+        eventually(GONE_WITHIN, "the pipeline to be gone", async || {
+            let left = self.pipelines().get_opt(PIPELINE).await?;
+            let finalizers = left.as_ref().map(|left| left.metadata.finalizers.clone());
+            ensure!(left.is_none(), "it is still there, with finalizers {finalizers:?}");
+            Ok(())
+        })
+        .await
+    }
+
+    async fn end(self) -> Result<()> {
+        self.delete_pipeline().await?;
+        let namespaces: Api<Namespace> = Api::all(self.control.client.clone());
+        namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
+        eventually(GONE_WITHIN, "the namespace to be gone", async || {
+            let left = namespaces.get_opt(&self.namespace).await?;
+            ensure!(left.is_none(), "it is {:?}", left.and_then(|left| left.status));
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,84 @@
+//! A visitor of a site: asks the web pods through the NodePort, each time on a new connection.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use http::{
+    HeaderMap,
+    header::{HOST, IF_NONE_MATCH},
+};
+use reqwest::{Client, redirect::Policy};
+
+/// Longer than any hold.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// An answer, read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's value, or nothing where it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// Visitors of one host.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    client: Client,
+    address: SocketAddr,
+    host: String,
+}
+
+impl Visitor {
+    pub fn new(node_port: u16, host: &str) -> Result<Self> {
+        // Without idle connections kube-proxy chooses a pod for each request.
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .pool_max_idle_per_host(0)
+            .timeout(PATIENCE)
+            .build()
+            .context("cannot make a visitor")?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node_port));
+        Ok(Self { client, address, host: host.to_owned() })
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub fn node_port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Asks for a style sheet.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.ask(path, HeaderMap::new()).await
+    }
+
+    /// Asks for a style sheet that the visitor already has under this tag.
+    pub async fn get_unless(&self, path: &str, etag: &str) -> Result<Answer> {
+        let etag = etag.parse().with_context(|| format!("{etag:?} cannot be sent as a header"))?;
+        self.ask(path, HeaderMap::from_iter([(IF_NONE_MATCH, etag)])).await
+    }
+
+    async fn ask(&self, path: &str, headers: HeaderMap) -> Result<Answer> {
+        let url = format!("http://{}{path}", self.address);
+        let request = self.client.get(&url).headers(headers).header(HOST, &self.host);
+        let answer = request.send().await.with_context(|| format!("no answer from {url}"))?;
+        Ok(Answer {
+            status: answer.status().as_u16(),
+            headers: answer.headers().clone(),
+            body: answer.text().await.with_context(|| format!("no whole answer from {url}"))?,
+        })
+    }
+}
