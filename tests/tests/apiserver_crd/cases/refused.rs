@@ -1,0 +1,133 @@
+//! Wrong specs, each beside what its refusal must say.
+
+use serde_json::{Value, json};
+
+use super::{Refused, arn, base_tenant, long_host, long_url, tenant, tenants};
+
+pub(crate) fn refused() -> Vec<Refused> {
+    [numbers(), words(), lengths(), rules(), rules_of_tenants(), shapes()].into_iter().flatten().collect()
+}
+
+/// A spec in which only `field` is wrong.
+fn wrong(field: &'static str, says: &'static str, value: impl Into<Value>) -> Refused {
+    let path = field.trim_start_matches("spec.");
+    let spec = match path.strip_prefix("tenants[0].") {
+        Some(name) => tenant(&json!({name: value.into()})),
+        None => path.rsplit('.').fold(value.into(), |value, name| json!({name: value})),
+    };
+    Refused { spec, field, says }
+}
+
+/// The numbers just below and just above what is allowed.
+fn numbers() -> Vec<Refused> {
+    let bounds = [
+        ("spec.web.replicas", 0, 101),
+        ("spec.web.holdSeconds", 8, 30),
+        ("spec.worker.minReplicas", -1, 1_001),
+        ("spec.worker.maxReplicas", 0, 1_001),
+        ("spec.worker.concurrency", 0, 65),
+        ("spec.worker.backlogPerReplica", 0, 10_001),
+        ("spec.worker.scaleDownDelaySeconds", -1, 86_401),
+        ("spec.freshness.maxAgeSeconds", -1, 31_536_001),
+        ("spec.freshness.maxStaleSeconds", -1, 31_536_001),
+        ("spec.service.nodePort", 0, 65_536),
+    ];
+    let cases = bounds.map(|(field, below, above)| {
+        [
+            wrong(field, "should be greater than or equal to", below),
+            wrong(field, "should be less than or equal to", above),
+        ]
+    });
+    cases.into_iter().flatten().collect()
+}
+
+fn words() -> Vec<Refused> {
+    vec![
+        wrong("spec.compile.style", r#"supported values: "Expanded", "Compressed""#, "Nested"),
+        wrong("spec.errors", r#"supported values: "Show", "Status""#, "Hide"),
+        wrong("spec.service.type", r#"supported values: "ClusterIP", "NodePort""#, "LoadBalancer"),
+        wrong("spec.ingress.scheme", r#"supported values: "Internal", "InternetFacing""#, "Public"),
+        wrong("spec.ingress.certificateArn", ":certificate/", "certificate"),
+        wrong("spec.aws.webRoleArn", ":role/", "role"),
+        wrong("spec.aws.workerRoleArn", ":role/", "role"),
+    ]
+}
+
+fn lengths() -> Vec<Refused> {
+    let (empty, name) = ("at least 1 chars long", "may not be more than 253");
+    let (url, networks) = ("may not be more than 2048", vec!["10.20.0.0/16"; 33]);
+    let (role, certificate) = ("arn:aws:iam::123456789012:role/", "arn:aws:acm:a:123456789012:certificate/");
+    vec![
+        wrong("spec.ingress.className", empty, ""),
+        wrong("spec.ingress.className", name, "c".repeat(254)),
+        wrong("spec.ingress.certificateArn", url, arn(certificate, 2049)),
+        wrong("spec.aws.credentialsSecretName", empty, ""),
+        wrong("spec.aws.credentialsSecretName", name, "c".repeat(254)),
+        wrong("spec.aws.webRoleArn", url, arn(role, 2049)),
+        wrong("spec.aws.workerRoleArn", url, arn(role, 2049)),
+        wrong("spec.notifications.endpoint", url, long_url(2049, "/work_complete")),
+        wrong("spec.privateNetworks", "must have at most 32 items", networks),
+        wrong("spec.privateNetworks", "may not be more than 43", vec!["1".repeat(44)]),
+        wrong("spec.tenants[0].host", empty, ""),
+        wrong("spec.tenants[0].host", name, long_host(254)),
+        wrong("spec.tenants[0].origin", empty, ""),
+        wrong("spec.tenants[0].origin", url, long_url(2049, "")),
+        wrong("spec.tenants[0].loadPaths", "must have at most 16 items", vec!["/a"; 17]),
+        wrong("spec.tenants[0].loadPaths", "may not be more than 512", vec![format!("/{}", "a".repeat(512))]),
+        Refused { spec: tenants(101), field: "spec.tenants", says: "must have at most 100 items" },
+    ]
+}
+
+fn rules() -> Vec<Refused> {
+    let replicas = "minReplicas must not be above spec.worker.maxReplicas: lower the one or raise the other";
+    let stale =
+        "maxStaleSeconds must not be below spec.freshness.maxAgeSeconds: raise the one or lower the other";
+    let port = "needs spec.service.type NodePort: set the type, or leave nodePort out";
+    let endpoint =
+        "an http or https URL that ends in /work_complete, without user, query or fragment, such as";
+    let network = "a network with its prefix length, such as 10.20.0.0/16";
+    let mut cases = vec![
+        wrong("spec.worker", replicas, json!({"minReplicas": 3, "maxReplicas": 2})),
+        wrong("spec.freshness", stale, json!({"maxAgeSeconds": 20, "maxStaleSeconds": 19})),
+        wrong("spec.service", port, json!({"nodePort": 30_000})),
+        wrong("spec.privateNetworks", network, ["10.20.0.0"].as_slice()),
+        wrong("spec.privateNetworks", network, ["10.20.0.0/16", "intranet"].as_slice()),
+    ];
+    let endpoints = [
+        "https://hooks.example.com/",
+        "sqs://hooks.example.com/work_complete",
+        "https://u:p@hooks.example.com/work_complete",
+        "https://hooks.example.com/work_complete?x",
+        "https:///work_complete",
+    ];
+    cases.extend(endpoints.map(|url| wrong("spec.notifications.endpoint", endpoint, url)));
+    cases
+}
+
+fn rules_of_tenants() -> Vec<Refused> {
+    let host = "a DNS name in lower case without a port, such as assets.example.com";
+    let origin = "an http or https URL without user, query or fragment, such as https://www.example.com";
+    let path = "a path that begins with / and holds no .., such as /node_modules";
+    let hosts = ["Shop.example", "shop.example:80", "shop_example", "-shop.example", "shop..example"];
+    let origins =
+        ["shop.example", "ftp://a.example", "https://u@a.example", "http://a.example/?x", "http://"];
+    let mut cases: Vec<_> = hosts.map(|text| wrong("spec.tenants[0].host", host, text)).into();
+    cases.extend(origins.map(|text| wrong("spec.tenants[0].origin", origin, text)));
+    cases.extend(["scss", "/a/../b", ""].map(|text| wrong("spec.tenants[0].loadPaths", path, vec![text])));
+    cases
+}
+
+fn shapes() -> Vec<Refused> {
+    let refuse = |field, says, spec| Refused { spec, field, says };
+    vec![
+        wrong("spec.web.replica", "field not declared in schema", 3),
+        wrong("spec.dashboard", "field not declared in schema", json!({})),
+        wrong("spec.web.replicas", "expected numeric", "three"),
+        refuse("spec.tenants[0].origin", "Required value", json!({"tenants": [{"host": "a.example"}]})),
+        refuse(
+            "spec.tenants",
+            "duplicate entries for key [host=\"shop.example\"]",
+            json!({"tenants": [base_tenant(), base_tenant()]}),
+        ),
+    ]
+}

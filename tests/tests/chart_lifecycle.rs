@@ -1,0 +1,192 @@
+//! The chart from its linting to its removal, on the cluster's own release, which is there again in the end.
+
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use cluster::{
+    Cluster,
+    command::{capture, output},
+};
+use tempfile::NamedTempFile;
+use tests::{
+    control::{OPERATOR, OPERATOR_NAMESPACE},
+    places,
+};
+
+const CHART: &str = "charts/assetpipeline-operator";
+const RELEASE: &str = "assetpipeline";
+const DEFINITION: &str = "customresourcedefinition.apiextensions.k8s.io/assetpipelines.assetpipeline.dev";
+const PIPELINE: &str = r"
+apiVersion: assetpipeline.dev/v1alpha1
+kind: AssetPipeline
+metadata: {name: e2e-chart, namespace: default}
+spec: {web: {replicas: 1}}
+";
+
+#[test]
+fn chart_is_clean_under_strict_linting() -> Result<()> {
+    let release = Release::find()?;
+    release.helm(&["lint", "--strict", &release.chart, "--values", &release.values()]).map(drop)
+}
+
+#[test]
+fn unknown_and_malformed_values_are_refused_by_name() -> Result<()> {
+    let release = Release::find()?;
+    for (value, names) in [
+        ("replicas=2", "replicas"),
+        ("aws.regoin=eu-west-1", "regoin"),
+        ("crds.keep=perhaps", "keep"),
+        ("aws.region=", "aws.region must be set"),
+        ("clusterName=", "clusterName must be set"),
+    ] {
+        let mut template = release.cluster.helm();
+        template.args(["template", &release.chart, "--values", &release.values(), "--set", value]);
+        let refused = output(&mut template)?;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        ensure!(!refused.status.success() && said.contains(names), "{value}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
+fn release_is_upgraded_uninstalled_and_installed_again() -> Result<()> {
+    let _places = places::take_all()?;
+    let release = Release::find()?;
+    let kept = KeptInstalled(&release);
+    release.apply_pipeline()?;
+    let before = release.identities()?;
+
+    release.helm(&[
+        "upgrade",
+        RELEASE,
+        &release.chart,
+        "--values",
+        &release.values(),
+        "--set",
+        "logFilter=info\\,operator=debug",
+        "--wait",
+        "--timeout=2m",
+    ])?;
+    let after = release.identities()?;
+    ensure!(after.operator_pods != before.operator_pods, "the operator was not rolled: {after:?}");
+    assert_eq!((&after.definition, &after.pipeline), (&before.definition, &before.pipeline));
+
+    release.delete_pipeline()?;
+    let manifest = release.helm(&["get", "manifest", RELEASE])?;
+    ensure!(release.list(&manifest)?.len() > 3, "the release holds {manifest}");
+    release.helm(&["uninstall", RELEASE, "--wait", "--timeout=2m"])?;
+    assert_eq!(release.list(&manifest)?, [DEFINITION]);
+    assert_eq!(release.uid(DEFINITION)?, before.definition);
+
+    drop(kept);
+    release.check_installed()
+}
+
+/// The operator's release as it was found.
+struct Release {
+    cluster: Cluster,
+    chart: String,
+    /// What it was installed with.
+    values: NamedTempFile,
+}
+
+/// What must survive an upgrade, and what must not.
+#[derive(Debug)]
+struct Identities {
+    definition: String,
+    pipeline: String,
+    operator_pods: String,
+}
+
+impl Release {
+    fn find() -> Result<Self> {
+        let cluster = Cluster::connect().context("run `cargo xtask test`")?;
+        let chart = cluster.cache.checkout.join(CHART).to_string_lossy().into_owned();
+        let release = Self { cluster, chart, values: NamedTempFile::with_suffix(".yaml")? };
+        let values = release.helm(&["get", "values", RELEASE, "--output=yaml"]);
+        fs::write(&release.values, values.context("the operator is not installed: run `cargo xtask test`")?)?;
+        Ok(release)
+    }
+
+    fn values(&self) -> String {
+        self.values.path().to_string_lossy().into_owned()
+    }
+
+    fn helm(&self, arguments: &[&str]) -> Result<String> {
+        capture(self.cluster.helm().args(["--namespace", OPERATOR_NAMESPACE]).args(arguments))
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        capture(self.cluster.kubectl().args(arguments))
+    }
+
+    /// One that is looked at while the operator comes and goes.
+    fn apply_pipeline(&self) -> Result<()> {
+        self.cluster.apply(PIPELINE)?;
+        let has_finalizer = "--for=jsonpath={.metadata.finalizers}";
+        self.kubectl(&["wait", "assetpipeline/e2e-chart", has_finalizer, "--timeout=60s"]).map(drop)
+    }
+
+    fn delete_pipeline(&self) -> Result<()> {
+        self.kubectl(&["delete", "assetpipeline/e2e-chart", "--ignore-not-found", "--timeout=120s"]).map(drop)
+    }
+
+    fn identities(&self) -> Result<Identities> {
+        let pods = ["--selector", "app.kubernetes.io/name=assetpipeline-operator"];
+        let mut list = self.cluster.kubectl();
+        list.args(["get", "pods", "--namespace", OPERATOR_NAMESPACE, "--output=name"]).args(pods);
+        Ok(Identities {
+            definition: self.uid(DEFINITION)?,
+            pipeline: self.uid("assetpipeline/e2e-chart")?,
+            operator_pods: capture(&mut list)?,
+        })
+    }
+
+    fn uid(&self, object: &str) -> Result<String> {
+        self.kubectl(&["get", object, "--output=jsonpath={.metadata.uid}"])
+    }
+
+    /// Which objects of a manifest there are.
+    fn list(&self, manifest: &str) -> Result<Vec<String>> {
+        let mut kubectl: Command = self.cluster.kubectl();
+        kubectl.args(["get", "--ignore-not-found", "--output=name", "--filename=-"]);
+        let mut child = kubectl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        child.stdin.take().context("kubectl takes no input")?.write_all(manifest.as_bytes())?;
+        let listed = child.wait_with_output()?;
+        ensure!(listed.status.success(), "kubectl could not list a manifest's objects");
+        Ok(String::from_utf8(listed.stdout)?.lines().map(str::to_owned).collect())
+    }
+
+    fn install(&self) -> Result<()> {
+        let wait = ["--wait", "--timeout=3m"];
+        let values = self.values();
+        let arguments = ["upgrade", "--install", RELEASE, &self.chart, "--values", &values];
+        self.helm(&[&arguments[..], &wait].concat()).map(drop)
+    }
+
+    fn check_installed(&self) -> Result<()> {
+        let values = self.helm(&["get", "values", RELEASE, "--output=yaml"])?;
+        assert_eq!(values, fs::read_to_string(&self.values)?);
+        let path = "--output=jsonpath={.status.availableReplicas}";
+        let deployment = format!("deployment/{OPERATOR}");
+        let available = self.kubectl(&["get", &deployment, "--namespace", OPERATOR_NAMESPACE, path])?;
+        assert_eq!(available, "1");
+        Ok(())
+    }
+}
+
+/// Installs the release as it was found when dropped, so that a failure here is not everybody's.
+struct KeptInstalled<'r>(&'r Release);
+
+impl Drop for KeptInstalled<'_> {
+    fn drop(&mut self) {
+        let installed = self.0.install().and_then(|()| self.0.delete_pipeline());
+        if let Err(error) = installed {
+            eprintln!("the operator could not be installed again: {error:#}");
+        }
+    }
+}
