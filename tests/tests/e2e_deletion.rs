@@ -1,0 +1,85 @@
+//! What is left of a pipeline that was deleted.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_s3::types::Tag;
+use cluster::command::capture;
+use crds::BindingsStatus;
+use pipeline::aws::{s3_client, sns_client, sqs_client};
+use tests::{
+    control::Control,
+    patience::eventually,
+    sass,
+    scene::{Scene, Setting, play},
+};
+
+const SASS: &str = "a { b: 1px + 1px; }\n";
+/// The cluster's garbage collector works behind the API server's back.
+const COLLECTED_WITHIN: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn deleted_pipeline_leaves_nothing_but_its_bucket() -> Result<()> {
+    play("deletion", Setting::default(), async |scene| {
+        scene.origin.put("/app.scss", SASS);
+        let answer = scene.visitor.get("/app.css").await?;
+        assert_eq!((answer.status, answer.body), (200, sass::compile(SASS)?));
+        let bindings = scene.bindings().await?;
+        assert_eq!(count_on_aws(&scene.control, &bindings).await?, (2, 1, 1));
+        ensure!(list_objects(scene)?.len() > 5, "the operator made {:?}", list_objects(scene)?);
+
+        // Waits until the finalizer has let go.
+        scene.delete_pipeline().await?;
+
+        assert_eq!(count_on_aws(&scene.control, &bindings).await?, (0, 0, 0));
+        let bucket = bindings.bucket.context("the status named no bucket")?;
+        assert_eq!(state_tag(&scene.control, &bucket).await?, "released");
+        ensure!(holds_files(&scene.control, &bucket).await?, "the bucket is empty");
+        eventually(COLLECTED_WITHIN, "the namespace to be as it was", async || {
+            let left = list_objects(scene)?;
+            ensure!(left.is_empty(), "{left:?} is left");
+            Ok(())
+        })
+        .await
+    })
+    .await
+}
+
+/// Everything in the namespace that was not there before the pipeline; events tell of it for an hour.
+fn list_objects(scene: &Scene) -> Result<BTreeSet<String>> {
+    let kubectl = || scene.control.cluster.kubectl();
+    let kinds = capture(kubectl().args(["api-resources", "--namespaced", "--verbs=list", "--output=name"]))?;
+    let kinds: Vec<_> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
+    let names =
+        capture(kubectl().args(["get", "--namespace", &scene.namespace, "--output=name", &kinds.join(",")]))?;
+    let was_there = ["configmap/kube-root-ca.crt", "serviceaccount/default", "secret/aws-emulator"];
+    Ok(names.lines().filter(|name| !was_there.contains(name)).map(str::to_owned).collect())
+}
+
+/// How many queues, topics and subscriptions of this pipeline there are.
+async fn count_on_aws(control: &Control, bindings: &BindingsStatus) -> Result<(usize, usize, usize)> {
+    let (sqs, sns) = (sqs_client(&control.aws().await), sns_client(&control.aws().await));
+    // All of them begin with the bucket's name.
+    let prefix = bindings.bucket.as_deref().context("the status named no bucket")?;
+    let queues = sqs.list_queues().queue_name_prefix(prefix).send().await?;
+    let topics = sns.list_topics().send().await?;
+    let subscriptions = sns.list_subscriptions().send().await?;
+    let is_ours = |arn: Option<&str>| arn.is_some_and(|arn| arn.contains(prefix));
+    Ok((
+        queues.queue_urls().len(),
+        topics.topics().iter().filter(|topic| is_ours(topic.topic_arn())).count(),
+        subscriptions.subscriptions().iter().filter(|one| is_ours(one.topic_arn())).count(),
+    ))
+}
+
+async fn state_tag(control: &Control, bucket: &str) -> Result<String> {
+    let s3 = s3_client(&control.aws().await);
+    let tags = s3.get_bucket_tagging().bucket(bucket).send().await?.tag_set;
+    let state = tags.into_iter().find(|tag: &Tag| tag.key == "assetpipeline.dev/state");
+    state.map(|tag| tag.value).context("the bucket has no state tag")
+}
+
+async fn holds_files(control: &Control, bucket: &str) -> Result<bool> {
+    let s3 = s3_client(&control.aws().await);
+    Ok(!s3.list_objects_v2().bucket(bucket).prefix("b/").send().await?.contents().is_empty())
+}
