@@ -13,7 +13,7 @@ use cluster::{Cache, Cluster, Options, moto};
 
 use crate::cargo::{cargo, ensure_cargo_deny};
 use crate::test::report::Report;
-use crate::{down, generate, images, npm, up};
+use crate::{down, generate, images, npm, operator, up};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -91,8 +91,10 @@ fn test_crates(cache: &Cache, arguments: &Arguments, report: &mut Report, progre
 fn test_cluster(cluster: &Cluster, arguments: &Arguments, report: &mut Report, progress: &Progress) {
     let existed = cluster.exists();
     let ready = report.check("start the cluster", progress, || up::start_cluster(cluster, progress))
-        && report.check("build and import the images", progress, || {
-            images::import(cluster, &images::build(&cluster.cache, progress)?)
+        && report.check("build the images and install the operator", progress, || {
+            let images = images::build(&cluster.cache, progress)?;
+            images::import(cluster, &images)?;
+            operator::install(cluster, &images, progress)
         });
     if ready {
         report.tests("suites on the cluster", progress, || {
