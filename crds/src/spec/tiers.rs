@@ -10,9 +10,10 @@ pub struct WebSpec {
     /// Number of web pods. Three or more keep one in each of three zones.
     #[schemars(range(min = 1, max = 100))]
     pub replicas: i32,
-    /// Seconds that a visitor's request is held while its file is compiled, before 503. The pods'
+    /// Seconds that a visitor's request is held while its file is compiled, before 503. At least 23: one
+    /// attempt takes up to 15 s, and a lost worker's job is delivered again within 8 s. The pods'
     /// grace period, the load balancer's deregistration delay and the queue's visibility follow it.
-    #[schemars(range(min = 9, max = 29))]
+    #[schemars(range(min = 23, max = 29))]
     pub hold_seconds: i32,
 }
 

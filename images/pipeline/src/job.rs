@@ -14,6 +14,10 @@ use crate::{
 /// The `version` that this build writes and understands.
 pub const JOB_VERSION: u32 = 1;
 
+/// How long one attempt may fetch and compile, in seconds. Together with the queue's visibility it is
+/// shorter than a hold, so that a killed worker's job still answers those who wait.
+pub const RUN_LIMIT_SECONDS: u32 = 15;
+
 /// How long after its sending a job may still be started, in seconds.
 pub const JOB_LIFETIME_SECONDS: i64 = 600;
 

@@ -6,14 +6,14 @@ use clap::Parser;
 use ipnet::IpNet;
 use pipeline::{
     env,
+    job::RUN_LIMIT_SECONDS,
     settings::{OnOff, PodSettings},
 };
 
 use crate::{ChildLimits, Limits, SourceLimits};
 
-/// For fetching and compiling one job. With the visibility of 8 s below a hold of 25 s, so that a killed
-/// worker's job still answers the visitors who wait for it.
-pub const RUN_LIMIT: Duration = Duration::from_secs(15);
+/// For fetching and compiling one job.
+pub const RUN_LIMIT: Duration = Duration::from_secs(RUN_LIMIT_SECONDS as u64);
 
 /// For one source.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(4);

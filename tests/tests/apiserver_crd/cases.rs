@@ -29,7 +29,7 @@ pub(crate) fn accepted() -> Vec<Value> {
 
 fn lowest() -> Value {
     json!({
-        "web": {"replicas": 1, "holdSeconds": 9},
+        "web": {"replicas": 1, "holdSeconds": 23},
         "worker": {
             "minReplicas": 0, "maxReplicas": 1, "concurrency": 1, "backlogPerReplica": 1,
             "scaleDownDelaySeconds": 0,

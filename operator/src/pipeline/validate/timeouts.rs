@@ -1,13 +1,16 @@
 //! The chain of timeouts, all of which follow from how long a visitor is held.
 
+use pipeline::job::RUN_LIMIT_SECONDS;
+
 use super::{InvalidSpec, invalid};
 
 /// Seconds that a pod still serves after it left the endpoints: traffic arrives for a while after that.
 const PRE_STOP_SECONDS: u32 = 10;
 /// Seconds of grace beyond the last hold.
 const GRACE_MARGIN_SECONDS: u32 = 5;
-/// Shortest hold: a third of it must be long enough for a heartbeat.
-const MIN_HOLD_SECONDS: u32 = 9;
+/// Shortest hold. One attempt (15 s) and the time after which a killed worker's job is delivered again (a
+/// third of the hold) must both fit into it.
+const MIN_HOLD_SECONDS: u32 = 23;
 /// Longest hold: CDNs give up on an origin after 30 s.
 const MAX_HOLD_SECONDS: u32 = 29;
 /// Seconds that a load balancer keeps an idle connection; longer than any hold.
@@ -15,8 +18,8 @@ const IDLE_TIMEOUT_SECONDS: u32 = 60;
 /// Seconds that a worker gets to end or hand back its jobs.
 const WORKER_GRACE_SECONDS: u32 = 45;
 
-/// Every timeout of a pipeline, in seconds. Coherent by construction: visibility ≤ hold/3, so that a
-/// killed worker's job still answers; preStop + hold < grace ≤ 120; hold < idle timeout; and a target
+/// Every timeout of a pipeline, in seconds. Coherent by construction: visibility ≤ hold/3, and run
+/// limit + visibility < hold, so that a killed worker's job still answers; preStop + hold < grace ≤ 120; hold < idle timeout; and a target
 /// leaves the load balancer no sooner than its last visitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -32,7 +35,7 @@ pub struct Timeouts {
 impl Timeouts {
     pub fn from_hold_seconds(hold: u32) -> Result<Self, InvalidSpec> {
         if !(MIN_HOLD_SECONDS..=MAX_HOLD_SECONDS).contains(&hold) {
-            return Err(invalid("spec.web.holdSeconds", &hold, "it must lie between 9 and 29"));
+            return Err(invalid("spec.web.holdSeconds", &hold, "it must lie between 23 and 29"));
         }
         Ok(Self {
             hold,
@@ -54,7 +57,7 @@ mod tests {
     fn every_accepted_hold_keeps_the_chain() {
         for hold in 0..200 {
             let Ok(timeouts) = Timeouts::from_hold_seconds(hold) else {
-                assert!(!(9..=29).contains(&hold));
+                assert!(!(23..=29).contains(&hold));
                 continue;
             };
             let Timeouts {
@@ -66,7 +69,7 @@ mod tests {
                 idle_timeout,
                 deregistration_delay,
             } = timeouts;
-            assert!(visibility >= 3 && visibility <= hold / 3);
+            assert!(visibility >= 3 && visibility <= hold / 3 && RUN_LIMIT_SECONDS + visibility < hold);
             assert!(pre_stop + hold < web_grace && web_grace <= 120 && worker_grace <= 120);
             assert!(hold < idle_timeout && hold <= deregistration_delay);
         }

@@ -22,7 +22,7 @@ fn wrong(field: &'static str, says: &'static str, value: impl Into<Value>) -> Re
 fn numbers() -> Vec<Refused> {
     let bounds = [
         ("spec.web.replicas", 0, 101),
-        ("spec.web.holdSeconds", 8, 30),
+        ("spec.web.holdSeconds", 22, 30),
         ("spec.worker.minReplicas", -1, 1_001),
         ("spec.worker.maxReplicas", 0, 1_001),
         ("spec.worker.concurrency", 0, 65),
