@@ -8,9 +8,6 @@ use super::{InvalidSpec, invalid};
 const PRE_STOP_SECONDS: u32 = 10;
 /// Seconds of grace beyond the last hold.
 const GRACE_MARGIN_SECONDS: u32 = 5;
-/// Shortest hold. One attempt (15 s) and the time after which a killed worker's job is delivered again (a
-/// third of the hold) must both fit into it.
-const MIN_HOLD_SECONDS: u32 = 23;
 /// Longest hold: CDNs give up on an origin after 30 s.
 const MAX_HOLD_SECONDS: u32 = 29;
 /// Seconds that a load balancer keeps an idle connection; longer than any hold.
@@ -34,12 +31,15 @@ pub struct Timeouts {
 
 impl Timeouts {
     pub fn from_hold_seconds(hold: u32) -> Result<Self, InvalidSpec> {
-        if !(MIN_HOLD_SECONDS..=MAX_HOLD_SECONDS).contains(&hold) {
-            return Err(invalid("spec.web.holdSeconds", &hold, "it must lie between 23 and 29"));
+        let visibility = hold / 3;
+        if hold > MAX_HOLD_SECONDS || RUN_LIMIT_SECONDS + visibility >= hold {
+            let why = "it must lie between 23 and 29: one attempt takes up to 15 s, a lost job comes back after \
+                       a third of the hold, and CDNs wait for 30 s";
+            return Err(invalid("spec.web.holdSeconds", &hold, why));
         }
         Ok(Self {
             hold,
-            visibility: hold / 3,
+            visibility,
             pre_stop: PRE_STOP_SECONDS,
             web_grace: PRE_STOP_SECONDS + hold + GRACE_MARGIN_SECONDS,
             worker_grace: WORKER_GRACE_SECONDS,
