@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -33,13 +32,16 @@ pub(crate) fn apply(cluster: &Cluster, progress: &Progress) -> Result<Front> {
     create_credentials(cluster, NAMESPACE)?;
     progress.say(format!("applying {MANIFEST}"));
     capture(cluster.kubectl().args(["apply", "--filename"]).arg(cluster.cache.checkout.join(MANIFEST)))?;
-    let mut wait = cluster.kubectl();
-    wait.args(["wait", "--namespace", NAMESPACE, "--for=condition=Ready", READY_WITHIN]);
-    wait.args([&format!("assetpipeline/{PIPELINE}"), "deployment/origin"]);
-    let log = cluster.cache.root.join("log/example.log");
-    logged(&mut wait, &log, "waiting for the example to be ready", progress)
+    wait(cluster, "condition=Available", "deployment/origin", progress)?;
+    wait(cluster, "condition=Ready", &format!("assetpipeline/{PIPELINE}"), progress)
         .with_context(|| state_of_pipeline(cluster))?;
     find_front(cluster)
+}
+
+fn wait(cluster: &Cluster, condition: &str, object: &str, progress: &Progress) -> Result<()> {
+    let mut wait = cluster.kubectl();
+    wait.args(["wait", "--namespace", NAMESPACE, &format!("--for={condition}"), READY_WITHIN, object]);
+    logged(&mut wait, &cluster.cache.root.join("log/example.log"), &format!("waiting for {object}"), progress)
 }
 
 fn find_front(cluster: &Cluster) -> Result<Front> {
@@ -56,7 +58,7 @@ fn read_field(cluster: &Cluster, object: &str, path: &str) -> Result<String> {
 }
 
 fn state_of_pipeline(cluster: &Cluster) -> String {
-    let mut describe: Command = cluster.kubectl();
+    let mut describe = cluster.kubectl();
     describe.args(["describe", "--namespace", NAMESPACE, &format!("assetpipeline/{PIPELINE}")]);
     format!("the example is not ready; the pipeline says:\n{}", capture(&mut describe).unwrap_or_default())
 }
