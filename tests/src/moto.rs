@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_config::{Region, SdkConfig};
-use cluster::{Cache, cache::key_of_files, http};
+use cluster::{Cache, cache::key_of_files, http, moto::HEALTH_PATH};
 
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -87,9 +87,9 @@ impl Moto {
     }
 
     fn check_health(&self) -> Result<()> {
-        let answer = http::get(self.address, "moto", "/moto-api/data.json", &[], ANSWERS_WITHIN)
+        let answer = http::get(self.address, "moto", HEALTH_PATH, &[], ANSWERS_WITHIN)
             .context("moto listens but does not answer")?;
-        ensure!(answer.status == 200, "moto is not well: status {}", answer.status);
+        ensure!(answer.status < 300, "moto is not well: status {}", answer.status);
         Ok(())
     }
 }

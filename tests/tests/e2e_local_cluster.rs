@@ -63,10 +63,10 @@ fn services_have_names_for_the_host_and_for_pods() -> Result<()> {
 #[test]
 fn a_pod_reaches_the_emulator_and_the_api_server() -> Result<()> {
     let cluster = Cluster::connect()?;
-    let emulator = format!("{}/moto-api/data.json", moto::endpoint());
+    let emulator = format!("{}{}", moto::endpoint(), moto::HEALTH_PATH);
     let seen = run_in_pod(&cluster, "e2e-emulator", &["wget", "-q", "-O", "-", &emulator])?;
     ensure!(seen.starts_with('{'), "the pod saw {seen}");
-    let seen = run_in_pod(&cluster, "e2e-api-server", &["nc", "-z", "-w", "5", "kubernetes.default", "443"])?;
+    let seen = run_in_pod(&cluster, "e2e-api-server", &["nc", "-w", "5", "kubernetes.default", "443"])?;
     ensure!(seen.is_empty(), "the pod saw {seen}");
     Ok(())
 }

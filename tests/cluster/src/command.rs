@@ -2,6 +2,7 @@
 //! and with errors that show the end of that output.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -24,6 +25,22 @@ pub fn shown(command: &Command) -> String {
 /// Runs a short command and returns what it wrote to standard output; fails when it fails.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output = output(command)?;
+    text_of(command, output)
+}
+
+/// As [`capture`], with `input` as the command's standard input, which it must read before it writes much.
+pub fn feed(command: &mut Command, input: &str) -> Result<String> {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that ends without reading says why by itself.
+        stdin.write_all(input.as_bytes()).ok();
+    }
+    let output = child.wait_with_output().with_context(|| format!("cannot wait for `{}`", shown(command)))?;
+    text_of(command, output)
+}
+
+fn text_of(command: &Command, output: Output) -> Result<String> {
     if !output.status.success() {
         let text = [output.stdout, output.stderr].concat();
         bail!("`{}` failed ({}):\n{}", shown(command), output.status, tail(&String::from_utf8_lossy(&text)));

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::binaries::Binaries;
 use crate::cache::{Cache, write_whole};
-use crate::command::{capture, output};
+use crate::command::{capture, feed, output};
 use crate::control_plane::ControlPlane;
 use crate::dns::{self, Forward};
 use crate::images::{self, Image};
@@ -146,9 +146,7 @@ impl Cluster {
 
     /// Applies manifests as administrator.
     pub fn apply(&self, manifests: &str) -> Result<()> {
-        let file = self.cache.state().join("tmp/apply.json");
-        write_whole(&file, manifests)?;
-        capture(self.kubectl().args(["apply", "--filename"]).arg(&file)).map(drop)
+        feed(self.kubectl().args(["apply", "--filename=-"]), manifests).map(drop)
     }
 
     fn wait_until_ready(&self, progress: &Progress) -> Result<()> {
