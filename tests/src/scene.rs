@@ -92,22 +92,32 @@ impl Scene {
 
     /// Asks the API server to delete the pipeline, and waits until it is gone.
     pub async fn delete_pipeline(&self) -> Result<()> {
-        let deleted = self.pipelines().delete(PIPELINE, &DeleteParams::default()).await;
-        match deleted {
-            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
-            deleted => drop(deleted.context("cannot delete the pipeline")?),
+        self.ask_for_deletion().await?;
+        eventually(GONE_WITHIN, "the pipeline to be gone", async || self.check_gone().await).await
+    }
+
+    async fn ask_for_deletion(&self) -> Result<()> {
+        match self.pipelines().delete(PIPELINE, &DeleteParams::default()).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            asked => asked.map(drop).context("cannot delete the pipeline"),
         }
-        eventually(GONE_WITHIN, "the pipeline to be gone", async || {
-            let left = self.pipelines().get_opt(PIPELINE).await?;
-            let finalizers = left.as_ref().map(|left| left.metadata.finalizers.clone());
-            ensure!(left.is_none(), "it is still there, with finalizers {finalizers:?}");
-            Ok(())
-        })
-        .await
+    }
+
+    async fn check_gone(&self) -> Result<()> {
+        let left = self.pipelines().get_opt(PIPELINE).await?;
+        let finalizers = left.as_ref().map(|left| left.metadata.finalizers.clone());
+        ensure!(left.is_none(), "it is still there, with finalizers {finalizers:?}");
+        Ok(())
     }
 
     async fn end(self) -> Result<()> {
-        self.delete_pipeline().await?;
+        self.ask_for_deletion().await?;
+        eventually(GONE_WITHIN, "the pipeline to be gone", async || {
+            // Nobody visits any more, so nobody needs the seconds for which ending pods serve on.
+            self.remove_ending_pods().await?;
+            self.check_gone().await
+        })
+        .await?;
         let namespaces: Api<Namespace> = Api::all(self.control.client.clone());
         namespaces.delete(&self.namespace, &DeleteParams::default()).await?;
         eventually(GONE_WITHIN, "the namespace to be gone", async || {

@@ -1,15 +1,11 @@
 //! The chart from its linting to its removal, on the cluster's own release, which is there again in the end.
 
-use std::{
-    fs,
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use cluster::{
     Cluster,
-    command::{capture, output},
+    command::{capture, feed, output},
 };
 use tempfile::NamedTempFile;
 use tests::{
@@ -152,13 +148,9 @@ impl Release {
 
     /// Which objects of a manifest there are.
     fn list(&self, manifest: &str) -> Result<Vec<String>> {
-        let mut kubectl: Command = self.cluster.kubectl();
+        let mut kubectl = self.cluster.kubectl();
         kubectl.args(["get", "--ignore-not-found", "--output=name", "--filename=-"]);
-        let mut child = kubectl.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-        child.stdin.take().context("kubectl takes no input")?.write_all(manifest.as_bytes())?;
-        let listed = child.wait_with_output()?;
-        ensure!(listed.status.success(), "kubectl could not list a manifest's objects");
-        Ok(String::from_utf8(listed.stdout)?.lines().map(str::to_owned).collect())
+        Ok(feed(&mut kubectl, manifest)?.lines().map(str::to_owned).collect())
     }
 
     fn install(&self) -> Result<()> {

@@ -19,8 +19,8 @@ const BROKEN: &str = ".broken { width: $nowhere; }\n";
 const HOLD: Duration = Duration::from_secs(25);
 /// With a worker at hand. A hang would last for the hold.
 const AT_ONCE: Duration = Duration::from_secs(5);
-/// A pod's SIGTERM is followed by a SIGKILL after a second.
-const DIES_WITHIN: Duration = Duration::from_secs(10);
+/// Less than a worker's patience with an origin.
+const DIES_WITHIN: Duration = Duration::from_secs(3);
 /// A failure is remembered for 5 s.
 const MENDED_WITHIN: Duration = Duration::from_secs(15);
 
@@ -39,7 +39,7 @@ async fn visitor_of_a_killed_workers_job_gets_the_right_file_within_the_hold() -
             })
             .await?;
             for worker in scene.pods(Tier::Worker).await? {
-                scene.kill(&worker).await?;
+                scene.crash(&worker)?;
             }
             // Opened while the worker still lives, the gate would let it end its job.
             eventually(DIES_WITHIN, "the worker to die", async || {

@@ -1,6 +1,6 @@
-//! The pods of a scene: found, read, changed and killed.
+//! The pods of a scene: found, read, changed and crashed.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{fs, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
@@ -10,6 +10,7 @@ use kube::{
 };
 use pipeline::env::OPERATION_PORT;
 use reqwest::Client;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{PIPELINE, Scene};
@@ -73,11 +74,28 @@ impl Scene {
         Ok(Samples::parse(&answer.text().await?))
     }
 
-    /// Ends a pod as if it had crashed: its object is gone at once, its process a second later.
-    pub async fn kill(&self, pod: &Pod) -> Result<()> {
+    /// Ends a pod's processes at once, as a crash does. The kubelet starts them anew.
+    pub fn crash(&self, pod: &Pod) -> Result<()> {
+        let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+        let ids = containers.into_iter().flatten().filter_map(|container| container.container_id.as_deref());
+        for id in ids {
+            // Shown as `containerd://<id>`.
+            kill_container(id.rsplit('/').next().unwrap_or(id))?;
+        }
+        Ok(())
+    }
+
+    /// Takes away the pods that were asked to end, without the time that they have for it.
+    pub(super) async fn remove_ending_pods(&self) -> Result<()> {
+        let pods = self.control.api::<Pod>(&self.namespace);
         let at_once = DeleteParams::default().grace_period(0);
-        let killed = self.control.api::<Pod>(&self.namespace).delete(&pod.name_any(), &at_once).await;
-        killed.map(drop).with_context(|| format!("cannot kill pod {}", pod.name_any()))
+        for pod in pods.list(&ListParams::default()).await?.items {
+            if pod.metadata.deletion_timestamp.is_some() {
+                // It may be gone by now.
+                let _ = pods.delete(&pod.name_any(), &at_once).await;
+            }
+        }
+        Ok(())
     }
 
     /// Sets environment variables of a tier's container under a field manager of the tests' own.
@@ -108,4 +126,19 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+/// Kills all processes of a container; the nodes share this machine's processes.
+fn kill_container(id: &str) -> Result<()> {
+    let mut killed = 0;
+    for entry in fs::read_dir("/proc").context("cannot list processes")?.flatten() {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        let groups = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
+        if let Some(pid) = pid.filter(|_| groups.contains(id)) {
+            kill_process(pid, Signal::KILL).with_context(|| format!("cannot kill {pid:?}"))?;
+            killed += 1;
+        }
+    }
+    ensure!(killed > 0, "container {id} has no process");
+    Ok(())
 }
