@@ -9,11 +9,10 @@ mod ready;
 mod report;
 mod setting;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use crds::{AssetPipeline, AssetPipelineSpec, BindingsStatus};
-use futures::FutureExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api,
@@ -22,8 +21,8 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    control::Control, origin::Origin, patience::eventually, places, scene::report::print_report,
-    visitor::Visitor,
+    control::Control, ended::Ended, origin::Origin, patience::eventually, places,
+    scene::report::print_report, visitor::Visitor,
 };
 
 pub use pods::Tier;
@@ -52,20 +51,17 @@ pub async fn play(name: &str, setting: Setting, act: impl AsyncFnOnce(&Scene) ->
     let _place = places::take_one().await?;
     let control = Control::with_operator().await?;
     let scene = Scene::prepare(control, name).await?;
-    let played = AssertUnwindSafe(async {
+    // In a box: acts that call AWS are large.
+    let act = Box::pin(async {
         scene.set(&setting).await?;
         scene.wait_until_ready(&setting).await?;
         act(&scene).await
     });
-    let played = played.catch_unwind().await;
-    if !matches!(played, Ok(Ok(()))) {
+    let ended = Ended::of(act).await;
+    if !ended.is_well() {
         print_report(&scene);
     }
-    let ended = scene.end().await;
-    match played {
-        Err(panic) => std::panic::resume_unwind(panic),
-        Ok(played) => played.and(ended),
-    }
+    ended.then(scene.end().await)
 }
 
 impl Scene {

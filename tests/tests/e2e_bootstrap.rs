@@ -7,7 +7,10 @@ use cluster::command::capture;
 use crds::{AssetPipeline, condition_type};
 use k8s_openapi::api::core::v1::{Namespace, Service};
 use kube::{Api, api::DeleteParams};
-use tests::{control::Control, patience::eventually, places, sass, scene::check_condition, visitor::Visitor};
+use tests::{
+    control::Control, ended::Ended, patience::eventually, places, sass, scene::check_condition,
+    visitor::Visitor,
+};
 
 const MANIFEST: &str = "examples/storefront.yaml";
 const SITE: &str = "examples/origin";
@@ -21,11 +24,8 @@ async fn bootstrap_arrives_byte_for_byte_and_is_a_hit_from_then_on() -> Result<(
     let control = Control::with_operator().await?;
     let namespaces: Api<Namespace> = Api::all(control.client.clone());
     let existed = namespaces.get_opt(NAME).await?.is_some();
-    let shown = show(&control).await;
-    if !existed {
-        take_away(&control, &namespaces).await?;
-    }
-    shown
+    let shown = Ended::of(show(&control)).await;
+    if existed { shown.then(Ok(())) } else { shown.then(take_away(&control, &namespaces).await) }
 }
 
 async fn show(control: &Control) -> Result<()> {
