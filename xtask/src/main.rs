@@ -8,6 +8,7 @@ mod down;
 mod example;
 mod generate;
 mod images;
+mod lock;
 mod npm;
 mod operator;
 mod test;
@@ -53,9 +54,18 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     let cache = Cache::locate()?;
     match command {
-        Command::Up(arguments) => up::run(cache, &arguments),
-        Command::Down => down::run(cache),
-        Command::Test(arguments) => Ok(test::run(cache, &arguments)),
+        Command::Up(arguments) => {
+            let _lock = lock::take(&cache)?;
+            up::run(cache, &arguments)
+        }
+        Command::Down => {
+            let _lock = lock::take(&cache)?;
+            down::run(cache)
+        }
+        Command::Test(arguments) => {
+            let _lock = lock::take(&cache)?;
+            Ok(test::run(cache, &arguments))
+        }
         Command::Images => images::run(&cache),
         Command::Generate(arguments) => generate::run(&cache, &arguments),
     }

@@ -19,6 +19,7 @@ const CREDENTIALS: &str = "aws-emulator";
 /// Installs or upgrades the operator and waits until it is ready.
 pub(crate) fn install(cluster: &Cluster, images: &Images, progress: &Progress) -> Result<()> {
     create_credentials(cluster, NAMESPACE)?;
+    forget_interrupted(cluster)?;
     let mut helm = cluster.helm();
     helm.args(["upgrade", "--install", RELEASE]).arg(cluster.cache.checkout.join(CHART));
     helm.args(["--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]);
@@ -43,11 +44,26 @@ pub(crate) fn install(cluster: &Cluster, images: &Images, progress: &Progress) -
     )
 }
 
+/// Helm refuses to go on where an earlier run was interrupted: the record of that run is removed, and
+/// the next one repairs what it did.
+fn forget_interrupted(cluster: &Cluster) -> Result<()> {
+    let interrupted =
+        format!("owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)");
+    let mut delete = cluster.kubectl();
+    capture(delete.args(["delete", "secret", "--namespace", NAMESPACE, "--selector", &interrupted])).map(drop)
+}
+
 /// Creates a namespace unless it is there, and the emulator's credentials in it; their values mean
 /// nothing to moto.
 pub(crate) fn create_credentials(cluster: &Cluster, namespace: &str) -> Result<()> {
+    let phase =
+        output(cluster.kubectl().args(["get", "namespace", namespace, "-o", "jsonpath={.status.phase}"]))?;
+    if phase.stdout == b"Terminating" {
+        let mut gone = cluster.kubectl();
+        capture(gone.args(["wait", "--for=delete", "--timeout=90s", &format!("namespace/{namespace}")]))?;
+    }
     // Not applied: the namespace's labels belong to the manifest that it comes from.
-    if !output(cluster.kubectl().args(["get", "namespace", namespace]))?.status.success() {
+    if phase.stdout != b"Active" {
         capture(cluster.kubectl().args(["create", "namespace", namespace]))?;
     }
     let secret = json!({
