@@ -61,7 +61,8 @@ pub(crate) struct DevArguments {
 pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     let DevArguments { dir, listen, load_paths } = arguments;
     let root = site::open(&dir)?;
-    let load_roots = load_paths.iter().map(|path| site::open(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let load_roots =
+        load_paths.iter().map(|path| site::open_folder(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let listener = TcpListener::bind(listen).await;
     let listener = listener
         .with_context(|| format!("cannot serve at {listen}; choose another address with --listen"))?;

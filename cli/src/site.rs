@@ -12,12 +12,18 @@ const FOREIGN: &str = "node_modules";
 /// Depth to which style sheets are looked for; deeper ones are served, but not listed.
 const MAX_DEPTH: usize = 6;
 
-/// The folder's absolute path, once it is known to be usable.
-pub(crate) fn open(folder: &Path) -> anyhow::Result<PathBuf> {
-    let root = folder.canonicalize().with_context(|| format!("cannot use {} as a site", folder.display()))?;
+/// The folder's absolute path.
+pub(crate) fn open_folder(folder: &Path) -> anyhow::Result<PathBuf> {
+    let root = folder.canonicalize().with_context(|| format!("cannot use {}", folder.display()))?;
     if !root.is_dir() {
-        bail!("{} is no folder; name the folder that holds the site's .scss files", folder.display());
+        bail!("{} is no folder; name a folder that holds .scss files", folder.display());
     }
+    Ok(root)
+}
+
+/// The site's absolute path, once it is known to have what it imports.
+pub(crate) fn open(folder: &Path) -> anyhow::Result<PathBuf> {
+    let root = open_folder(folder)?;
     if let Some(package) = missing_package(&root)? {
         let shown = folder.display();
         bail!("{shown} lacks its npm package {package}; fetch it with: npm ci --prefix {shown}");
@@ -37,7 +43,9 @@ fn missing_package(root: &Path) -> anyhow::Result<Option<String>> {
         serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
     let dependencies = package.get("dependencies").and_then(serde_json::Value::as_object);
     let mut names = dependencies.into_iter().flat_map(|dependencies| dependencies.keys());
-    Ok(names.find(|name| !root.join(FOREIGN).join(name).is_dir()).cloned())
+    // As Node.js looks for them: here, or in any folder above.
+    let is_there = |name: &str| root.ancestors().any(|folder| folder.join(FOREIGN).join(name).is_dir());
+    Ok(names.find(|name| !is_there(name)).cloned())
 }
 
 /// The paths of all style sheets that visitors can ask for: partials and other people's left out.

@@ -1,6 +1,6 @@
 //! The listener for those who run the pods: `/health`, `/ready` and `/metrics`, apart from visitors.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use axum::{
     Router,
@@ -25,8 +25,7 @@ pub struct Operation {
 
 impl Operation {
     /// Serves until [`Operation::stopped`]. `/ready` answers 503 as soon as `draining` is cancelled.
-    pub async fn serve(self, listen: SocketAddr, draining: CancellationToken) -> io::Result<()> {
-        let listener = TcpListener::bind(listen).await?;
+    pub async fn serve(self, listener: TcpListener, draining: CancellationToken) -> io::Result<()> {
         let Self { registry, stopped } = self;
         let registry = Arc::new(registry);
         let ready = async move || {

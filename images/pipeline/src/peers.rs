@@ -48,8 +48,14 @@ impl Peers {
             Some(age) => age < LOOKUP_INTERVAL,
         };
         if !is_current {
-            members.addresses = lookup(&self.host).await?;
+            let found = lookup(&self.host).await;
+            // Set whatever came of it: while the DNS fails, callers do not queue up behind its timeouts.
             members.read_at = Some(Instant::now());
+            match found {
+                Ok(addresses) => members.addresses = addresses,
+                Err(error) if !is_known => return Err(error),
+                Err(error) => tracing::warn!(error = crate::chain(&error), "keeping the known web pods"),
+            }
         }
         Ok(members.addresses.contains(&address))
     }

@@ -7,13 +7,15 @@ use moka::future::Cache;
 use pipeline::{
     Error,
     key::{Encoding, Key},
-    manifest::{Closure, Good, Manifest},
+    manifest::{Closure, Good, Manifest, Outcome},
     ports::Store,
     record::{read_body, read_manifest},
 };
 
-/// Manifests that one pod remembers, without their closures.
-const MAX_MANIFESTS: u64 = 100_000;
+/// Bytes of manifests that one pod remembers, without their closures.
+const MAX_MANIFEST_BYTES: u64 = 32 << 20;
+/// What a remembered manifest takes beside its message, about.
+const MANIFEST_BYTES: usize = 1 << 10;
 /// Bytes of bodies that one pod remembers.
 const MAX_BODY_BYTES: u64 = 64 << 20;
 
@@ -30,7 +32,7 @@ impl Files {
         let weigh = |name: &String, body: &Bytes| u32::try_from(name.len() + body.len()).unwrap_or(u32::MAX);
         Self {
             store,
-            manifests: Cache::new(MAX_MANIFESTS),
+            manifests: Cache::builder().max_capacity(MAX_MANIFEST_BYTES).weigher(weigh_manifest).build(),
             bodies: Cache::builder().max_capacity(MAX_BODY_BYTES).weigher(weigh).build(),
         }
     }
@@ -57,6 +59,16 @@ impl Files {
         self.bodies.insert(name, body.clone()).await;
         Ok(body)
     }
+}
+
+fn weigh_manifest(_key: &Key, manifest: &Arc<Manifest>) -> u32 {
+    let message = match &manifest.outcome {
+        Outcome::Compiled { .. } => 0,
+        Outcome::CompileError { message }
+        | Outcome::SourceNotFound { message }
+        | Outcome::OriginFailed { message, .. } => message.len(),
+    };
+    u32::try_from(MANIFEST_BYTES + message).unwrap_or(u32::MAX)
 }
 
 /// Visitors are answered without the closure, which can be much larger than all the rest.

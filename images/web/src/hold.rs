@@ -56,6 +56,16 @@ pub(crate) enum Way {
     Recheck,
 }
 
+impl Way {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Sns => "sns",
+            Self::Recheck => "recheck",
+        }
+    }
+}
+
 /// Why a held visitor gets no style sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HoldEnd {
@@ -67,14 +77,8 @@ pub(crate) enum HoldEnd {
     Failed,
 }
 
-/// A manifest that answers, with the time of asking that it answers.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    pub(crate) manifest: Arc<Manifest>,
-    pub(crate) asked_at: Timestamp,
-}
-
-type Outcome = Option<Result<Held, HoldEnd>>;
+/// The manifest that answers everybody who waits, or why there is none. `None` while they wait.
+type Outcome = Option<Result<Arc<Manifest>, HoldEnd>>;
 
 /// All holds of one process.
 pub(crate) struct Holds {
@@ -115,7 +119,7 @@ impl Holds {
 
     /// Waits until a job has ended that answers the order, sending one where none is under way. A visitor
     /// who leaves frees the place; the job goes on.
-    pub(crate) async fn wait(self: &Arc<Self>, order: Order) -> Result<Held, HoldEnd> {
+    pub(crate) async fn wait(self: &Arc<Self>, order: Order) -> Result<Arc<Manifest>, HoldEnd> {
         let deadline = Instant::now() + self.settings.hold;
         let _place = self.places.try_acquire().map_err(|_| HoldEnd::Full)?;
         let _held = HeldVisitor::new(&self.metrics);
@@ -132,6 +136,12 @@ impl Holds {
     /// Sends a job where none is under way, and does not wait for it.
     pub(crate) fn refresh(self: &Arc<Self>, order: Order) {
         self.join(order);
+    }
+
+    /// Waits until every hold has ended; call when no visitor is left.
+    pub(crate) async fn finish(&self) {
+        self.drivers.close();
+        self.drivers.wait().await;
     }
 
     /// Whether a job of this key is under way.

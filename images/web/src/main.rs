@@ -1,8 +1,8 @@
 //! The web pod's program.
 
-use std::{future::IntoFuture, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use axum::Router;
 use clap::Parser;
 use pipeline::{
@@ -15,7 +15,11 @@ use pipeline::{
     signature::SigningKeys,
     telemetry,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use web::{
     SnsTopic, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics, public_router,
@@ -45,23 +49,28 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
     let web = Arc::new(connect(settings, keys.clone(), metrics).await?);
     let stopped = operation.stopped.clone();
-    let operation = tokio::spawn(operation.serve(settings.pod.operation_listen, shutdown.clone()));
-    let internal = serve(settings.internal_listen, internal_router(web.clone(), keys), stopped.clone());
-    let internal = tokio::spawn(internal);
-    let hold = web.hold();
-    let public = serve(settings.listen, public_router(web), shutdown.clone());
+    let operation_listener = listen(settings.pod.operation_listen).await?;
+    let internal_listener = listen(settings.internal_listen).await?;
+    let public_listener = listen(settings.listen).await?;
     tracing::info!(listen = %settings.listen, "web started");
+
+    let mut around = JoinSet::new();
+    around.spawn(operation.serve(operation_listener, shutdown.clone()));
+    around.spawn(serve(internal_listener, internal_router(web.clone(), keys), stopped.clone()));
     let drained = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(hold + DRAIN_SLACK).await;
+        sleep(web.hold() + DRAIN_SLACK).await;
     };
     tokio::select! {
-        served = public => served.context("could not serve visitors")?,
+        served = serve(public_listener, public_router(web.clone()), shutdown.clone()) => {
+            served.context("could not serve visitors")?;
+        }
+        Some(ended) = around.join_next() => bail!("a listener ended too early: {ended:?}"),
         () = drained => tracing::warn!("connections are cut that were still open after the longest hold"),
     }
     stopped.cancel();
-    timeout(DRAIN_SLACK, internal).await.ok().transpose()?.transpose().context("could not serve notices")?;
-    timeout(DRAIN_SLACK, operation).await.ok().transpose()?.transpose().context("could not serve /health")?;
+    // What does not end in time holds nothing that another pod could not do.
+    let _ = timeout(DRAIN_SLACK, async { tokio::join!(web.finish(), around.join_all()) }).await;
     tracing::info!("web stopped");
     Ok(())
 }
@@ -80,7 +89,10 @@ async fn connect(settings: &Settings, keys: SigningKeys, metrics: WebMetrics) ->
     Ok(Web::new(ports, WebSettings { policy: settings.policy(), hold: settings.hold(), topic }, metrics))
 }
 
-async fn serve(listen: SocketAddr, router: Router, stop: CancellationToken) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).into_future().await
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -70,15 +70,13 @@ pub(crate) enum Failure {
 }
 
 impl Policy {
-    /// The verdict on a manifest at `now`. A manifest whose sources were read at `asked_at` or later is
-    /// fresh whatever its age: it is the answer to this very visit.
-    pub(crate) fn judge(&self, manifest: Option<&Manifest>, asked_at: Timestamp, now: Timestamp) -> Verdict {
+    /// The verdict on a manifest that a visit finds at `now`.
+    pub(crate) fn judge(&self, manifest: Option<&Manifest>, now: Timestamp) -> Verdict {
         let Some(manifest) = manifest else { return Verdict::Wait };
-        let is_answer = manifest.sources_read_at >= asked_at;
         let age = age_of(manifest.sources_read_at, now);
         match (&manifest.outcome, manifest.good()) {
             (Outcome::Compiled { .. }, Some(good)) => {
-                if is_answer || age < self.max_age {
+                if age < self.max_age {
                     Verdict::Serve { good, age, staleness: Staleness::Fresh }
                 } else if age < self.max_stale {
                     Verdict::Serve { good, age, staleness: Staleness::Refresh }
@@ -87,12 +85,24 @@ impl Policy {
                 }
             }
             (outcome, last_good) => {
-                if is_answer || age < self.failure_age {
+                if age < self.failure_age {
                     self.judge_failure(outcome, last_good, now)
                 } else {
                     self.judge_old_failure(outcome, last_good, now)
                 }
             }
+        }
+    }
+
+    /// The verdict on the outcome of the job that this visit waited for: fresh, whatever the clocks of
+    /// worker and web say and however long the job took.
+    pub(crate) fn judge_answer(&self, manifest: &Manifest, now: Timestamp) -> Verdict {
+        match (&manifest.outcome, manifest.good()) {
+            (Outcome::Compiled { .. }, Some(good)) => {
+                let age = age_of(manifest.sources_read_at, now);
+                Verdict::Serve { good, age, staleness: Staleness::Fresh }
+            }
+            (outcome, last_good) => self.judge_failure(outcome, last_good, now),
         }
     }
 

@@ -14,6 +14,8 @@ use pipeline::{
     tenant::Tenant,
 };
 
+use tokio_util::task::TaskTracker;
+
 use crate::{
     answer::{self, Layer},
     complete::SnsTopic,
@@ -49,6 +51,7 @@ pub struct Web {
     pub(crate) direct: Option<DirectNotices>,
     pub(crate) topic: Option<SnsTopic>,
     pub(crate) metrics: Arc<WebMetrics>,
+    pub(crate) relays: TaskTracker,
     tenants: Arc<dyn Tenants>,
     policy: Policy,
     fingerprint: Fingerprint,
@@ -68,7 +71,17 @@ impl Web {
         let files = Arc::new(Files::new(store));
         let fingerprint = hold.options.fingerprint();
         let holds = Arc::new(Holds::new(files.clone(), queue, hold, metrics.clone()));
-        Self { files, holds, direct, topic, metrics, tenants, policy, fingerprint }
+        Self {
+            files,
+            holds,
+            direct,
+            topic,
+            metrics,
+            relays: TaskTracker::new(),
+            tenants,
+            policy,
+            fingerprint,
+        }
     }
 
     /// How long a held visitor waits at the most.
@@ -79,6 +92,13 @@ impl Web {
     /// Takes a notice from a worker in this process.
     pub fn hear(&self, notice: &Notice) {
         self.holds.hint(&notice.key, Way::Direct);
+    }
+
+    /// Waits until what was begun for visitors and notices has ended; call after the listeners have stopped.
+    pub async fn finish(&self) {
+        self.relays.close();
+        self.relays.wait().await;
+        self.holds.finish().await;
     }
 
     /// The whole answer to a visit.
@@ -111,18 +131,18 @@ impl Web {
     async fn judge(&self, order: &Order) -> Result<(Layer, Verdict), Unanswered> {
         let Order { key, policy, asked_at, tenant: _ } = order;
         if let Some(manifest) = self.files.remembered(key).await {
-            let verdict = policy.judge(Some(&manifest), *asked_at, *asked_at);
+            let verdict = policy.judge(Some(&manifest), *asked_at);
             let is_refreshing = matches!(verdict, Verdict::Serve { .. }) && self.holds.is_open(key);
             if verdict.is_settled() || is_refreshing {
                 return Ok((Layer::Memory, verdict));
             }
         }
         let manifest = self.files.read(key).await.map_err(Unanswered::Port)?;
-        let verdict = policy.judge(manifest.as_deref(), *asked_at, *asked_at);
+        let verdict = policy.judge(manifest.as_deref(), *asked_at);
         match verdict {
             Verdict::Wait => {
-                let held = self.holds.wait(order.clone()).await.map_err(Unanswered::Held)?;
-                Ok((Layer::Held, policy.judge(Some(&held.manifest), held.asked_at, Timestamp::now())))
+                let manifest = self.holds.wait(order.clone()).await.map_err(Unanswered::Held)?;
+                Ok((Layer::Held, policy.judge_answer(&manifest, Timestamp::now())))
             }
             Verdict::Serve { staleness: Staleness::Refresh, .. } => {
                 self.holds.refresh(order.clone());

@@ -16,6 +16,11 @@ use url::Url;
 
 use crate::resolve::siblings;
 
+/// The longest path that is asked for, in bytes, and all of a job's paths together: a style sheet can make
+/// them up, and every one is stored in the closure.
+const MAX_PATH_BYTES: usize = 1 << 10;
+const MAX_PATHS_BYTES: usize = 2 << 20;
+
 /// Requests under way at the same time for one job.
 const MAX_PARALLEL_FETCHES: usize = 12;
 
@@ -49,11 +54,26 @@ pub(crate) struct Sources {
     known: BTreeMap<String, Option<SourceFile>>,
     /// The paths that the compiler read, not merely asked for.
     used: BTreeSet<String>,
+    paths_bytes: usize,
+    is_fetching: bool,
 }
 
 impl Sources {
     pub(crate) fn new(origin: Arc<dyn Origin>, base: Url, limits: SourceLimits) -> Self {
-        Self { origin, base, limits, known: BTreeMap::new(), used: BTreeSet::new() }
+        Self {
+            origin,
+            base,
+            limits,
+            known: BTreeMap::new(),
+            used: BTreeSet::new(),
+            paths_bytes: 0,
+            is_fetching: false,
+        }
+    }
+
+    /// Whether the origin is being waited for; stays true when the wait was given up.
+    pub(crate) fn is_fetching(&self) -> bool {
+        self.is_fetching
     }
 
     /// Whether there is a source at `path`. Asks for everything else that the same import may mean, too.
@@ -103,6 +123,13 @@ impl Sources {
                 "the style sheet's imports ask for more than {limit} URLs"
             )));
         }
+        self.paths_bytes += paths.iter().map(String::len).sum::<usize>();
+        if self.paths_bytes > MAX_PATHS_BYTES || paths.iter().any(|path| path.len() > MAX_PATH_BYTES) {
+            let message =
+                "the style sheet's imports ask for too long paths: at most 1 KiB each, 2 MiB together";
+            return Err(SourcesError::TooMuch(message.to_owned()));
+        }
+        self.is_fetching = true;
         let (origin, base) = (&self.origin, &self.base);
         let requests = paths.into_iter().map(|path| async move {
             let unusable = || OriginError::Refused(format!("{base} cannot be an origin"));
@@ -111,6 +138,7 @@ impl Sources {
         });
         let answers: Vec<_> =
             stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES).try_collect().await?;
+        self.is_fetching = false;
         for (path, fetched) in answers {
             let source = match fetched {
                 Fetched::Found(source) => Some(source),

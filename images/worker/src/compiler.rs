@@ -25,12 +25,14 @@ pub struct Limits {
     pub output_bytes: usize,
 }
 
+/// The longest error message that is stored.
+const MAX_MESSAGE_BYTES: usize = 16 << 10;
+
 /// How long a child that has said its last word, or was killed, may take to be gone.
 const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Linux's numbers of the signals that end a child which hit a limit.
 const SIGABRT: i32 = 6;
-const SIGKILL: i32 = 9;
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
 
@@ -75,10 +77,8 @@ impl Compiler {
         };
         let outcome = self.converse(&mut child, order, sources).await;
         match outcome {
-            Ok(Some(result)) => {
-                let css = result.map_err(CompileError::Sass)?;
-                self.check_output(css)
-            }
+            Ok(Some(Ok(css))) => self.check_output(css),
+            Ok(Some(Err(message))) => Err(CompileError::Sass(shorten(message))),
             // The child ended without a last word, or in the middle of one.
             Ok(None) => Err(self.name_end(&mut child).await),
             Err(CompileError::Child(error)) if is_broken(&error) => Err(self.name_end(&mut child).await),
@@ -142,7 +142,7 @@ impl Compiler {
             Err(late) => return CompileError::Child(late.into()),
         };
         match status.signal() {
-            Some(SIGXCPU | SIGKILL) => CompileError::Sass(format!(
+            Some(SIGXCPU) => CompileError::Sass(format!(
                 "compiling took more than {cpu_seconds} s of CPU time; look for a loop that does not end"
             )),
             Some(SIGABRT | SIGSEGV) => CompileError::Sass(format!(
@@ -153,6 +153,15 @@ impl Compiler {
             _ => CompileError::Child(io::Error::other(format!("the child ended with {status}"))),
         }
     }
+}
+
+/// The message, cut where it is longer than anybody reads: a style sheet can make it as long as it likes.
+fn shorten(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE_BYTES {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+        message.push_str("… (cut)");
+    }
+    message
 }
 
 fn is_broken(error: &io::Error) -> bool {

@@ -14,6 +14,7 @@ use pipeline::{
     signature::SigningKeys,
     telemetry,
 };
+use tokio::net::TcpListener;
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings, child,
     metrics::WorkerMetrics,
@@ -55,7 +56,10 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     };
     let worker = Arc::new(Worker::new(ports, work, metrics));
     let stopped = operation.stopped.clone();
-    let served = tokio::spawn(operation.serve(settings.pod.operation_listen, shutdown.clone()));
+    let listener = TcpListener::bind(settings.pod.operation_listen).await;
+    let listener =
+        listener.with_context(|| format!("could not listen at {}", settings.pod.operation_listen))?;
+    let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(worker.concurrency = settings.concurrency, "worker started");
     worker.work(shutdown).await;
     stopped.cancel();

@@ -27,7 +27,7 @@ pub(crate) struct Runner {
     pub(crate) origin: Arc<dyn Origin>,
     pub(crate) compiler: Compiler,
     pub(crate) source_limits: SourceLimits,
-    /// For fetching and compiling together; past it, the origin was too slow.
+    /// For the whole attempt: fetching, compiling and storing.
     pub(crate) run_limit: Duration,
 }
 
@@ -40,24 +40,31 @@ pub(crate) enum RunError {
     Compile(#[source] CompileError),
     #[error("could not compress the style sheet")]
     Compress(#[source] io::Error),
+    /// The origin had answered: this worker was too busy.
+    #[error("there was no time to compile: the worker has more jobs than CPU")]
+    Starved,
+    #[error("there was no time to store the outcome")]
+    StoreTimedOut,
 }
 
 impl Runner {
     /// Runs the job and stores its outcome, whatever it is; gives the manifest that stands in the store.
     pub(crate) async fn run(&self, job: &Job) -> Result<StoredManifest, RunError> {
+        timeout(self.run_limit, self.run_to_end(job)).await.unwrap_or(Err(RunError::StoreTimedOut))
+    }
+
+    async fn run_to_end(&self, job: &Job) -> Result<StoredManifest, RunError> {
         let sources_read_at = Timestamp::now();
         let mut sources = Sources::new(self.origin.clone(), job.origin.clone(), self.source_limits);
-        let attempt = timeout(self.run_limit, self.compile(job, &mut sources)).await;
+        let attempt = timeout(self.compile_limit(), self.compile(job, &mut sources)).await;
         let outcome = match attempt {
             Ok(Ok(css)) => self.store_bodies(&job.key(), css).await?,
             Ok(Err(error)) => name_outcome(error)?,
-            Err(_) => Outcome::OriginFailed {
+            Err(_) if sources.is_fetching() => Outcome::OriginFailed {
                 failure: OriginFailure::TimedOut,
-                message: format!(
-                    "{} gave its sources too slowly: the job took {:?}",
-                    job.origin, self.run_limit
-                ),
+                message: format!("{} did not give all sources within {:?}", job.origin, self.compile_limit()),
             },
+            Err(_) => return Err(RunError::Starved),
         };
         let manifest = Manifest {
             version: MANIFEST_VERSION,
@@ -69,6 +76,11 @@ impl Runner {
             last_good: None,
         };
         write_manifest(&*self.store, &job.key(), manifest).await.map_err(RunError::Store)
+    }
+
+    /// Fetching and compiling leave a fifth of the attempt to storing.
+    fn compile_limit(&self) -> Duration {
+        self.run_limit * 4 / 5
     }
 
     async fn compile(&self, job: &Job, sources: &mut Sources) -> Result<String, CompileError> {

@@ -32,8 +32,9 @@ const LONG_POLL: Duration = Duration::from_secs(20);
 const MAX_BATCH: u32 = 10;
 /// Before the queue is asked again after it failed.
 const RECEIVE_BACKOFF: Duration = Duration::from_secs(1);
-/// How long a job of another build's fingerprint is left to that build's workers.
-const FOREIGN_VISIBILITY: Duration = Duration::from_secs(1);
+/// How long a job of another build's fingerprint is left to that build's workers. Not shorter, since each
+/// hand-back counts towards the dead-letter queue's limit of 100 receives.
+const FOREIGN_VISIBILITY: Duration = Duration::from_secs(8);
 
 /// What a worker needs from the outside.
 pub struct WorkerPorts {
@@ -101,9 +102,13 @@ impl Worker {
                     drop(place);
                 });
             }
-            while jobs.try_join_next().is_some() {}
+            while let Some(ended) = jobs.try_join_next() {
+                note_panic(ended);
+            }
         }
-        jobs.join_all().await;
+        while let Some(ended) = jobs.join_next().await {
+            note_panic(ended);
+        }
     }
 
     /// As many jobs as there are free places, at least one place being waited for.
@@ -126,7 +131,7 @@ impl Worker {
     }
 
     async fn handle(&self, delivery: Delivery) {
-        self.metrics.running.inc();
+        let _running = RunningJob::new(&self.metrics);
         let started = Instant::now();
         let ending = tokio::select! {
             ending = self.end_job(&delivery) => ending,
@@ -145,7 +150,6 @@ impl Worker {
         }
         self.metrics.jobs.get_or_create(&EndLabels { end }).inc();
         self.metrics.duration.observe(started.elapsed().as_secs_f64());
-        self.metrics.running.dec();
     }
 
     /// Extends the message's visibility three times per period, for ever.
@@ -178,10 +182,7 @@ impl Worker {
         let started = Instant::now();
         let (standing, end) = match self.outcome_of(&job).await {
             Ok(Some(ended)) => ended,
-            Ok(None) => {
-                tracing::warn!(job.id = %job.id, job.path = %job.path, "dropping a job that nobody waits for any more");
-                return Ending::Delete("expired");
-            }
+            Ok(None) => return end_expired(&job, delivery.receive_count),
             Err(ending) => return ending,
         };
         self.tell(&job, &standing).await;
@@ -237,5 +238,39 @@ impl Worker {
         for error in [published, sent].into_iter().filter_map(Result::err) {
             tracing::warn!(job.id = %job.id, error = chain(&error), "a notice was lost");
         }
+    }
+}
+
+/// Only a job that was never started may be dropped: one that was tried belongs to somebody who looks at
+/// the dead-letter queue.
+fn end_expired(job: &Job, receive_count: u32) -> Ending {
+    if receive_count <= 1 {
+        tracing::warn!(job.id = %job.id, job.path = %job.path, "dropping a job that nobody waits for any more");
+        Ending::Delete("expired")
+    } else {
+        tracing::error!(job.id = %job.id, job.path = %job.path, "a job failed until it expired; leaving it");
+        Ending::Leave("expired")
+    }
+}
+
+fn note_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = chain(&error), "a job ended unexpectedly; it will be delivered again");
+    }
+}
+
+/// Counts a job as running for as long as it lives.
+struct RunningJob<'m>(&'m WorkerMetrics);
+
+impl<'m> RunningJob<'m> {
+    fn new(metrics: &'m WorkerMetrics) -> Self {
+        metrics.running.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for RunningJob<'_> {
+    fn drop(&mut self) {
+        self.0.running.dec();
     }
 }

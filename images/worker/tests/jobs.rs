@@ -163,6 +163,7 @@ async fn hostile_sass_ends_in_an_error_that_names_the_limit() {
         ("nested.scss", &nested),
         ("bomb.scss", "$x: 'ab'; @for $i from 1 through 40 { $x: $x + $x; } a { b: $x; }"),
         ("latin1.scss", "a{}"),
+        ("long.scss", "$x: 'ab'; @for $i from 1 through 18 { $x: $x + $x; } @error $x;"),
         ("good.scss", "a { b: c }"),
     ]);
     fs::write(bench.site.path().join("latin1.scss"), b"/* \xe4 */").unwrap();
@@ -172,6 +173,8 @@ async fn hostile_sass_ends_in_an_error_that_names_the_limit() {
         assert!(message.contains("memory"), "{path}: {message}");
     }
     assert!(bench.compile_error("/latin1.css").await.contains("not UTF-8"));
+    let long = bench.compile_error("/long.css").await;
+    assert!(long.len() < 20_000 && long.ends_with("(cut)"), "a message of {} bytes was stored", long.len());
     let good = bench.job("/good.css");
     assert!(
         matches!(bench.run(&good).await.outcome, Outcome::Compiled { .. }),
@@ -216,7 +219,7 @@ async fn expired_job_is_dropped_and_foreign_one_handed_back() {
     bench.run(&last).await;
     bench.shutdown.cancel();
     timeout(Duration::from_secs(5), bench.working).await.expect("the worker did not stop").unwrap();
-    let (wait, visibility) = (Duration::from_secs(3), Duration::from_secs(1));
+    let (wait, visibility) = (Duration::from_secs(10), Duration::from_secs(1));
     let left = bench.queue.receive(10, wait, visibility).await.unwrap();
     let left: Vec<_> = left.iter().map(|delivery| Job::from_message(&delivery.body).unwrap()).collect();
     assert_eq!(left, [foreign], "only the other build's job stays");

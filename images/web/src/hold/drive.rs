@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline::{
     Error, chain,
     job::{JOB_LIFETIME_SECONDS, JOB_VERSION, Job},
+    manifest::Manifest,
     names::JobId,
     settings::OnOff,
 };
@@ -14,7 +15,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Held, HoldEnd, Holds, Order, Outcome, Way};
+use super::{HoldEnd, Holds, Order, Outcome, Way};
 use crate::metrics::WayLabels;
 
 const FIRST_RECHECK: Duration = Duration::from_millis(200);
@@ -30,27 +31,44 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) async fn run(mut self, sender: watch::Sender<Outcome>) {
-        let ended = match self.send_job().await {
-            Ok(()) => self.watch().await,
-            Err(error) => {
-                tracing::error!(key = %self.order.key, error = chain(&error), "could not send a job");
-                Err(HoldEnd::Failed)
-            }
+        let ended = match self.remembered().await {
+            Some(manifest) => Ok((manifest, None)),
+            None => self.run_job().await.map(|(manifest, way)| (manifest, Some(way))),
         };
-        let way = match &ended {
-            Ok((_, Way::Direct)) => "direct",
-            Ok((_, Way::Sns)) => "sns",
-            Ok((_, Way::Recheck)) => "recheck",
+        self.note_end(&ended);
+        // Forgotten first: whoever comes after the answer is told finds it in memory, not in this hold.
+        self.holds.forget(&self.order.key, self.started);
+        sender.send_replace(Some(ended.map(|(manifest, _)| manifest)));
+    }
+
+    fn note_end(&self, ended: &Result<(Arc<Manifest>, Option<Way>), HoldEnd>) {
+        let way = match ended {
+            Ok((_, None)) => return,
+            Ok((_, Some(way))) => way.as_str(),
             Err(HoldEnd::Deadline) => "deadline",
             Err(HoldEnd::Failed | HoldEnd::Full) => "failed",
         };
         self.holds.metrics.holds_ended.get_or_create(&WayLabels { way }).inc();
-        // Forgotten first: whoever comes after the answer is told finds it in memory, not in this hold.
-        self.holds.forget(&self.order.key, self.started);
-        sender.send_replace(Some(ended.map(|(held, _)| held)));
     }
 
-    async fn send_job(&self) -> Result<(), Error> {
+    /// The answer that another hold of this key brought while this one was being opened.
+    async fn remembered(&self) -> Option<Arc<Manifest>> {
+        let Order { key, policy, asked_at: _, tenant: _ } = &self.order;
+        let manifest = self.holds.files.remembered(key).await?;
+        policy.judge(Some(&manifest), Timestamp::now()).is_settled().then_some(manifest)
+    }
+
+    async fn run_job(&mut self) -> Result<(Arc<Manifest>, Way), HoldEnd> {
+        match self.send_job().await {
+            Ok(job) => self.watch(&job).await,
+            Err(error) => {
+                tracing::error!(key = %self.order.key, error = chain(&error), "could not send a job");
+                Err(HoldEnd::Failed)
+            }
+        }
+    }
+
+    async fn send_job(&self) -> Result<JobId, Error> {
         let Order { key, tenant, asked_at, policy: _ } = &self.order;
         let settings = &self.holds.settings;
         let job = Job {
@@ -70,10 +88,10 @@ impl Driver {
         self.holds.queue.send(&job.to_message(), key.tenant_id.as_str()).await?;
         self.holds.metrics.jobs_sent.inc();
         tracing::info!(job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, "job sent");
-        Ok(())
+        Ok(job.id)
     }
 
-    async fn watch(&mut self) -> Result<(Held, Way), HoldEnd> {
+    async fn watch(&mut self, job: &JobId) -> Result<(Arc<Manifest>, Way), HoldEnd> {
         let deadline = self.started + 2 * self.holds.settings.hold;
         let mut pause = FIRST_RECHECK;
         let mut next_check = Instant::now() + pause;
@@ -92,15 +110,16 @@ impl Driver {
             if way == Way::Recheck {
                 pause = (pause * 2).min(LONGEST_RECHECK);
             }
-            if let Some(held) = self.look().await {
-                return Ok((held, way));
+            if let Some(manifest) = self.look(job).await {
+                return Ok((manifest, way));
             }
             next_check = Instant::now() + pause;
         }
     }
 
-    /// The manifest in the store, if a visit now would be content with it.
-    async fn look(&self) -> Option<Held> {
+    /// The manifest in the store, if it is the job's own, was made from sources that were read after the
+    /// visitors asked, or would be served to a visit now.
+    async fn look(&self, job: &JobId) -> Option<Arc<Manifest>> {
         let Order { key, policy, asked_at, tenant: _ } = &self.order;
         let manifest = match self.holds.files.read(key).await {
             Ok(manifest) => manifest?,
@@ -109,7 +128,8 @@ impl Driver {
                 return None;
             }
         };
-        let verdict = policy.judge(Some(&manifest), *asked_at, Timestamp::now());
-        verdict.is_settled().then_some(Held { manifest, asked_at: *asked_at })
+        let is_answer = manifest.job == *job || manifest.sources_read_at >= *asked_at;
+        let is_settled = is_answer || policy.judge(Some(&manifest), Timestamp::now()).is_settled();
+        is_settled.then_some(manifest)
     }
 }

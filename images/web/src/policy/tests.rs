@@ -57,7 +57,7 @@ fn word(verdict: &Verdict) -> &'static str {
 
 /// The verdict on a manifest of second 1000, for a visitor of second `now`.
 fn judged(policy: Policy, manifest: &Manifest, now: i64) -> &'static str {
-    word(&policy.judge(Some(manifest), at(now), at(now)))
+    word(&policy.judge(Some(manifest), at(now)))
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn compiled_file_is_fresh_then_refreshed_then_waited_for() {
     for (now, expected) in cases {
         assert_eq!(judged(POLICY, &file, now), expected, "{now}");
     }
-    assert_eq!(word(&POLICY.judge(None, at(0), at(0))), "wait");
+    assert_eq!(word(&POLICY.judge(None, at(0))), "wait");
 }
 
 #[test]
@@ -102,18 +102,22 @@ fn earlier_good_file_is_served_instead_of_a_failure_but_not_of_a_shown_error() {
 }
 
 #[test]
-fn manifest_made_for_this_visit_is_its_answer_whatever_the_ages() {
+fn outcome_of_the_awaited_job_is_the_answer_whatever_the_ages_and_clocks() {
     let never =
         Policy { max_age: Duration::ZERO, max_stale: Duration::ZERO, failure_age: Duration::ZERO, ..SHOWN };
     for (manifest, expected) in [(compiled(1000), "fresh"), (manifest(wrong(), 1000, None), "shown")] {
-        assert_eq!(word(&never.judge(Some(&manifest), at(1000), at(1020))), expected);
-        assert_eq!(word(&never.judge(Some(&manifest), at(1001), at(1020))), "wait");
+        for now in [999, 1000, 1020, 90_000] {
+            assert_eq!(word(&never.judge_answer(&manifest, at(now))), expected);
+            assert_eq!(word(&never.judge(Some(&manifest), at(now))), "wait");
+        }
     }
+    let failure = manifest(wrong(), 1000, compiled(500).good());
+    assert_eq!(word(&POLICY.judge_answer(&failure, at(90_000))), "instead");
 }
 
 #[test]
 fn clock_ahead_of_ours_makes_no_negative_age() {
-    let Verdict::Serve { age, .. } = POLICY.judge(Some(&compiled(1002)), at(1001), at(1001)) else {
+    let Verdict::Serve { age, .. } = POLICY.judge(Some(&compiled(1002)), at(1001)) else {
         panic!("a fresh file was not served")
     };
     assert_eq!(age, Duration::ZERO);

@@ -61,6 +61,19 @@ async fn closure_holds_what_was_read_and_what_was_absent_but_not_what_was_only_s
 }
 
 #[tokio::test]
+async fn made_up_paths_cannot_fill_the_closure() {
+    let (origin, mut sources) = sources(SourceLimits { requests: 100_000, ..NO_LIMITS });
+    let error = sources.probe(&format!("/{}.scss", "x".repeat(1024))).await.unwrap_err().to_string();
+    assert!(error.contains("1 KiB each"), "{error}");
+    assert!(origin.asked.lock().unwrap().is_empty(), "it was asked for all the same");
+    let mut asked = 0;
+    while sources.probe(&format!("/{asked:0900}.scss")).await.is_ok() {
+        asked += 1;
+        assert!(asked < 1000, "the paths' total has no bound");
+    }
+}
+
+#[tokio::test]
 async fn limits_end_the_job_with_their_number() {
     let cases = [
         (SourceLimits { files: 1, ..NO_LIMITS }, "more than 1 files"),

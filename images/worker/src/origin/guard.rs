@@ -30,6 +30,15 @@ const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0], 3);
 const SPECIAL_V6: [Ipv6Net; 4] =
     [v6([0x2001, 0, 0], 23), v6([0x2001, 0x0db8, 0], 32), v6([0x2002, 0, 0], 16), v6([0x3fff, 0, 0], 20)];
 
+/// Loopback and link-local addresses, cloud metadata among them. A larger network does not open them:
+/// only one that lies within them and so names them.
+const INNERMOST: [IpNet; 4] = [
+    IpNet::V4(v4(127, 0, 0, 0, 8)),
+    IpNet::V4(v4(169, 254, 0, 0, 16)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+    IpNet::V6(v6([0xfe80, 0, 0], 10)),
+];
+
 /// Decides over addresses. Whoever connects asks for the very address that it connects to.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
@@ -41,7 +50,11 @@ impl Guard {
     /// Whether a tenant's origin may have this address.
     pub fn allows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        self.private_networks.iter().any(|network| network.contains(&address)) || is_public(address)
+        let mut named = self.private_networks.iter().filter(|network| network.contains(&address));
+        match INNERMOST.iter().find(|network| network.contains(&address)) {
+            Some(innermost) => named.any(|network| innermost.contains(network)),
+            None => named.next().is_some() || is_public(address),
+        }
     }
 }
 
@@ -102,6 +115,19 @@ mod tests {
         for address in ["1.1.1.1", "93.184.215.14", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
             assert!(Guard::default().allows(address.parse().unwrap()), "{address}");
         }
+    }
+
+    #[test]
+    fn large_networks_open_neither_loopback_nor_metadata() {
+        let private_networks =
+            ["0.0.0.0/0", "126.0.0.0/7", "168.0.0.0/6", "::/0"].map(|text| text.parse().unwrap());
+        let guard = Guard { private_networks: private_networks.to_vec() };
+        assert!(guard.allows("10.0.0.1".parse().unwrap()));
+        for address in ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1"] {
+            assert!(!guard.allows(address.parse().unwrap()), "{address}");
+        }
+        let named = Guard { private_networks: vec!["127.0.0.0/8".parse().unwrap()] };
+        assert!(named.allows("127.0.0.1".parse().unwrap()));
     }
 
     #[test]
