@@ -44,7 +44,7 @@ pub mod condition_reason {
     pub const AWS_DENIED: &str = "AwsDenied";
     /// AWS refused a request as wrong.
     pub const AWS_REFUSED: &str = "AwsRefused";
-    /// A resource of the needed name exists and its tags do not say that it is this pipeline's.
+    /// A resource of the needed name exists and is not marked as this pipeline's: by tags on AWS, by its controller in the cluster.
     pub const FOREIGN_RESOURCE: &str = "ForeignResource";
     /// A tenant's host is claimed by somebody else.
     pub const HOST_TAKEN: &str = "HostTaken";

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod conditions;
 pub mod finalize;
 pub mod observe;
+pub mod ownership;
 pub mod plan;
 mod schedule;
 pub mod status;

@@ -32,7 +32,7 @@ use crate::{
     context::Context,
     metrics::ReasonLabels,
     names::{APPLIED_ANNOTATION, SCALER_MANAGER, Tier, qualified},
-    pipeline::validate_limits,
+    pipeline::{ownership::is_controlled_by, validate_limits},
 };
 
 /// How often each queue is looked at.
@@ -119,6 +119,9 @@ fn find_subject(watched: &Watched, object: &AssetPipeline) -> Option<Subject> {
     let namespace = object.namespace()?;
     let deployment = Tier::Worker.child_name(&object.name_any());
     let found = watched.workers.get(&ObjectRef::new(&deployment).within(&namespace))?;
+    if !is_controlled_by(&found.metadata, &object.uid()?) {
+        return None;
+    }
     // Before the operator's first apply the scaler's manager alone holds the whole Deployment; a write of
     // only the replicas would then take the rest away.
     found.annotations().get(APPLIED_ANNOTATION)?;

@@ -19,7 +19,7 @@ use pipeline::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::plan::{BindingsStep, Change, Children, RegistryStep, Settle, SubscriptionState};
+use super::plan::{BindingsStep, Change, Children, ForeignChild, RegistryStep, Settle, SubscriptionState};
 use crate::{
     aws::{BindingSuffix, apply_bindings},
     context::Context,
@@ -44,6 +44,8 @@ pub struct Applied {
     pub bindings: BindingsOutcome,
     pub registry: RegistryOutcome,
     pub subscription: SubscriptionState,
+    /// What stands in a child's place, and was left alone.
+    pub foreign: Vec<ForeignChild>,
     pub web_deployment: Option<Deployment>,
     pub worker_deployment: Option<Deployment>,
 }
@@ -99,8 +101,9 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     let Settle { bindings, registry, subscription, children } = settle;
     let bindings = do_bindings(context, bindings).await;
     let registry = do_registry(context, registry).await;
+    let foreign = children.foreign();
     let (worker_deployment, web_deployment) = apply_children(context, object, children).await?;
-    Ok(Applied { bindings, registry, subscription, web_deployment, worker_deployment })
+    Ok(Applied { bindings, registry, subscription, foreign, web_deployment, worker_deployment })
 }
 
 async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
@@ -183,7 +186,7 @@ where
 {
     let api: Api<K> = namespaced(context, object);
     match change {
-        Change::Nothing => Ok(None),
+        Change::Nothing | Change::Foreign { .. } => Ok(None),
         Change::Keep(observed) => Ok(Some(*observed)),
         Change::Apply(desired) => {
             let name = desired.name_any();

@@ -6,7 +6,7 @@ use pipeline::{ErrorKind, chain};
 
 use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
-    plan::SubscriptionState,
+    plan::{ForeignChild, SubscriptionState},
 };
 
 /// Whether something holds, and why or why not.
@@ -85,10 +85,25 @@ pub(super) fn judge_subscription(state: &SubscriptionState) -> Verdict {
     }
 }
 
-/// Ready needs the bindings, the tenants and every web pod. The subscription is not needed: without it
+/// What is wrong where objects of others stand in the children's places; `None` where there are none.
+pub(super) fn judge_foreign(foreign: &[ForeignChild]) -> Option<Verdict> {
+    if foreign.is_empty() {
+        return None;
+    }
+    let objects: Vec<String> = foreign.iter().map(|child| format!("{} {}", child.kind, child.name)).collect();
+    let message = format!(
+        "not this pipeline's, and left alone: {}; rename the pipeline or remove the object",
+        objects.join(", ")
+    );
+    Some(fails(reason::FOREIGN_RESOURCE, message))
+}
+
+/// Ready needs all children in their places, the bindings, the tenants and every web pod. The subscription is not needed: without it
 /// notices go directly, and the web pods look for themselves.
 pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Applied) -> Verdict {
-    if !bindings.holds {
+    if let Some(foreign) = judge_foreign(&applied.foreign) {
+        foreign
+    } else if !bindings.holds {
         fails(reason::BINDINGS_NOT_READY, bindings.message.clone())
     } else if !tenants.holds {
         fails(reason::TENANTS_NOT_READY, tenants.message.clone())

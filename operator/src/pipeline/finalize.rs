@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{
     apply::{ApplyError, is_gone, namespaced, wrap},
     observe::{ObserveError, binding_names, fetch, has_finalizer},
+    ownership::is_controlled_by,
 };
 use crate::{
     aws::{
@@ -62,10 +63,13 @@ pub enum Removal {
 }
 
 pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
+    let uid = object.uid().unwrap_or_default();
     let mut workloads = Vec::new();
     for tier in [Tier::Web, Tier::Worker] {
         let found = fetch(context, object, &tier.child_name(&object.name_any())).await;
-        workloads.extend(found.map_err(FinalizeError::Observe)?);
+        let found: Option<Deployment> = found.map_err(FinalizeError::Observe)?;
+        // One of somebody else's under that name neither goes nor is waited for.
+        workloads.extend(found.filter(|found| is_controlled_by(&found.metadata, &uid)));
     }
     let Some(names) = binding_names(object) else {
         return Ok(Remains { workloads, bindings: None, registrations: Vec::new() });

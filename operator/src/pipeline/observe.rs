@@ -15,6 +15,7 @@ use pipeline::Error;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
+use super::ownership::is_controlled_by;
 use crate::{
     aws::{BindingNames, BindingSuffix, ObservedBindings, bucket::ObservedBucket, observe_bindings},
     context::Context,
@@ -66,9 +67,10 @@ pub struct ObservedChildren {
 }
 
 impl ObservedChildren {
-    /// Whether there is a web pod that would answer.
-    pub fn is_web_ready(&self) -> bool {
-        let status = self.web_deployment.as_ref().and_then(|deployment| deployment.status.as_ref());
+    /// Whether there is a web pod of the pipeline with this UID that would answer.
+    pub fn is_web_ready(&self, uid: &str) -> bool {
+        let ours = self.web_deployment.as_ref().filter(|web| is_controlled_by(&web.metadata, uid));
+        let status = ours.and_then(|deployment| deployment.status.as_ref());
         status.and_then(|status| status.ready_replicas).is_some_and(|ready| ready > 0)
     }
 }

@@ -17,7 +17,7 @@ mod worker_deployment;
 
 pub use bindings::{BindingsStep, KnownBindings, RegistryStep, SubscriptionState};
 pub use change::Change;
-pub use children::Children;
+pub use children::{Children, ForeignChild};
 
 use super::{observe::Observed, validate::ValidPipeline};
 use crate::{aws::BindingSuffix, config::Config};

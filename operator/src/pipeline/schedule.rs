@@ -25,6 +25,8 @@ const FAILED: Duration = Duration::from_secs(15);
 const WORKED: Duration = Duration::from_millis(200);
 /// Doublings of [`WORKED`]; about a minute at the end.
 const MAX_DOUBLINGS: u32 = 8;
+/// While objects of others stand in the children's places: nobody tells us when they go.
+const FOREIGN: Duration = Duration::from_secs(30);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
 
@@ -67,6 +69,8 @@ fn due_in(applied: &Applied, rounds_in_a_row: u32, is_queue_busy: bool) -> Durat
         WORKED.saturating_mul(1 << rounds_in_a_row.saturating_sub(1).min(MAX_DOUBLINGS))
     } else if applied.subscription == SubscriptionState::Pending {
         PENDING
+    } else if !applied.foreign.is_empty() {
+        FOREIGN
     } else if is_queue_busy {
         BUSY
     } else {

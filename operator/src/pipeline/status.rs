@@ -19,7 +19,10 @@ use serde_json::json;
 
 use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
-    conditions::{Outlook, Verdict, fails, judge_bindings, judge_ready, judge_registry, judge_subscription},
+    conditions::{
+        Outlook, Verdict, fails, judge_bindings, judge_foreign, judge_ready, judge_registry,
+        judge_subscription,
+    },
     validate::InvalidSpec,
 };
 use crate::{context::Context, names::STATUS_MANAGER};
@@ -108,6 +111,7 @@ fn judge_applied(applied: &Applied) -> Verdicts {
     let stuck = [(&bindings, bindings_outlook), (&tenants, tenants_outlook)];
     let stuck =
         stuck.into_iter().find(|(_, outlook)| *outlook == Outlook::Stuck).map(|(verdict, _)| verdict.clone());
+    let stuck = judge_foreign(&applied.foreign).or(stuck);
     let mut verdicts = judge_progress(&ready, stuck.as_ref());
     verdicts.extend([
         (kind::READY, ready),
@@ -138,7 +142,8 @@ fn judge_progress(ready: &Verdict, stuck: Option<&Verdict>) -> Verdicts {
 }
 
 fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
-    let Applied { bindings, registry, subscription: _, web_deployment, worker_deployment } = applied;
+    let Applied { bindings, registry, subscription: _, foreign: _, web_deployment, worker_deployment } =
+        applied;
     next.web = web_deployment.as_ref().map(count_pods);
     next.worker = worker_deployment.as_ref().map(count_pods);
     match bindings {

@@ -164,6 +164,86 @@ async fn refused_child_is_told_in_the_status_and_tried_again() {
     assert!(ready["message"].as_str().unwrap().contains("could not apply Service storefront"), "{ready}");
 }
 
+/// The condition of that type as the status tells it now.
+fn condition(cluster: &FakeCluster, type_: &str) -> Value {
+    let conditions = cluster.object("assetpipelines/storefront")["status"]["conditions"].clone();
+    let found = conditions.as_array().unwrap().iter().find(|condition| condition["type"] == type_);
+    found.unwrap().clone()
+}
+
+#[tokio::test]
+async fn objects_of_others_are_left_alone_and_told() {
+    for (key, told) in [
+        ("serviceaccounts/storefront-web", "ServiceAccount storefront-web"),
+        ("serviceaccounts/storefront-worker", "ServiceAccount storefront-worker"),
+        ("secrets/storefront-notice-key", "Secret storefront-notice-key"),
+        ("services/storefront-peers", "Service storefront-peers"),
+        ("services/storefront", "Service storefront"),
+        ("poddisruptionbudgets/storefront-web", "PodDisruptionBudget storefront-web"),
+        ("poddisruptionbudgets/storefront-worker", "PodDisruptionBudget storefront-worker"),
+        ("deployments/storefront-worker", "Deployment storefront-worker"),
+        ("deployments/storefront-web", "Deployment storefront-web"),
+    ] {
+        let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
+        let name = key.split_once('/').unwrap().1;
+        cluster.merge(key, &json!({"metadata": {"name": name, "uid": "u-9", "namespace": "shop"}}));
+        let before = cluster.object(key);
+        let context = Arc::new(cluster.context());
+        round(&cluster, &context).await.unwrap();
+        assert_eq!(cluster.object(key), before);
+        assert!(!cluster.take_writes().iter().any(|write| write.contains(&format!("{key} "))), "{key}");
+        for type_ in ["Ready", "Stalled"] {
+            let condition = condition(&cluster, type_);
+            assert_eq!(condition["reason"], "ForeignResource", "{condition}");
+            let message = condition["message"].as_str().unwrap();
+            assert!(message.contains(told) && message.contains("rename the pipeline"), "{message}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pods_do_not_run_under_an_identity_or_a_key_of_others() {
+    for (key, held) in [
+        ("serviceaccounts/storefront-web", vec!["storefront-web"]),
+        ("serviceaccounts/storefront-worker", vec!["storefront-worker"]),
+        ("secrets/storefront-notice-key", vec!["storefront-web", "storefront-worker"]),
+    ] {
+        let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
+        cluster.merge(key, &json!({"metadata": {"name": key.split_once('/').unwrap().1}}));
+        round(&cluster, &Arc::new(cluster.context())).await.unwrap();
+        for tier in ["storefront-web", "storefront-worker"] {
+            assert_eq!(cluster.has(&format!("deployments/{tier}")), !held.contains(&tier), "{key} {tier}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ingress_of_others_outlives_a_spec_without_one() {
+    let (cluster, context) = settled().await;
+    let ingress = json!({"metadata": {"name": "storefront", "namespace": "shop"}, "spec": {}});
+    cluster.merge("ingresses/storefront", &ingress);
+    cluster.merge("assetpipelines/storefront", &json!({"spec": {"ingress": null}}));
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(cluster.object("ingresses/storefront"), ingress);
+    assert_eq!(cluster.take_writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn removal_takes_our_deployments_and_passes_over_those_of_others() {
+    let (cluster, context) = settled().await;
+    let others = json!({"metadata": {"ownerReferences": []}});
+    cluster.merge("deployments/storefront-web", &others);
+    let going = json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "annotations": null});
+    cluster.merge("assetpipelines/storefront", &json!({"metadata": going, "status": null}));
+    for _ in 0..2 {
+        let object = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
+        reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(&context)).await.unwrap();
+    }
+    assert!(!cluster.has("deployments/storefront-worker"));
+    assert!(cluster.has("deployments/storefront-web"));
+    assert_eq!(cluster.object("assetpipelines/storefront")["metadata"]["finalizers"], json!([]));
+}
+
 #[tokio::test]
 async fn unclaimed_pipeline_gets_its_names_before_anything_else() {
     let mut bare = pipeline();

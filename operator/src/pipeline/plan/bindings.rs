@@ -79,7 +79,9 @@ pub(super) fn build_want(
 ) -> BindingsWant {
     let subscription = match &valid.endpoint {
         None => SubscriptionWant::None,
-        Some(endpoint) if children.is_web_ready() => SubscriptionWant::Endpoint(endpoint.clone()),
+        Some(endpoint) if children.is_web_ready(&valid.owner_reference.uid) => {
+            SubscriptionWant::Endpoint(endpoint.clone())
+        }
         Some(_) => SubscriptionWant::Later,
     };
     BindingsWant {

@@ -1,12 +1,12 @@
 //! Whether a child must be written: compared with what is there, so that a settled child is left alone.
 
 use k8s_openapi::Metadata;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use pipeline::names::Digest;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::names::APPLIED_ANNOTATION;
+use crate::{names::APPLIED_ANNOTATION, pipeline::ownership::is_controlled_by};
 
 /// What is to be done about one child.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,19 +17,32 @@ pub enum Change<K> {
     Apply(Box<K>),
     /// It is there and should not be.
     Delete { name: String },
-    /// It is not there and should not be.
+    /// It is not there and should not be, or it is not for us to decide.
     Nothing,
+    /// An object of its name is there that the pipeline does not control. It is left alone.
+    Foreign { name: String },
 }
 
-/// The change that brings `observed` to `desired`.
+impl<K> Change<K> {
+    pub fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign { .. })
+    }
+}
+
+/// The change that brings `observed` to `desired`, unless it is not `owner`'s.
 ///
 /// Two signs say that a child must be applied. Its digest differs: we want something else than before,
 /// which also covers fields that we no longer set. Or a field that we set has another value: somebody
 /// changed it. Fields that we never set, such as defaults or other managers' entries, do not count.
-pub(super) fn plan_change<K>(observed: Option<K>, mut desired: K) -> Change<K>
+pub(super) fn plan_change<K>(owner: &OwnerReference, observed: Option<K>, mut desired: K) -> Change<K>
 where
     K: Metadata<Ty = ObjectMeta> + Serialize,
 {
+    if let Some(observed) = &observed
+        && !is_controlled_by(observed.metadata(), &owner.uid)
+    {
+        return Change::Foreign { name: observed.metadata().name.clone().unwrap_or_default() };
+    }
     let digest = Digest::of(to_json(&desired).to_string().as_bytes()).to_string();
     desired.metadata_mut().annotations.get_or_insert_default().insert(APPLIED_ANNOTATION.to_owned(), digest);
     match observed {
@@ -38,12 +51,13 @@ where
     }
 }
 
-/// The removal of a child that should not be.
-pub(super) fn plan_absence<K>(observed: Option<K>) -> Change<K>
+/// The removal of a child that should not be. An object of others is in nobody's way then.
+pub(super) fn plan_absence<K>(owner: &OwnerReference, observed: Option<K>) -> Change<K>
 where
     K: Metadata<Ty = ObjectMeta>,
 {
-    match observed.and_then(|observed| observed.metadata().name.clone()) {
+    let ours = observed.filter(|observed| is_controlled_by(observed.metadata(), &owner.uid));
+    match ours.and_then(|observed| observed.metadata().name.clone()) {
         Some(name) => Change::Delete { name },
         None => Change::Nothing,
     }
@@ -95,12 +109,21 @@ mod tests {
 
     use super::*;
 
+    fn owner(uid: &str) -> OwnerReference {
+        OwnerReference { uid: uid.into(), controller: Some(true), ..OwnerReference::default() }
+    }
+
     fn service(spec: &Value) -> Service {
-        serde_json::from_value(json!({"metadata": {"name": "shop"}, "spec": spec})).unwrap()
+        let metadata = json!({"name": "shop", "ownerReferences": [owner("u-1")]});
+        serde_json::from_value(json!({"metadata": metadata, "spec": spec})).unwrap()
+    }
+
+    fn plan(observed: Option<Service>, desired: Service) -> Change<Service> {
+        plan_change(&owner("u-1"), observed, desired)
     }
 
     fn applied(desired: &Service) -> Service {
-        match plan_change(None, desired.clone()) {
+        match plan(None, desired.clone()) {
             Change::Apply(object) => *object,
             other => panic!("a missing child must be applied, not {other:?}"),
         }
@@ -114,7 +137,7 @@ mod tests {
         let spec = observed.spec.as_mut().unwrap();
         spec.cluster_ip = Some("10.0.0.1".into());
         spec.ports.as_mut().unwrap()[0].protocol = Some("TCP".into());
-        assert_eq!(plan_change(Some(observed.clone()), desired), Change::Keep(Box::new(observed)));
+        assert_eq!(plan(Some(observed.clone()), desired), Change::Keep(Box::new(observed)));
     }
 
     #[test]
@@ -122,14 +145,14 @@ mod tests {
         let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
         let mut drifted = applied(&desired);
         drifted.spec.as_mut().unwrap().ports.as_mut().unwrap()[0].port = 81;
-        assert_eq!(plan_change(Some(drifted), desired.clone()), Change::Apply(Box::new(applied(&desired))));
+        assert_eq!(plan(Some(drifted), desired.clone()), Change::Apply(Box::new(applied(&desired))));
     }
 
     #[test]
     fn field_that_is_no_longer_wanted_is_applied_away() {
         let before = service(&json!({"type": "NodePort", "ports": [{"name": "http", "port": 80}]}));
         let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
-        assert!(matches!(plan_change(Some(applied(&before)), desired), Change::Apply(_)));
+        assert!(matches!(plan(Some(applied(&before)), desired), Change::Apply(_)));
     }
 
     #[test]
@@ -143,9 +166,21 @@ mod tests {
 
     #[test]
     fn unwanted_child_is_deleted_once() {
-        let mut observed = service(&json!({}));
-        assert_eq!(plan_absence(Some(observed.clone())), Change::Delete { name: "shop".into() });
-        observed.metadata.name = None;
-        assert_eq!(plan_absence::<Service>(None), Change::Nothing);
+        let observed = service(&json!({}));
+        assert_eq!(plan_absence(&owner("u-1"), Some(observed)), Change::Delete { name: "shop".into() });
+        assert_eq!(plan_absence::<Service>(&owner("u-1"), None), Change::Nothing);
+    }
+
+    #[test]
+    fn object_that_the_pipeline_does_not_control_is_left_alone() {
+        let ours = service(&json!({"type": "NodePort"}));
+        let mut unowned = service(&json!({}));
+        unowned.metadata.owner_references = None;
+        let mut anothers = service(&json!({}));
+        anothers.metadata.owner_references = Some(vec![owner("u-2")]);
+        for foreign in [unowned, anothers] {
+            assert_eq!(plan_absence(&owner("u-1"), Some(foreign.clone())), Change::Nothing);
+            assert_eq!(plan(Some(foreign), ours.clone()), Change::Foreign { name: "shop".into() });
+        }
     }
 }

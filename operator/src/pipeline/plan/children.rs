@@ -1,11 +1,15 @@
 //! The change of every child, from what is there and what should be.
 
-use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{Secret, Service, ServiceAccount},
-    networking::v1::Ingress,
-    policy::v1::PodDisruptionBudget,
+use k8s_openapi::{
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Secret, Service, ServiceAccount},
+        networking::v1::Ingress,
+        policy::v1::PodDisruptionBudget,
+    },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
+use kube::{Resource, ResourceExt};
 
 use super::{
     KnownBindings,
@@ -22,7 +26,7 @@ use super::{
 use crate::{
     config::Config,
     names::Tier,
-    pipeline::{observe::ObservedChildren, validate::ValidPipeline},
+    pipeline::{observe::ObservedChildren, ownership::is_controlled_by, validate::ValidPipeline},
 };
 
 /// The change of every child. `apply` takes it apart without `..`, so that none is forgotten there.
@@ -40,6 +44,55 @@ pub struct Children {
     pub worker_deployment: Change<Deployment>,
     pub web_deployment: Change<Deployment>,
     pub ingress: Change<Ingress>,
+}
+
+/// An object that stands where a child should, and that the pipeline does not control.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignChild {
+    pub kind: String,
+    pub name: String,
+}
+
+impl Children {
+    /// Everything that is in a child's place.
+    pub fn foreign(&self) -> Vec<ForeignChild> {
+        let Self {
+            web_service_account,
+            worker_service_account,
+            notice_secret,
+            peers_service,
+            service,
+            web_disruption_budget,
+            worker_disruption_budget,
+            // Where a worker Deployment is there, whosever it is, none is born.
+            worker_birth: _,
+            worker_deployment,
+            web_deployment,
+            ingress,
+        } = self;
+        let all = [
+            foreign_child(web_service_account),
+            foreign_child(worker_service_account),
+            foreign_child(notice_secret),
+            foreign_child(peers_service),
+            foreign_child(service),
+            foreign_child(web_disruption_budget),
+            foreign_child(worker_disruption_budget),
+            foreign_child(worker_deployment),
+            foreign_child(web_deployment),
+            foreign_child(ingress),
+        ];
+        all.into_iter().flatten().collect()
+    }
+}
+
+fn foreign_child<K: Resource<DynamicType = ()>>(change: &Change<K>) -> Option<ForeignChild> {
+    match change {
+        Change::Foreign { name } => {
+            Some(ForeignChild { kind: K::kind(&()).into_owned(), name: name.clone() })
+        }
+        Change::Keep(_) | Change::Apply(_) | Change::Delete { .. } | Change::Nothing => None,
+    }
 }
 
 pub(super) fn plan_children(
@@ -61,29 +114,33 @@ pub(super) fn plan_children(
         web_deployment,
         ingress,
     } = observed;
+    let owner = &valid.owner_reference;
     let secret = build_notice_secret(valid, notice_secret.as_ref(), fresh_key);
-    let worker = known.map(|known| build_worker_deployment(valid, known, &config.workloads));
-    let web = known.map(|known| build_web_deployment(valid, known, &config.workloads));
+    let web_service_account =
+        plan_change(owner, web_service_account, build_service_account(valid, Tier::Web));
+    let worker_service_account =
+        plan_change(owner, worker_service_account, build_service_account(valid, Tier::Worker));
+    let notice_secret = plan_change(owner, notice_secret, secret);
+    // No pod runs under an identity, or trusts a key, that somebody else handed out.
+    let web_known = known.filter(|_| !web_service_account.is_foreign() && !notice_secret.is_foreign());
+    let worker_known = known.filter(|_| !worker_service_account.is_foreign() && !notice_secret.is_foreign());
+    let worker = worker_known.map(|known| build_worker_deployment(valid, known, &config.workloads));
+    let web = web_known.map(|known| build_web_deployment(valid, known, &config.workloads));
+    let budget = |tier| build_disruption_budget(valid, tier);
     Children {
-        web_service_account: plan_change(web_service_account, build_service_account(valid, Tier::Web)),
-        worker_service_account: plan_change(
-            worker_service_account,
-            build_service_account(valid, Tier::Worker),
-        ),
-        notice_secret: plan_change(notice_secret, secret),
-        peers_service: plan_change(peers_service, build_peers_service(valid)),
-        service: plan_change(service, build_service(valid)),
-        web_disruption_budget: plan_change(web_disruption_budget, build_disruption_budget(valid, Tier::Web)),
-        worker_disruption_budget: plan_change(
-            worker_disruption_budget,
-            build_disruption_budget(valid, Tier::Worker),
-        ),
+        web_service_account,
+        worker_service_account,
+        notice_secret,
+        peers_service: plan_change(owner, peers_service, build_peers_service(valid)),
+        service: plan_change(owner, service, build_service(valid)),
+        web_disruption_budget: plan_change(owner, web_disruption_budget, budget(Tier::Web)),
+        worker_disruption_budget: plan_change(owner, worker_disruption_budget, budget(Tier::Worker)),
         worker_birth: plan_birth(worker_deployment.as_ref(), worker.as_ref()),
-        worker_deployment: plan_deployment(worker_deployment, worker),
-        web_deployment: plan_deployment(web_deployment, web),
+        worker_deployment: plan_deployment(owner, worker_deployment, worker),
+        web_deployment: plan_deployment(owner, web_deployment, web),
         ingress: match build_ingress(valid) {
-            Some(desired) => plan_change(ingress, desired),
-            None => plan_absence(ingress),
+            Some(desired) => plan_change(owner, ingress, desired),
+            None => plan_absence(owner, ingress),
         },
     }
 }
@@ -96,10 +153,17 @@ fn plan_birth(observed: Option<&Deployment>, desired: Option<&Deployment>) -> Ch
 }
 
 /// Pods need the bindings' names. While those are unknown the pods that there are go on as they are.
-fn plan_deployment(observed: Option<Deployment>, desired: Option<Deployment>) -> Change<Deployment> {
+fn plan_deployment(
+    owner: &OwnerReference,
+    observed: Option<Deployment>,
+    desired: Option<Deployment>,
+) -> Change<Deployment> {
     match (observed, desired) {
-        (observed, Some(desired)) => plan_change(observed, desired),
-        (Some(observed), None) => Change::Keep(Box::new(observed)),
+        (observed, Some(desired)) => plan_change(owner, observed, desired),
+        (Some(observed), None) if is_controlled_by(&observed.metadata, &owner.uid) => {
+            Change::Keep(Box::new(observed))
+        }
+        (Some(observed), None) => Change::Foreign { name: observed.name_any() },
         (None, None) => Change::Nothing,
     }
 }

@@ -2,6 +2,7 @@
 
 use crds::AssetPipeline;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
+use kube::Resource;
 use pipeline::{Error, ErrorKind};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -78,7 +79,9 @@ fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: O
 fn applied<K: Clone>(change: &Change<K>) -> K {
     match change {
         Change::Apply(object) => (**object).clone(),
-        Change::Keep(_) | Change::Delete { .. } | Change::Nothing => panic!("the child is not applied"),
+        Change::Keep(_) | Change::Delete { .. } | Change::Nothing | Change::Foreign { .. } => {
+            panic!("the child is not applied")
+        }
     }
 }
 
@@ -100,6 +103,13 @@ fn stored_children(children: &Children) -> ObservedChildren {
         web_deployment: Some(stored(&children.web_deployment)),
         ingress: Some(stored(&children.ingress)),
     }
+}
+
+/// The pipeline's own web Deployment, with a pod that would answer.
+fn ready_web() -> Deployment {
+    let owner = fixture().controller_owner_ref(&());
+    let metadata = serde_json::json!({"ownerReferences": [owner]});
+    serde_json::from_value(serde_json::json!({"metadata": metadata, "status": {"readyReplicas": 1}})).unwrap()
 }
 
 fn is_kept<K>(change: &Change<K>) -> bool {
@@ -223,9 +233,7 @@ fn endpoint_is_subscribed_once_a_web_pod_could_confirm() {
     let unready = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default());
     assert_eq!(unready.subscription, SubscriptionState::WaitingForWeb);
     let mut children = stored_children(&unready.children);
-    let web: Deployment =
-        serde_json::from_value(serde_json::json!({"status": {"readyReplicas": 1}})).unwrap();
-    children.web_deployment = Some(web);
+    children.web_deployment = Some(ready_web());
     let ready = settle(&fixture(), Sight::Seen(bindings()), children);
     let BindingsStep::Work { plan, .. } = ready.bindings else { panic!("nothing is to be done") };
     assert!(matches!(&plan.subscription[..], [SubscriptionStep::Subscribe { .. }]));
@@ -247,9 +255,7 @@ fn confirmed_subscription_is_told_with_its_arn() {
     let subscription =
         Subscription { arn: Some("arn:sub".into()), protocol: "https".into(), endpoint: endpoint.clone() };
     let seen = ObservedBindings { subscriptions: vec![subscription], ..bindings() };
-    let web: Deployment =
-        serde_json::from_value(serde_json::json!({"status": {"readyReplicas": 1}})).unwrap();
-    let children = ObservedChildren { web_deployment: Some(web), ..ObservedChildren::default() };
+    let children = ObservedChildren { web_deployment: Some(ready_web()), ..ObservedChildren::default() };
     let settle = settle(&fixture(), Sight::Seen(seen), children);
     let BindingsStep::Work { status, .. } = settle.bindings else { panic!("nothing is to be done") };
     assert_eq!(status.subscription_arn.as_deref(), Some("arn:sub"));

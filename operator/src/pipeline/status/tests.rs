@@ -2,7 +2,7 @@ use pipeline::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::pipeline::plan::SubscriptionState;
+use crate::pipeline::plan::{ForeignChild, SubscriptionState};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -22,6 +22,7 @@ fn settled() -> Applied {
         bindings: BindingsOutcome::Settled(BindingsStatus { bucket: Some("b".into()), ..Default::default() }),
         registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
         subscription: SubscriptionState::NoEndpoint,
+        foreign: vec![],
         web_deployment: Some(web(3, 3)),
         worker_deployment: None,
     }
@@ -88,6 +89,15 @@ fn whatever_is_missing_makes_it_not_ready_and_says_why() {
             "False/TenantsNotReady",
             ("TenantsReady", "False/HostTaken"),
             "True/HostTaken",
+        ),
+        (
+            Applied {
+                foreign: vec![ForeignChild { kind: "Service".into(), name: "shop".into() }],
+                ..settled()
+            },
+            "False/ForeignResource",
+            ("BindingsReady", "True/AsSpecified"),
+            "True/ForeignResource",
         ),
         (
             Applied { web_deployment: Some(web(2, 3)), ..settled() },

@@ -39,6 +39,10 @@ impl FakeCluster {
         self.0.lock().unwrap().objects[key].clone()
     }
 
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.lock().unwrap().objects.contains_key(key)
+    }
+
     /// What somebody else writes.
     pub(super) fn merge(&self, key: &str, patch: &Value) {
         let mut state = self.0.lock().unwrap();
@@ -104,6 +108,12 @@ impl FakeCluster {
         state.writes.push(format!("{method} {path}{by}"));
         if state.refused.contains(&key) {
             return failure(403, "Forbidden");
+        }
+        if *method == http::Method::DELETE {
+            return state
+                .objects
+                .remove(&key)
+                .map_or_else(|| failure(404, "NotFound"), |object| (200, object));
         }
         let object = state.objects.entry(key).or_insert_with(|| json!({}));
         merge(object, body);
