@@ -1,13 +1,13 @@
 //! The example: applied, waited for, and asked for its style sheets as a visitor would ask.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use cluster::Cluster;
 use cluster::command::{capture, logged};
-use cluster::http;
+use cluster::http::{self, Answer};
 use cluster::progress::Progress;
 
 use crate::npm::SITE;
@@ -19,6 +19,7 @@ const PIPELINE: &str = "storefront";
 const SERVICE: &str = "storefront";
 const READY_WITHIN: &str = "--timeout=180s";
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Where a visitor of this machine reaches the example.
 #[derive(Debug, Clone)]
@@ -63,36 +64,54 @@ fn state_of_pipeline(cluster: &Cluster) -> String {
     format!("the example is not ready; the pipeline says:\n{}", capture(&mut describe).unwrap_or_default())
 }
 
-/// Asks for every style sheet of the site twice, and prints what came back and how fast.
+/// Asks for every style sheet of the site twice, and once more with its entity tag, and prints what
+/// came back and how fast.
 pub(crate) fn visit(cluster: &Cluster, front: &Front, progress: &Progress) -> Result<()> {
+    // The packet filter's rules follow the ready pods by a moment.
+    let what = format!("{} to answer", front.address);
+    progress.wait(&what, ANSWER_WITHIN, POLL, || Ok(TcpStream::connect(front.address).is_ok()))?;
     for path in style_sheets(cluster)? {
-        let mut entity_tag = None;
-        for visit in ["first ", "second"] {
-            let started = Instant::now();
-            let answer = http::get(front.address, &front.host, &path, &[], ANSWER_WITHIN)?;
-            let took = started.elapsed();
-            let header = |name: &str| answer.header(name).unwrap_or("-").to_owned();
-            progress.say(format!(
-                "{visit} GET {path}: {} in {:.0} ms, {} bytes, {}, etag {}, cache-status {}",
-                answer.status,
-                took.as_secs_f64() * 1000.0,
-                answer.body.len(),
-                header("content-type"),
-                header("etag"),
-                header("cache-status"),
-            ));
-            if answer.status != 200 {
-                bail!("{path} was not served: {}", String::from_utf8_lossy(&answer.body));
-            }
-            entity_tag = answer.header("etag").map(str::to_owned);
-        }
-        if let Some(tag) = entity_tag {
-            let answer =
-                http::get(front.address, &front.host, &path, &[("If-None-Match", &tag)], ANSWER_WITHIN)?;
-            progress.say(format!("again with its etag: {}", answer.status));
+        ask("first ", front, &path, &[], progress)?;
+        let answer = ask("second", front, &path, &[], progress)?;
+        if let Some(tag) = answer.header("etag") {
+            ask("third, with its etag,", front, &path, &[("If-None-Match", tag)], progress)?;
         }
     }
     Ok(())
+}
+
+/// Asks once, and again where the answer is to come back later, as a browser's user would.
+fn ask(
+    visit: &str,
+    front: &Front,
+    path: &str,
+    headers: &[(&str, &str)],
+    progress: &Progress,
+) -> Result<Answer> {
+    let patience = Instant::now();
+    loop {
+        let started = Instant::now();
+        let answer = http::get(front.address, &front.host, path, headers, ANSWER_WITHIN)?;
+        let took = started.elapsed();
+        progress.say(format!("{visit} GET {path}: {}", describe(&answer, took)));
+        match answer.status {
+            200 | 304 => return Ok(answer),
+            503 if patience.elapsed() < ANSWER_WITHIN => std::thread::sleep(Duration::from_secs(1)),
+            _ => bail!("{path} was not served: {}", String::from_utf8_lossy(&answer.body)),
+        }
+    }
+}
+
+fn describe(answer: &Answer, took: Duration) -> String {
+    let shown = ["content-type", "etag", "cache-status"];
+    let headers: String =
+        shown.iter().filter_map(|name| Some([", ", name, " ", answer.header(name)?])).flatten().collect();
+    format!(
+        "{} in {:.0} ms, {} bytes{headers}",
+        answer.status,
+        took.as_secs_f64() * 1000.0,
+        answer.body.len()
+    )
 }
 
 /// The paths of the site's style sheets: each Sass file at its top that is not a partial.

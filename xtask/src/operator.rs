@@ -44,6 +44,15 @@ pub(crate) fn install(cluster: &Cluster, images: &Images, progress: &Progress) -
     )
 }
 
+/// Makes the operator look at everything at once, instead of at its next round.
+pub(crate) fn restart(cluster: &Cluster, progress: &Progress) -> Result<()> {
+    progress.say("restarting the operator, so that it makes its AWS resources again");
+    let deployments =
+        ["--namespace", NAMESPACE, "deployment", "--selector", "app.kubernetes.io/instance=assetpipeline"];
+    capture(cluster.kubectl().args(["rollout", "restart"]).args(deployments))?;
+    capture(cluster.kubectl().args(["rollout", "status", "--timeout=90s"]).args(deployments)).map(drop)
+}
+
 /// Helm refuses to go on where an earlier run was interrupted: the record of that run is removed, and
 /// the next one repairs what it did.
 fn forget_interrupted(cluster: &Cluster) -> Result<()> {

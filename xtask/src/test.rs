@@ -90,7 +90,8 @@ fn test_crates(cache: &Cache, arguments: &Arguments, report: &mut Report, progre
 /// The suites on the cluster, which is taken down again unless it was there before.
 fn test_cluster(cluster: &Cluster, arguments: &Arguments, report: &mut Report, progress: &Progress) {
     let existed = cluster.exists();
-    let ready = report.check("start the cluster", progress, || up::start_cluster(cluster, progress))
+    let ready = report
+        .check("start the cluster", progress, || up::start_cluster(cluster, progress).map(drop))
         && report.check("build the images and install the operator", progress, || {
             let images = images::build(&cluster.cache, progress)?;
             images::import(cluster, &images)?;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use cluster::lifecycle::Started;
 use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options, moto};
 
@@ -28,7 +29,7 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
         // Before the cluster: what packages bring does not belong to it.
         npm::ensure(&cluster.cache, &progress)?;
     }
-    start_cluster(&cluster, &progress)?;
+    let started = start_cluster(&cluster, &progress)?;
     if arguments.cluster_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -36,6 +37,9 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     progress.say("bringing the images to the nodes");
     images::import(&cluster, &images)?;
     operator::install(&cluster, &images, &progress)?;
+    if started.lost_aws_state() {
+        operator::restart(&cluster, &progress)?;
+    }
     let front = example::apply(&cluster, &progress)?;
     example::visit(&cluster, &front, &progress)?;
     show_next(&cluster, &front);
@@ -43,7 +47,7 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
 }
 
 /// Starts or repairs the cluster and says how long it took.
-pub(crate) fn start_cluster(cluster: &Cluster, progress: &Progress) -> Result<()> {
+pub(crate) fn start_cluster(cluster: &Cluster, progress: &Progress) -> Result<Started> {
     let started = cluster.up(progress)?;
     let took = started.cluster.as_secs_f64();
     match started.api_server {
@@ -53,7 +57,7 @@ pub(crate) fn start_cluster(cluster: &Cluster, progress: &Progress) -> Result<()
         )),
         None => progress.say(format!("three nodes ready and DNS answering, checked in {took:.1} s")),
     }
-    Ok(())
+    Ok(started)
 }
 
 fn show_next(cluster: &Cluster, front: &Front) {

@@ -109,9 +109,13 @@ impl Snapshot {
             ("mount", &self.mounts, &now.mounts),
             ("link", &self.links, &now.links),
             ("rule", &self.rules, &now.rules),
-            ("control group", &self.groups, &now.groups),
         ] {
             found.left.extend(now.difference(before).map(|thing| format!("{kind} {thing}")));
+        }
+        for group in now.groups.difference(&self.groups) {
+            let kept =
+                if is_below_older(group, &self.groups) { &mut found.of_others } else { &mut found.left };
+            kept.push(format!("control group {group}"));
         }
         for (name, value) in &self.settings {
             if let Some(new) = now.settings.get(name).filter(|new| *new != value) {
@@ -122,6 +126,16 @@ impl Snapshot {
         files::compare(&self.files, &now.files, packages, &mut found);
         found
     }
+}
+
+/// Whether a control group was made inside one that was there before and is no root of a tree: such
+/// a group belongs to the older one's owner, since all of ours lie in one of their own.
+fn is_below_older(group: &str, before: &BTreeSet<String>) -> bool {
+    let is_root =
+        |folder: &Path| folder.parent().is_none_or(|above| !before.contains(&*above.to_string_lossy()));
+    let older =
+        Path::new(group).ancestors().skip(1).find(|folder| before.contains(&*folder.to_string_lossy()));
+    older.is_some_and(|folder| !is_root(folder))
 }
 
 /// Lists a folder's entries by path; what cannot be read is empty.

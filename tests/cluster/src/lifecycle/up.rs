@@ -34,6 +34,13 @@ pub struct Started {
     pub existed: bool,
 }
 
+impl Started {
+    /// Whether what pods had made on AWS is gone.
+    pub fn lost_aws_state(&self) -> bool {
+        self.existed && self.emulator_is_new
+    }
+}
+
 impl Cluster {
     /// Installs, builds and starts what is missing. Quick when nothing is.
     pub fn up(&self, progress: &Progress) -> Result<Started> {

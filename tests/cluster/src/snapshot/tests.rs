@@ -47,6 +47,18 @@ fn each_kind_of_leftover_is_named() {
 }
 
 #[test]
+fn a_control_group_inside_an_older_one_belongs_to_its_owner() {
+    let mut before = empty();
+    before.groups.extend(["/tree", "/tree/older"].map(str::to_owned));
+    let mut now = before.clone();
+    now.groups
+        .extend(["/tree/older/new", "/tree/assetpipeline", "/tree/assetpipeline/host"].map(str::to_owned));
+    let found = before.compare(&now, &cache());
+    assert_eq!(found.of_others, ["control group /tree/older/new"]);
+    assert_eq!(found.left, ["control group /tree/assetpipeline", "control group /tree/assetpipeline/host"]);
+}
+
+#[test]
 fn what_disappears_is_not_left_behind() {
     let mut before = empty();
     before.links.insert("eth9".to_owned());
