@@ -1,6 +1,6 @@
 //! Access to the local cluster: its API server, its tools, its AWS emulator.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use aws_config::{Region, SdkConfig};
 use cluster::{Cluster, layout::REGION, moto};
 use k8s_openapi::{
@@ -35,7 +35,7 @@ pub struct Control {
 impl Control {
     /// The cluster, whatever runs on it.
     pub async fn connect() -> Result<Self> {
-        let cluster = Cluster::connect().context(NO_CLUSTER)?;
+        let cluster = Cluster::connect().map_err(|error| anyhow!("{NO_CLUSTER} ({error:#})"))?;
         let file = Kubeconfig::read_from(cluster.kubeconfig()).context(NO_CLUSTER)?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
         let client = Client::try_from(config).context("cannot make a Kubernetes client")?;

@@ -78,6 +78,8 @@ impl Scene {
     pub fn crash(&self, pod: &Pod) -> Result<()> {
         let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
         let ids = containers.into_iter().flatten().filter_map(|container| container.container_id.as_deref());
+        let ids: Vec<_> = ids.collect();
+        ensure!(!ids.is_empty(), "pod {} names no container yet", pod.name_any());
         for id in ids {
             // Shown as `containerd://<id>`.
             kill_container(id.rsplit('/').next().unwrap_or(id))?;

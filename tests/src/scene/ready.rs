@@ -28,6 +28,7 @@ impl Scene {
             if setting.sns == Sns::Subscribed {
                 check_condition(&pipeline, condition_type::SUBSCRIPTION_READY)?;
             }
+            self.check_workers(setting).await?;
             self.check_web_pods(setting).await
         })
         .await?;
@@ -35,6 +36,14 @@ impl Scene {
             .await?;
         self.check_env(Tier::Web, setting.web_env).await?;
         self.check_env(Tier::Worker, setting.worker_env).await
+    }
+
+    /// Those that are there without any work.
+    async fn check_workers(&self, setting: &Setting) -> Result<()> {
+        let wanted = usize::try_from(setting.worker.min_replicas)?;
+        let ready = self.pods(Tier::Worker).await?.iter().filter(|pod| is_ready(pod)).count();
+        ensure!(ready >= wanted, "{ready} of {wanted} workers are ready");
+        Ok(())
     }
 
     /// kube-proxy learns of new pods after the operator does. Visitors of a host that nobody has are counted
