@@ -12,6 +12,9 @@ pub struct TenantSpec {
     #[schemars(extend("x-kubernetes-validations" = [{
         "rule": r"self.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$')",
         "message": "host must be a DNS name in lower case without a port, such as assets.example.com"
+    }, {
+        "rule": r"!self.matches('^[0-9]+([.][0-9]+){3}$')",
+        "message": "host must be a DNS name and not an IP address, which no Ingress takes"
     }]))]
     pub host: String,
     /// The site's own web server: an http or https URL. A path is put before every source's path.

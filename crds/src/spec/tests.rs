@@ -26,6 +26,7 @@ fn working_specs_are_accepted() {
         json!({"notifications": {"endpoint": "https://hooks.example.com/work_complete"}}),
         tenant("assets.example.com", "http://origin.web.svc:8000/theme", "/node_modules"),
         tenant("localhost", "https://www.example.com", "/"),
+        tenant("10.0.0.1.example.com", "https://www.example.com", "/"),
     ] {
         assert_eq!(refusals("storefront", spec.clone()), Vec::<String>::new(), "{spec}");
     }
@@ -54,6 +55,7 @@ fn each_broken_rule_names_the_field_and_the_fix() {
         ),
         (tenant("Shop.example.com", "https://www.example.com", "/"), "host must be a DNS name"),
         (tenant("shop.example.com:80", "https://www.example.com", "/"), "host must be a DNS name"),
+        (tenant("10.0.0.1", "https://www.example.com", "/"), "host must be a DNS name and not an IP address"),
         (tenant("shop.example.com", "ftp://www.example.com", "/"), "origin must be an http"),
         (tenant("shop.example.com", "https://user@www.example.com", "/"), "origin must be an http"),
         (tenant("shop.example.com", "https://www.example.com/?a=b", "/"), "origin must be an http"),

@@ -7,13 +7,17 @@ mod limits;
 mod tenant;
 mod timeouts;
 
-use std::{fmt::Display, num::NonZeroU32};
+use std::{
+    fmt::Display,
+    net::{Ipv4Addr, Ipv6Addr},
+    num::NonZeroU32,
+};
 
 use crds::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileStyle, FreshnessSpec, IngressSpec,
     ServiceSpec, ServiceType,
 };
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use pipeline::options::{CompileOptions, Engine, OutputStyle};
@@ -28,6 +32,16 @@ use crate::{
 
 pub use limits::validate_limits;
 pub use timeouts::Timeouts;
+
+/// Loopback and link-local networks, also as IPv6 maps them: there the node and the cloud tell their secrets.
+const NEVER_PRIVATE: [IpNet; 6] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv4Addr::new(127, 0, 0, 0).to_ipv6_mapped(), 96 + 8)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv4Addr::new(169, 254, 0, 0).to_ipv6_mapped(), 96 + 16)),
+];
 
 /// A spec that contradicts itself or cannot be carried out.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -172,13 +186,12 @@ fn validate_endpoint(text: &str, tenants: &[WantedTenant]) -> Result<Url, Invali
 fn validate_network(text: &str) -> Result<IpNet, InvalidSpec> {
     let refuse = |problem: &str| invalid("spec.privateNetworks", &text, problem);
     let network: IpNet = text.parse().map_err(|_| refuse("it must be a network such as 10.20.0.0/16"))?;
-    let address = network.addr();
-    let is_link_local = match address {
-        std::net::IpAddr::V4(address) => address.is_link_local(),
-        std::net::IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    if address.is_loopback() || is_link_local {
-        return Err(refuse("loopback and link-local addresses are never allowed"));
+    let overlaps = |never: &&IpNet| never.contains(&network) || network.contains(*never);
+    if let Some(never) = NEVER_PRIVATE.iter().find(overlaps) {
+        return Err(refuse(&format!(
+            "it overlaps {never}, and loopback and link-local addresses are never allowed; name the \
+             networks of your origins only"
+        )));
     }
     Ok(network.trunc())
 }

@@ -10,6 +10,9 @@ pub(super) fn validate(tenant: &TenantSpec) -> Result<WantedTenant, InvalidSpec>
     let TenantSpec { host, origin, load_paths, development } = tenant;
     let field = |name: &str| format!("spec.tenants[{host}].{name}");
     let parsed_host = host.parse().map_err(|error| invalid(&field("host"), &host, &format!("{error}")))?;
+    if is_address(host) {
+        return Err(invalid(&field("host"), &host, "it must be a name; no Ingress takes an address"));
+    }
     let url: Url = origin.parse().map_err(|error| invalid(&field("origin"), &origin, &format!("{error}")))?;
     if !is_plain_http(&url) {
         let problem = "it must be an http or https URL without user, query or fragment";
@@ -25,4 +28,10 @@ pub(super) fn validate(tenant: &TenantSpec) -> Result<WantedTenant, InvalidSpec>
         load_paths: load_paths.clone(),
         development: *development,
     })
+}
+
+/// Whether it reads as an IPv4 address; those of IPv6 are no host names anyway.
+fn is_address(host: &str) -> bool {
+    let is_number = |label: &str| !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_digit());
+    host.split('.').count() == 4 && host.split('.').all(is_number)
 }

@@ -33,6 +33,30 @@ fn networks_lose_their_host_bits() {
 }
 
 #[test]
+fn networks_that_reach_loopback_or_link_local_are_refused_by_name() {
+    for text in [
+        "0.0.0.0/0",
+        "126.0.0.0/7",
+        "168.0.0.0/6",
+        "127.0.0.1/32",
+        "169.254.169.254/32",
+        "::/0",
+        "::1/128",
+        "::/127",
+        "fe00::/8",
+        "fe80::1/128",
+        "::ffff:0:0/96",
+        "::ffff:169.254.169.254/128",
+    ] {
+        let refusal = validated(&json!({"privateNetworks": [text]})).unwrap_err().to_string();
+        assert!(refusal.starts_with(&format!("spec.privateNetworks is {text:?}: it overlaps ")), "{refusal}");
+    }
+    for text in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"] {
+        assert!(validated(&json!({"privateNetworks": [text]})).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn each_refusal_names_the_field() {
     for (spec, field) in [
         (json!({"web": {"holdSeconds": 30}}), "spec.web.holdSeconds"),
@@ -60,6 +84,7 @@ fn each_refusal_names_the_field() {
         (json!({"tenants": [tenant("ftp://a")]}), "spec.tenants[shop.example.com].origin"),
         (json!({"tenants": [tenant("http://a/?q")]}), "spec.tenants[shop.example.com].origin"),
         (json!({"tenants": [{"host": "A.b", "origin": "http://a"}]}), "spec.tenants[A.b].host"),
+        (json!({"tenants": [{"host": "10.0.0.1", "origin": "http://a"}]}), "spec.tenants[10.0.0.1].host"),
         (
             json!({"tenants": [{"host": "a.b", "origin": "http://a", "loadPaths": ["/x/../y"]}]}),
             "spec.tenants[a.b].loadPaths",
