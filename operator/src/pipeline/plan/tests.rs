@@ -261,3 +261,34 @@ fn confirmed_subscription_is_told_with_its_arn() {
     assert_eq!(status.subscription_arn.as_deref(), Some("arn:sub"));
     assert_eq!(settle.subscription, SubscriptionState::Confirmed);
 }
+
+/// Whether the API server gives the quantity back as it is written: no other suffix says it with a smaller
+/// whole number.
+fn is_canonical(quantity: &str) -> bool {
+    let digits = quantity.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let amount: u64 = digits.parse().unwrap();
+    match &quantity[digits.len()..] {
+        "Ki" | "Mi" | "Gi" | "Ti" => amount % 1024 != 0,
+        "" | "m" => amount % 1000 != 0,
+        other => panic!("{other:?} is not a suffix that we write"),
+    }
+}
+
+#[test]
+fn quantities_are_written_as_the_api_server_gives_them_back() {
+    assert!(is_canonical("1Gi") && is_canonical("1792Mi") && is_canonical("100m"));
+    assert!(!is_canonical("1024Mi") && !is_canonical("1000m"));
+    for concurrency in 1..=64 {
+        let mut object = fixture();
+        object.spec.worker.concurrency = concurrency;
+        let children = settle(&object, Sight::Seen(bindings()), ObservedChildren::default()).children;
+        for deployment in [applied(&children.worker_deployment), applied(&children.web_deployment)] {
+            let containers = deployment.spec.unwrap().template.spec.unwrap().containers;
+            let resources = containers.into_iter().filter_map(|container| container.resources);
+            let maps = resources.flat_map(|found| [found.requests, found.limits]).flatten();
+            for (name, quantity) in maps.flatten() {
+                assert!(is_canonical(&quantity.0), "{name} {} at {concurrency}", quantity.0);
+            }
+        }
+    }
+}

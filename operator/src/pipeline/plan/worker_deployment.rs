@@ -32,7 +32,7 @@ pub(super) fn build_worker_deployment(
         image: workloads.worker_image.clone(),
         env: build_worker_env(valid, known, workloads),
         ports: vec![container_port(OPERATION_PORT_NAME, env::OPERATION_PORT)],
-        resources: resources("100m", "128Mi", &format!("{memory_limit}Mi")),
+        resources: resources("100m", "128Mi", &format_mebibytes(memory_limit)),
         lifecycle: None,
         grace_seconds: valid.timeouts.worker_grace,
         // A worker in a full zone's neighbour is better than none.
@@ -53,6 +53,17 @@ pub(super) fn build_worker_deployment(
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
+    }
+}
+
+/// The amount as the API server writes it. It gives back any other way as this one, which looks like drift.
+fn format_mebibytes(mebibytes: u32) -> String {
+    let (gibibytes, rest) = (mebibytes / 1024, mebibytes % 1024);
+    let (tebibytes, whole) = (gibibytes / 1024, gibibytes % 1024);
+    match (rest, whole) {
+        (0, 0) => format!("{tebibytes}Ti"),
+        (0, _) => format!("{gibibytes}Gi"),
+        (_, _) => format!("{mebibytes}Mi"),
     }
 }
 
