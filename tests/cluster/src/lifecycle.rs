@@ -6,6 +6,7 @@ mod up;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -33,6 +34,9 @@ impl Default for Options {
     }
 }
 
+/// Open for as long as this process uses the cluster.
+static IN_USE: OnceLock<File> = OnceLock::new();
+
 const NOT_RUNNING: &str = "the local cluster does not run: `cargo xtask up --cluster-only` starts it";
 
 /// The local cluster, whether it runs or not.
@@ -47,9 +51,15 @@ impl Cluster {
         Self { cache, options }
     }
 
-    /// The running cluster, for tests; an error says how to start it.
+    /// The running cluster, for tests; an error says how to start it. It is not taken down before
+    /// this process ends.
     pub fn connect() -> Result<Self> {
         let cluster = Self::new(Cache::locate()?, Options::default());
+        if IN_USE.get().is_none() {
+            let file = cluster.use_file()?;
+            file.lock_shared().context("cannot mark the cluster as in use")?;
+            IN_USE.get_or_init(|| file);
+        }
         Sandbox::open(&cluster.cache.state())?.context(NOT_RUNNING)?;
         Ok(cluster)
     }
@@ -101,6 +111,12 @@ impl Cluster {
     /// All nodes of the cluster.
     pub fn nodes(&self) -> [Node; 3] {
         NODES
+    }
+
+    /// Held shared by those who use the cluster, and alone by those who take it down.
+    fn use_file(&self) -> Result<File> {
+        let path = self.cache.root.join("cluster-use.lock");
+        File::create(&path).with_context(|| format!("cannot create {}", path.display()))
     }
 
     /// Keeps other commands from changing the cluster at the same time.

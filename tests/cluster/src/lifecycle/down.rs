@@ -1,6 +1,6 @@
 //! Taking everything away again, and proving it.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ impl Cluster {
     /// Ends and removes all that the cluster consists of, and compares the machine with the record
     /// that was made before the first start.
     pub fn down(&self, progress: &Progress) -> Result<Leftovers> {
+        let _unused = self.wait_until_unused(progress)?;
         let _lock = self.lock()?;
         let before = Snapshot::load(&self.cache)?;
         if before.is_none() && !self.exists() {
@@ -48,6 +49,19 @@ impl Cluster {
             Snapshot::forget(&self.cache)?;
         }
         Ok(Leftovers::Compared(found))
+    }
+
+    fn wait_until_unused(&self, progress: &Progress) -> Result<File> {
+        let file = self.use_file()?;
+        let what = "the tests that use the cluster to end";
+        progress.wait(what, Duration::from_hours(1), Duration::from_millis(500), || {
+            match file.try_lock() {
+                Ok(()) => Ok(true),
+                Err(TryLockError::WouldBlock) => Ok(false),
+                Err(TryLockError::Error(error)) => Err(error).context("cannot lock the cluster"),
+            }
+        })?;
+        Ok(file)
     }
 
     /// Ends and removes everything, in whatever state it is.
