@@ -24,6 +24,11 @@ async fn crowd_at_a_cold_file_costs_at_most_one_job_per_web_pod() -> Result<()> 
         let seen: BTreeSet<_> = answers.iter().map(|answer| (answer.status, &*answer.body)).collect();
         let css = sass::compile(SASS)?;
         assert_eq!(seen, BTreeSet::from([(200, &*css)]));
+        let mut pods_asked = 0;
+        for pod in scene.pods(Tier::Web).await? {
+            pods_asked += u64::from(scene.metrics_of(&pod).await?.sum("assets_web_answers_total") > 0);
+        }
+        ensure!(pods_asked > 1, "the whole crowd came to one pod");
         let web = scene.metrics(Tier::Web).await?;
         let jobs = web.sum("assets_web_jobs_sent_total");
         ensure!((1..=WEB_PODS).contains(&jobs), "{jobs} jobs were sent");
