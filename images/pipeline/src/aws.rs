@@ -12,6 +12,7 @@ mod sns_notifier;
 mod sqs_queue;
 
 pub use client::{config_loader, s3_client, sdk_config, sns_client, sqs_client};
+pub use error::{code_of, failed, kind_of_failure};
 pub use s3_store::S3Store;
 pub use sns_notifier::SnsNotifier;
 pub use sqs_queue::SqsQueue;

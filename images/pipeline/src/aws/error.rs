@@ -55,30 +55,38 @@ const MISSING: [&str; 5] =
 const SQS_PREFIX: &str = "AWS.SimpleQueueService.";
 
 /// The port's error for a failed call; `attempted` as [`Error::new`] takes it.
-pub(super) fn failed<E>(attempted: impl Into<String>, error: SdkError<E>) -> Error
+pub fn failed<E>(attempted: impl Into<String>, error: SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let kind = match &error {
-        SdkError::ConstructionFailure(_) => ErrorKind::Invalid,
-        SdkError::DispatchFailure(failure) => match find::<CredentialsError>(&error) {
-            Some(credentials) => kind_of_credentials(credentials),
-            None if failure.is_user() => ErrorKind::Invalid,
-            None => ErrorKind::Unavailable,
-        },
-        SdkError::ResponseError(answer) => kind_of_unreadable(answer.raw().status().as_u16()),
-        SdkError::ServiceError(answer) => kind_of(code_of(&error), answer.raw().status().as_u16()),
-        // No answer in time. The enum is open, and what it may gain is no answer of a service either.
-        _ => ErrorKind::Unavailable,
-    };
+    let kind = kind_of_failure(&error);
     let retry_after = error.raw_response().and_then(retry_after);
     let mut failed = Error::new(kind, attempted).with_source(error);
     failed.retry_after = retry_after;
     failed
 }
 
+/// What the failed call means to its caller.
+pub fn kind_of_failure<E>(error: &SdkError<E>) -> ErrorKind
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    match error {
+        SdkError::ConstructionFailure(_) => ErrorKind::Invalid,
+        SdkError::DispatchFailure(failure) => match find::<CredentialsError>(error) {
+            Some(credentials) => kind_of_credentials(credentials),
+            None if failure.is_user() => ErrorKind::Invalid,
+            None => ErrorKind::Unavailable,
+        },
+        SdkError::ResponseError(answer) => kind_of_unreadable(answer.raw().status().as_u16()),
+        SdkError::ServiceError(answer) => kind_of(code_of(error), answer.raw().status().as_u16()),
+        // No answer in time. The enum is open, and what it may gain is no answer of a service either.
+        _ => ErrorKind::Unavailable,
+    }
+}
+
 /// The service's code for what went wrong, where it answered with one.
-pub(super) fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
+pub fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
     let code = error.as_service_error()?.code()?;
     Some(code.strip_prefix(SQS_PREFIX).unwrap_or(code))
 }
