@@ -9,7 +9,9 @@ use pipeline::Error;
 
 use super::{
     BindingNames, Clients, Owner, Transport,
-    bucket::{BucketStep, ObservedBucket, apply_bucket, observe_bucket, plan_bucket, plan_bucket_release},
+    bucket::{
+        BucketStep, ObservedBucket, Written, apply_bucket, observe_bucket, plan_bucket, plan_bucket_release,
+    },
     queue::{
         ObservedQueue, QueueStep, apply_queue, observe_queue, plan_queue, plan_queue_release,
         want_dead_letters, want_jobs,
@@ -127,11 +129,14 @@ pub async fn apply_bindings(
     clients: &Clients,
     names: &BindingNames,
     plan: BindingsPlan,
-) -> Result<(), Error> {
+) -> Result<Written, Error> {
     let BindingsPlan { bucket, dead_letter_queue, queue, topic, subscription } = plan;
     for step in bucket {
         tell(names, &step);
-        apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await?;
+        match apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await? {
+            Written::Done => {}
+            foreign @ Written::Foreign(_) => return Ok(foreign),
+        }
     }
     for step in dead_letter_queue.into_iter().chain(queue) {
         tell(names, &step);
@@ -145,7 +150,7 @@ pub async fn apply_bindings(
         tell(names, &step);
         apply_subscription(&clients.sns, step).await?;
     }
-    Ok(())
+    Ok(Written::Done)
 }
 
 /// No notice is sent into the void, no job is left without its queue's topic, and the bucket's tag comes
@@ -166,7 +171,10 @@ pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: Releas
     }
     if let Some(step) = bucket {
         tell(names, &step);
-        apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await?;
+        match apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await? {
+            // Only a creation meets another's bucket, and a release creates none.
+            Written::Done | Written::Foreign(_) => {}
+        }
     }
     Ok(())
 }
@@ -179,7 +187,7 @@ fn tell(names: &BindingNames, step: &dyn Debug) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::queue::FoundQueue;
+    use crate::aws::{bucket::FoundBucket, queue::FoundQueue};
 
     fn want() -> BindingsWant {
         let owner = Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() };
@@ -225,7 +233,14 @@ mod tests {
 
     #[test]
     fn one_foreign_resource_stops_all_writes() {
-        let observed = ObservedBindings { bucket: ObservedBucket::Unreadable, ..nothing() };
+        let bucket = ObservedBucket::Found(FoundBucket {
+            tags: Owner { cluster: "west".into(), ..want().owner }.owned_tags(),
+            holds_objects: true,
+            blocks_public_access: true,
+            is_encrypted: true,
+            policy: None,
+        });
+        let observed = ObservedBindings { bucket, ..nothing() };
         assert!(plan_bindings(&observed, &want()).is_err());
     }
 

@@ -12,7 +12,7 @@ use aws_sdk_s3::{
 use pipeline::Error;
 
 use super::{
-    error::{failed, is_denied, is_missing},
+    error::{failed, is_denied, is_missing, is_taken},
     ownership::{Holder, Owner, Tags, plan_tags},
     policy::{Transport, build_policy, is_same_json},
 };
@@ -22,8 +22,6 @@ use super::{
 pub enum ObservedBucket {
     Missing,
     Found(FoundBucket),
-    /// It exists, and we may not look at it: another account's.
-    Unreadable,
 }
 
 /// A bucket that we may look at.
@@ -48,12 +46,27 @@ pub enum BucketStep {
     SetPolicy(String),
 }
 
+/// What came of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    Done,
+    /// The name is somebody else's already; the text says whose.
+    Foreign(String),
+}
+
 pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<ObservedBucket, Error> {
     let head = client.head_bucket().bucket(name).send().await;
     if let Err(error) = head {
         return match error {
             error if is_missing(&error) => Ok(ObservedBucket::Missing),
-            error if is_denied(&error) => Ok(ObservedBucket::Unreadable),
+            // S3 says the same of another account's bucket. Its name ends at random, so the role it is.
+            error if is_denied(&error) => Err(failed(
+                &format!(
+                    "look at bucket {name}; allow the operator's role s3:ListBucket and s3:GetBucket* on it"
+                ),
+                error,
+            )),
             error => Err(failed(&format!("look at bucket {name}"), error)),
         };
     }
@@ -81,7 +94,6 @@ pub(super) fn plan_bucket(
             let closed = [BucketStep::BlockPublicAccess, BucketStep::Encrypt];
             Ok(made.into_iter().chain(closed).chain(policy.map(BucketStep::SetPolicy)).collect())
         }
-        ObservedBucket::Unreadable => Err(format!("bucket {name} exists and belongs to another account")),
         ObservedBucket::Found(found) => match owner.holder(&found.tags) {
             Holder::Ours | Holder::Released => Ok(plan_found(found, policy, owner)),
             // A crash between creation and tagging leaves a bucket without tags, and it is empty then.
@@ -100,7 +112,7 @@ pub(super) fn plan_bucket_release(observed: &ObservedBucket, owner: &Owner) -> O
         ObservedBucket::Found(found) if owner.holder(&found.tags) == Holder::Ours => {
             Some(BucketStep::SetTags(merged(&found.tags, owner.released_tags())))
         }
-        ObservedBucket::Found(_) | ObservedBucket::Missing | ObservedBucket::Unreadable => None,
+        ObservedBucket::Found(_) | ObservedBucket::Missing => None,
     }
 }
 
@@ -143,9 +155,9 @@ pub(super) async fn apply_bucket(
     name: &str,
     region: &str,
     step: BucketStep,
-) -> Result<(), Error> {
-    match step {
-        BucketStep::Create => create_bucket(client, name, region).await,
+) -> Result<Written, Error> {
+    let written = match step {
+        BucketStep::Create => return create_bucket(client, name, region).await,
         BucketStep::SetTags(tags) => set_tags(client, name, tags).await,
         BucketStep::BlockPublicAccess => block_public_access(client, name).await,
         BucketStep::Encrypt => encrypt(client, name).await,
@@ -153,10 +165,11 @@ pub(super) async fn apply_bucket(
             let sent = client.put_bucket_policy().bucket(name).policy(policy).send().await;
             sent.map(drop).map_err(|error| failed(&format!("set the policy of bucket {name}"), error))
         }
-    }
+    };
+    written.map(|()| Written::Done)
 }
 
-async fn create_bucket(client: &Client, name: &str, region: &str) -> Result<(), Error> {
+async fn create_bucket(client: &Client, name: &str, region: &str) -> Result<Written, Error> {
     // S3 refuses us-east-1 as a constraint: it is the default there.
     let configuration = (region != "us-east-1").then(|| {
         CreateBucketConfiguration::builder()
@@ -165,7 +178,13 @@ async fn create_bucket(client: &Client, name: &str, region: &str) -> Result<(), 
     });
     let sent =
         client.create_bucket().bucket(name).set_create_bucket_configuration(configuration).send().await;
-    sent.map(drop).map_err(|error| failed(&format!("create bucket {name}"), error))
+    match sent {
+        Ok(_) => Ok(Written::Done),
+        Err(error) if is_taken(&error) => {
+            Ok(Written::Foreign(format!("bucket {name} exists and belongs to another account")))
+        }
+        Err(error) => Err(failed(&format!("create bucket {name}"), error)),
+    }
 }
 
 async fn set_tags(client: &Client, name: &str, tags: Tags) -> Result<(), Error> {

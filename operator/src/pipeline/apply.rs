@@ -21,7 +21,7 @@ use serde_json::json;
 
 use super::plan::{BindingsStep, Change, Children, ForeignChild, RegistryStep, Settle, SubscriptionState};
 use crate::{
-    aws::{BindingSuffix, apply_bindings},
+    aws::{BindingSuffix, apply_bindings, bucket::Written},
     context::Context,
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
     tenants::{TenantsPlan, apply_tenants},
@@ -111,7 +111,8 @@ async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
         BindingsStep::Settled(status) => BindingsOutcome::Settled(status),
         BindingsStep::Work { plan, names, status } => {
             match apply_bindings(&context.clients, &names, *plan).await {
-                Ok(()) => BindingsOutcome::Worked(status),
+                Ok(Written::Done) => BindingsOutcome::Worked(status),
+                Ok(Written::Foreign(message)) => BindingsOutcome::Foreign(message),
                 Err(error) => BindingsOutcome::Failed(error),
             }
         }

@@ -81,7 +81,7 @@ pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Resul
             let store = context.open_store(&names.bucket);
             observe_registrations(&*store).await.map_err(FinalizeError::ObserveBindings)?
         }
-        ObservedBucket::Missing | ObservedBucket::Unreadable => Vec::new(),
+        ObservedBucket::Missing => Vec::new(),
     };
     Ok(Remains { workloads, bindings: Some((names, bindings)), registrations })
 }

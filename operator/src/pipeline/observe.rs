@@ -109,7 +109,7 @@ async fn observe_outside(
             Ok(registry) => Sight::Seen(registry),
             Err(error) => Sight::Failed(error),
         },
-        ObservedBucket::Missing | ObservedBucket::Unreadable => Sight::Nothing,
+        ObservedBucket::Missing => Sight::Nothing,
     };
     if let Sight::Seen(registry) = &registry {
         context.settled.note(object, &bindings, registry);

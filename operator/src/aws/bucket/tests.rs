@@ -67,7 +67,6 @@ fn each_drift_is_corrected_alone() {
 fn buckets_of_others_are_not_touched() {
     let other = Owner { name: "blog".into(), ..owner() };
     for observed in [
-        ObservedBucket::Unreadable,
         ObservedBucket::Found(FoundBucket { tags: Tags::new(), ..settled() }),
         ObservedBucket::Found(FoundBucket { tags: other.owned_tags(), ..settled() }),
         ObservedBucket::Found(FoundBucket { tags: other.released_tags(), holds_objects: false, ..settled() }),

@@ -221,7 +221,10 @@ fn pods_wait_for_the_bindings_and_outlive_an_outage_of_aws() {
 
 #[test]
 fn foreign_bucket_stops_aws_and_registry() {
-    let foreign = ObservedBindings { bucket: ObservedBucket::Unreadable, ..bindings() };
+    let ObservedBucket::Found(bucket) = bindings().bucket else { panic!("the bucket is there") };
+    let tags = Owner { name: "blog".into(), ..owner() }.owned_tags();
+    let bucket = ObservedBucket::Found(FoundBucket { tags, ..bucket });
+    let foreign = ObservedBindings { bucket, ..bindings() };
     let settle = settle(&fixture(), Sight::Seen(foreign), ObservedChildren::default());
     assert!(matches!(settle.bindings, BindingsStep::Foreign(_)));
     assert!(matches!(settle.registry, RegistryStep::Waiting));
@@ -268,8 +271,8 @@ fn is_canonical(quantity: &str) -> bool {
     let digits = quantity.trim_end_matches(|c: char| !c.is_ascii_digit());
     let amount: u64 = digits.parse().unwrap();
     match &quantity[digits.len()..] {
-        "Ki" | "Mi" | "Gi" | "Ti" => amount % 1024 != 0,
-        "" | "m" => amount % 1000 != 0,
+        "Ki" | "Mi" | "Gi" | "Ti" => !amount.is_multiple_of(1024),
+        "" | "m" => !amount.is_multiple_of(1000),
         other => panic!("{other:?} is not a suffix that we write"),
     }
 }
