@@ -22,6 +22,11 @@ impl BindingSuffix {
     pub fn from_random(bits: u64) -> Self {
         Self(format!("{:010x}", bits & 0xff_ffff_ffff))
     }
+
+    /// The suffix of the bucket with this name, where it is one of ours.
+    pub fn of_bucket(name: &str) -> Option<Self> {
+        name.strip_prefix("ap-")?.rsplit_once('-')?.1.parse().ok()
+    }
 }
 
 impl FromStr for BindingSuffix {
@@ -86,7 +91,11 @@ mod tests {
         for text in ["", "012345678", "01234567890", "012345678G", "0123-56789"] {
             assert!(text.parse::<BindingSuffix>().is_err(), "{text}");
         }
+        assert_eq!(BindingSuffix::of_bucket("site-0123456789"), None);
+        assert_eq!(BindingSuffix::of_bucket("ap-shop-storefront"), None);
         let drawn = BindingSuffix::from_random(7);
+        let bucket = BindingNames::new("shop", "storefront", &drawn).bucket;
+        assert_eq!(BindingSuffix::of_bucket(&bucket), Some(drawn.clone()));
         assert_eq!(drawn.to_string().parse(), Ok(drawn));
     }
 }

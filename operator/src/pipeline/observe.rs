@@ -85,9 +85,15 @@ pub fn has_finalizer(object: &AssetPipeline) -> bool {
     object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// The bindings' names, where the pipeline carries their end. What it carries is checked in `validate`.
+/// The end of the bindings' names as the status tells it: only the operator writes there.
+pub fn told_suffix(object: &AssetPipeline) -> Option<BindingSuffix> {
+    BindingSuffix::of_bucket(object.status.as_ref()?.bindings.as_ref()?.bucket.as_deref()?)
+}
+
+/// The bindings' names, where the pipeline tells their end. What it tells is checked in `validate`.
 pub fn binding_names(object: &AssetPipeline) -> Option<BindingNames> {
-    let suffix: BindingSuffix = object.annotations().get(SUFFIX_ANNOTATION)?.parse().ok()?;
+    let written = || object.annotations().get(SUFFIX_ANNOTATION)?.parse().ok();
+    let suffix = told_suffix(object).or_else(written)?;
     Some(BindingNames::new(&object.namespace()?, &object.name_any(), &suffix))
 }
 

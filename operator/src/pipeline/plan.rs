@@ -19,7 +19,10 @@ pub use bindings::{BindingsStep, KnownBindings, RegistryStep, SubscriptionState}
 pub use change::Change;
 pub use children::{Children, ForeignChild};
 
-use super::{observe::Observed, validate::ValidPipeline};
+use super::{
+    observe::Observed,
+    validate::{Suffix, ValidPipeline},
+};
 use crate::{aws::BindingSuffix, config::Config};
 
 /// One round of work on a pipeline. Rounds go on until one has nothing to do.
@@ -53,11 +56,12 @@ pub struct Chance {
 pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: &Chance) -> Plan {
     let Observed { has_finalizer, bindings, registry, children } = observed;
     let suffix = match &valid.suffix {
-        Some(suffix) if has_finalizer => suffix,
-        claimed => return Plan::Claim(claimed.clone().unwrap_or_else(|| chance.suffix.clone())),
+        Suffix::Written(suffix) if has_finalizer => suffix,
+        Suffix::Written(suffix) | Suffix::Lost(suffix) => return Plan::Claim(suffix.clone()),
+        Suffix::Absent => return Plan::Claim(chance.suffix.clone()),
     };
     let want = bindings::build_want(valid, suffix, config, &children);
-    let bindings = bindings::plan_step(bindings, &want);
+    let bindings = bindings::plan_step(bindings, &valid.told, &want);
     let registry = bindings::plan_registry(valid, &bindings.step, registry, &chance.tenant_seed);
     let children =
         children::plan_children(valid, children, bindings.known.as_ref(), config, &chance.notice_key);

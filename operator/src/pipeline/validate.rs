@@ -14,8 +14,8 @@ use std::{
 };
 
 use crds::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileStyle, FreshnessSpec, IngressSpec,
-    ServiceSpec, ServiceType,
+    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileStyle, FreshnessSpec,
+    IngressSpec, ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -23,6 +23,7 @@ use kube::{Resource, ResourceExt};
 use pipeline::options::{CompileOptions, Engine, OutputStyle};
 use url::Url;
 
+use super::observe::told_suffix;
 use crate::{
     aws::{BindingSuffix, subscription::NOTICE_PATH},
     names::SUFFIX_ANNOTATION,
@@ -59,8 +60,9 @@ pub struct ValidPipeline {
     pub name: String,
     pub generation: i64,
     pub owner_reference: OwnerReference,
-    /// The end of the bindings' names; absent until it was drawn and written.
-    pub suffix: Option<BindingSuffix>,
+    pub suffix: Suffix,
+    /// What the status last told of the bindings.
+    pub told: BindingsStatus,
     pub web_replicas: i32,
     pub timeouts: Timeouts,
     pub concurrency: NonZeroU32,
@@ -75,6 +77,17 @@ pub struct ValidPipeline {
     pub private_networks: Vec<IpNet>,
     pub aws: AwsSpec,
     pub tenants: Vec<WantedTenant>,
+}
+
+/// The end of the bindings' names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Suffix {
+    /// Not drawn yet.
+    Absent,
+    /// The status names bindings that end in it, but the pipeline carries it no more.
+    Lost(BindingSuffix),
+    /// The pipeline carries it.
+    Written(BindingSuffix),
 }
 
 /// How the Service is reached.
@@ -106,6 +119,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         generation: object.metadata.generation.ok_or(InvalidSpec::Unidentified("generation"))?,
         owner_reference: object.controller_owner_ref(&()).ok_or(InvalidSpec::Unidentified("uid"))?,
         suffix: validate_suffix(object)?,
+        told: object.status.as_ref().and_then(|status| status.bindings.clone()).unwrap_or_default(),
         web_replicas: web.replicas,
         timeouts: Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?,
         concurrency: positive("spec.worker.concurrency", worker.concurrency)?,
@@ -144,11 +158,22 @@ fn validate_freshness(freshness: &FreshnessSpec) -> Result<(u32, u32), InvalidSp
     Ok((max_age, max_stale))
 }
 
-fn validate_suffix(object: &AssetPipeline) -> Result<Option<BindingSuffix>, InvalidSpec> {
-    let Some(text) = object.annotations().get(SUFFIX_ANNOTATION) else { return Ok(None) };
+/// Another suffix than before would leave the bindings behind, and with them whatever they hold.
+fn validate_suffix(object: &AssetPipeline) -> Result<Suffix, InvalidSpec> {
+    let told = told_suffix(object);
+    let Some(text) = object.annotations().get(SUFFIX_ANNOTATION) else {
+        return Ok(told.map_or(Suffix::Absent, Suffix::Lost));
+    };
     let field = format!("metadata.annotations[{SUFFIX_ANNOTATION}]");
     let problem = "it was changed by hand; write back what the names in status.bindings end in";
-    text.parse().map(Some).map_err(|_| invalid(&field, &text, problem))
+    let written: BindingSuffix = text.parse().map_err(|_| invalid(&field, &text, problem))?;
+    match told {
+        Some(told) if told != written => {
+            let problem = format!("it was changed by hand: status.bindings tells {told}; write that back");
+            Err(invalid(&field, &text, &problem))
+        }
+        Some(_) | None => Ok(Suffix::Written(written)),
+    }
 }
 
 fn build_compile_options(style: CompileStyle) -> CompileOptions {

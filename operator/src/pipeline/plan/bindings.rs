@@ -98,11 +98,19 @@ pub(super) fn build_want(
     }
 }
 
-pub(super) fn plan_step(sight: Sight<ObservedBindings>, want: &BindingsWant) -> PlannedBindings {
+/// `told` is what the status last told, and all that there is while AWS does not answer.
+pub(super) fn plan_step(
+    sight: Sight<ObservedBindings>,
+    told: &BindingsStatus,
+    want: &BindingsWant,
+) -> PlannedBindings {
     let unsettled = |step| PlannedBindings { step, subscription: SubscriptionState::Unknown, known: None };
     let observed = match sight {
         Sight::Seen(observed) => observed,
-        Sight::Failed(error) => return unsettled(BindingsStep::Unknown(error)),
+        Sight::Failed(error) => {
+            let known = recall_known(told, want);
+            return PlannedBindings { known, ..unsettled(BindingsStep::Unknown(error)) };
+        }
         // A claimed pipeline has names, so there was something to look at.
         Sight::Nothing => {
             return unsettled(BindingsStep::Foreign("the names of the bindings are unknown".to_owned()));
@@ -157,6 +165,15 @@ fn build_known(observed: &ObservedBindings, want: &BindingsWant) -> Option<Known
         bucket: has_bucket.then(|| want.names.bucket.clone())?,
         queue_url: observed.queue.found()?.url.clone(),
         topic_arn: observed.topic.found()?.arn.clone(),
+    })
+}
+
+/// What was known when the status was written, where it speaks of the bindings that are wanted.
+fn recall_known(told: &BindingsStatus, want: &BindingsWant) -> Option<KnownBindings> {
+    Some(KnownBindings {
+        bucket: told.bucket.clone().filter(|bucket| *bucket == want.names.bucket)?,
+        queue_url: told.queue_url.clone()?,
+        topic_arn: told.topic_arn.clone()?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Fixture → validate → plan → golden files, and the plans of pipelines in other states.
 
-use crds::AssetPipeline;
+use crds::{AssetPipeline, AssetPipelineStatus, BindingsStatus};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
 use kube::Resource;
 use pipeline::{Error, ErrorKind};
@@ -17,7 +17,7 @@ use crate::{
     },
     names::SUFFIX_ANNOTATION,
     pipeline::{
-        observe::{ObservedChildren, Sight, has_finalizer},
+        observe::{ObservedChildren, Sight, binding_names, has_finalizer},
         validate::validate,
     },
 };
@@ -64,6 +64,16 @@ fn bindings() -> ObservedBindings {
         queue: queue(BASE),
         topic: ObservedTopic::Found(FoundTopic { arn, attributes: [].into(), tags: owner().owned_tags() }),
         subscriptions: vec![],
+    }
+}
+
+/// What the status tells of them.
+fn told() -> BindingsStatus {
+    BindingsStatus {
+        bucket: Some(BASE.into()),
+        queue_url: Some(format!("http://aws.test:5000/1/{BASE}")),
+        topic_arn: Some(format!("arn:aws:sns:eu-west-1:1:{BASE}")),
+        ..BindingsStatus::default()
     }
 }
 
@@ -150,6 +160,22 @@ fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
 }
 
 #[test]
+fn lost_suffix_is_taken_back_from_the_status() {
+    let mut object = fixture();
+    object.metadata.annotations.as_mut().unwrap().remove(SUFFIX_ANNOTATION);
+    object.status = Some(AssetPipelineStatus { bindings: Some(told()), ..AssetPipelineStatus::default() });
+    let observed = Observed {
+        has_finalizer: true,
+        bindings: Sight::Seen(bindings()),
+        registry: Sight::Seen(vec![]),
+        children: ObservedChildren::default(),
+    };
+    let claim = plan(&validate(&object).unwrap(), observed, &Config::fixture(), &chance());
+    assert!(matches!(claim, Plan::Claim(suffix) if suffix.to_string() == "0123456789"));
+    assert_eq!(binding_names(&object).unwrap().bucket, BASE);
+}
+
+#[test]
 fn children_as_they_were_applied_are_kept() {
     let first = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
     let mut observed = stored_children(&first);
@@ -217,6 +243,26 @@ fn pods_wait_for_the_bindings_and_outlive_an_outage_of_aws() {
     let during = settle(&fixture(), failed(), stored_children(&running));
     assert!(is_kept(&during.children.web_deployment) && is_kept(&during.children.worker_deployment));
     assert!(matches!((during.bindings, during.registry), (BindingsStep::Unknown(_), RegistryStep::Waiting)));
+}
+
+#[test]
+fn replicas_change_during_an_outage_of_aws_with_the_bindings_as_last_told() {
+    let failed = || Sight::Failed(Error::new(ErrorKind::Unavailable, "look"));
+    let running = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let mut object = fixture();
+    object.status = Some(AssetPipelineStatus { bindings: Some(told()), ..AssetPipelineStatus::default() });
+    // The same pods are wanted from what was told as from what was seen.
+    let same = settle(&object, failed(), stored_children(&running)).children;
+    assert!(is_kept(&same.web_deployment) && is_kept(&same.worker_deployment));
+    object.spec.web.replicas += 1;
+    let during = settle(&object, failed(), stored_children(&running));
+    let replicas = applied(&during.children.web_deployment).spec.unwrap().replicas;
+    assert_eq!(replicas, Some(object.spec.web.replicas));
+    assert!(matches!(during.bindings, BindingsStep::Unknown(_)));
+    // Nor do pods start from half of what they need.
+    object.status.as_mut().unwrap().bindings.as_mut().unwrap().topic_arn = None;
+    let half = settle(&object, failed(), ObservedChildren::default()).children;
+    assert_eq!(half.web_deployment, Change::Nothing);
 }
 
 #[test]

@@ -57,6 +57,27 @@ fn networks_that_reach_loopback_or_link_local_are_refused_by_name() {
 }
 
 #[test]
+fn suffix_that_contradicts_the_status_is_refused_with_the_one_to_write_back() {
+    let with = |suffix: &str, bucket: &str| {
+        let object = json!({
+            "apiVersion": "assetpipeline.dev/v1alpha1",
+            "kind": "AssetPipeline",
+            "metadata": {
+                "name": "storefront", "namespace": "shop", "uid": "u-1", "generation": 3,
+                "annotations": {SUFFIX_ANNOTATION: suffix},
+            },
+            "spec": {},
+            "status": {"bindings": {"bucket": bucket}},
+        });
+        validate(&serde_json::from_value(object).unwrap()).map(|valid| valid.suffix)
+    };
+    let suffix = || "0123456789".parse().unwrap();
+    assert_eq!(with("0123456789", "ap-shop-storefront-0123456789"), Ok(Suffix::Written(suffix())));
+    let refusal = with("9876543210", "ap-shop-storefront-0123456789").unwrap_err().to_string();
+    assert!(refusal.contains("binding-suffix") && refusal.contains("tells 0123456789"), "{refusal}");
+}
+
+#[test]
 fn each_refusal_names_the_field() {
     for (spec, field) in [
         (json!({"web": {"holdSeconds": 30}}), "spec.web.holdSeconds"),
