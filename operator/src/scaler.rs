@@ -39,6 +39,8 @@ use crate::{
 const PERIOD: Duration = Duration::from_secs(1);
 /// A queue that has not told its numbers by now is looked at again in the next period.
 const SAMPLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// No pipeline takes longer, its writes included: the next period begins when all are done.
+const TEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Queues that are looked at, and Deployments that are written, at the same time.
 const CONCURRENCY: usize = 32;
 
@@ -63,11 +65,28 @@ pub async fn run(context: Arc<Context>, watched: Watched, shutdown: Cancellation
         });
         let rounds = stream::iter(rounds.collect::<Vec<_>>()).map(|(uid, object, window)| {
             let (context, watched) = (&context, &watched);
-            async move { (uid, tend(context, watched, &object, window).await) }
+            async move {
+                let tended = tend(context, watched, &object, window);
+                (uid, bounded(&object, window, tended).await)
+            }
         });
         // Pipelines that are gone are not carried over.
         windows = rounds.buffer_unordered(CONCURRENCY).collect().await;
     }
+}
+
+/// The window after `tended`, or as it was where that took too long. What was cut short is done again in
+/// the next period.
+async fn bounded(object: &AssetPipeline, window: Window, tended: impl Future<Output = Window>) -> Window {
+    timeout(TEND_TIMEOUT, tended).await.unwrap_or_else(|_| {
+        let pipeline = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
+        tracing::warn!(
+            pipeline.name = pipeline,
+            timeout.seconds = TEND_TIMEOUT.as_secs(),
+            "looking at the queue and scaling took too long"
+        );
+        window
+    })
 }
 
 /// One look at one pipeline. Without numbers nothing is decided, so nobody is let go for lack of them.
@@ -194,4 +213,25 @@ async fn publish(context: &Context, object: &AssetPipeline, sample: &Sample, dec
 
 fn saturated(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn pipeline_that_hangs_delays_the_others_by_no_more_than_its_timeout() {
+        let started = Instant::now();
+        let object = AssetPipeline::new("storefront", crds::AssetPipelineSpec::default());
+        let all: Vec<Window> = stream::iter(0..3)
+            .map(|_| bounded(&object, Window::default(), pending()))
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
+        assert_eq!((all, started.elapsed()), (vec![Window::default(); 3], TEND_TIMEOUT));
+    }
 }
