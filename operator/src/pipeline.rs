@@ -142,6 +142,7 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
 
 async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
     context.settled.forget(object);
+    context.settled.forget_pending(object);
     context.samples.forget(object);
     if !has_finalizer(object) {
         return Ok(Action::await_change());

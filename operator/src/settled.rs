@@ -23,6 +23,8 @@ pub struct Settled {
     seen: Mutex<HashMap<String, Seen>>,
     /// Rounds in a row that wrote something outside the cluster.
     work: Mutex<HashMap<String, u32>>,
+    /// Since when, and for which generation, SNS has waited for a confirmation.
+    pending: Mutex<HashMap<String, (Option<i64>, Instant)>>,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,25 @@ impl Settled {
     pub fn forget(&self, object: &AssetPipeline) {
         if let Some(uid) = object.uid() {
             lock(&self.seen).remove(&uid);
+        }
+    }
+
+    /// How long SNS has waited for this generation's confirmation, as far as we have seen.
+    pub fn note_pending(&self, object: &AssetPipeline) -> Duration {
+        let Some(uid) = object.uid() else { return Duration::ZERO };
+        let fresh = (object.metadata.generation, Instant::now());
+        let mut pending = lock(&self.pending);
+        let since = pending.entry(uid).or_insert(fresh);
+        if since.0 != object.metadata.generation {
+            *since = fresh;
+        }
+        since.1.elapsed()
+    }
+
+    /// SNS waits for nothing any more.
+    pub fn forget_pending(&self, object: &AssetPipeline) {
+        if let Some(uid) = object.uid() {
+            lock(&self.pending).remove(&uid);
         }
     }
 

@@ -18,6 +18,9 @@ const SETTLED: Duration = Duration::from_mins(5);
 const BUSY: Duration = Duration::from_secs(10);
 /// While SNS waits for a confirmation.
 const PENDING: Duration = Duration::from_secs(10);
+/// A web pod confirms within seconds. What waits longer than this is a matter of the network or of DNS, and
+/// is looked at as seldom as what is settled.
+const PENDING_PATIENCE: Duration = Duration::from_mins(2);
 /// After a failure on AWS that named no time.
 const FAILED: Duration = Duration::from_secs(15);
 /// After the first round that wrote something on AWS; doubled with each further one in a row, so that a
@@ -30,9 +33,30 @@ const FOREIGN: Duration = Duration::from_secs(30);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
 
+/// Whether a web pod's confirmation of the subscription is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Confirmation {
+    NotNeeded,
+    Expected,
+    Overdue,
+}
+
 /// Also decides whether the next round may take what it saw outside the cluster for unchanged.
 pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied: &Applied) -> Action {
-    if !is_settled(applied) {
+    let confirmation = match applied.subscription {
+        SubscriptionState::Pending if context.settled.note_pending(object) < PENDING_PATIENCE => {
+            Confirmation::Expected
+        }
+        SubscriptionState::Pending => Confirmation::Overdue,
+        SubscriptionState::NoEndpoint
+        | SubscriptionState::WaitingForWeb
+        | SubscriptionState::Confirmed
+        | SubscriptionState::Unknown => {
+            context.settled.forget_pending(object);
+            Confirmation::NotNeeded
+        }
+    };
+    if !is_settled(applied, confirmation) {
         context.settled.forget(object);
     }
     let rounds_in_a_row = if has_worked(applied) {
@@ -42,7 +66,7 @@ pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied
     };
     let is_queue_busy =
         context.samples.latest(object).is_some_and(|queue| queue.visible + queue.in_flight > 0);
-    let delay = due_in(applied, rounds_in_a_row, is_queue_busy);
+    let delay = due_in(applied, confirmation, rounds_in_a_row, is_queue_busy);
     Action::requeue(delay.mul_f64(rand::random_range(0.9..1.1)))
 }
 
@@ -55,19 +79,24 @@ fn has_worked(applied: &Applied) -> bool {
         || matches!(applied.registry, RegistryOutcome::Worked)
 }
 
-fn is_settled(applied: &Applied) -> bool {
+fn is_settled(applied: &Applied, confirmation: Confirmation) -> bool {
     matches!(applied.bindings, BindingsOutcome::Settled(_))
         && matches!(applied.registry, RegistryOutcome::Settled { .. })
-        && applied.subscription != SubscriptionState::Pending
+        && confirmation != Confirmation::Expected
 }
 
-fn due_in(applied: &Applied, rounds_in_a_row: u32, is_queue_busy: bool) -> Duration {
+fn due_in(
+    applied: &Applied,
+    confirmation: Confirmation,
+    rounds_in_a_row: u32,
+    is_queue_busy: bool,
+) -> Duration {
     let failure = [bindings_failure(applied), registry_failure(applied)].into_iter().flatten().next();
     if let Some(error) = failure {
         error.retry_after.unwrap_or(FAILED)
     } else if has_worked(applied) {
         WORKED.saturating_mul(1 << rounds_in_a_row.saturating_sub(1).min(MAX_DOUBLINGS))
-    } else if applied.subscription == SubscriptionState::Pending {
+    } else if confirmation == Confirmation::Expected {
         PENDING
     } else if !applied.foreign.is_empty() {
         FOREIGN
@@ -89,5 +118,40 @@ fn registry_failure(applied: &Applied) -> Option<&Error> {
     match &applied.registry {
         RegistryOutcome::Failed(error) => Some(error),
         RegistryOutcome::Waiting | RegistryOutcome::Settled { .. } | RegistryOutcome::Worked => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::BindingsStatus;
+
+    use super::*;
+
+    fn pending() -> Applied {
+        Applied {
+            bindings: BindingsOutcome::Settled(BindingsStatus::default()),
+            registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
+            subscription: SubscriptionState::Pending,
+            foreign: vec![],
+            web_deployment: None,
+            worker_deployment: None,
+        }
+    }
+
+    #[test]
+    fn confirmation_that_does_not_come_is_asked_for_seldom() {
+        assert_eq!(due_in(&pending(), Confirmation::Expected, 0, false), PENDING);
+        assert!(!is_settled(&pending(), Confirmation::Expected));
+        assert_eq!(due_in(&pending(), Confirmation::Overdue, 0, false), SETTLED);
+        assert!(is_settled(&pending(), Confirmation::Overdue));
+    }
+
+    #[test]
+    fn failures_and_writes_come_before_a_confirmation() {
+        let denied = Error::new(pipeline::ErrorKind::Denied, "look at bucket b");
+        let failed = Applied { bindings: BindingsOutcome::Failed(denied), ..pending() };
+        assert_eq!(due_in(&failed, Confirmation::Overdue, 0, true), FAILED);
+        let worked = Applied { registry: RegistryOutcome::Worked, ..pending() };
+        assert_eq!(due_in(&worked, Confirmation::Expected, 1, true), WORKED);
     }
 }
