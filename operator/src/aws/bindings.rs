@@ -3,8 +3,6 @@
 //! One round of observe, plan and apply does what the round before made possible: the queue and the topic
 //! need the account that the dead-letter queue's ARN tells. Rounds go on until a plan is empty.
 
-use std::fmt::Debug;
-
 use pipeline::Error;
 
 use super::{
@@ -132,22 +130,22 @@ pub async fn apply_bindings(
 ) -> Result<Written, Error> {
     let BindingsPlan { bucket, dead_letter_queue, queue, topic, subscription } = plan;
     for step in bucket {
-        tell(names, &step);
+        tell(names, (step.kind(), &names.bucket));
         match apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await? {
             Written::Done => {}
             foreign @ Written::Foreign(_) => return Ok(foreign),
         }
     }
     for step in dead_letter_queue.into_iter().chain(queue) {
-        tell(names, &step);
+        tell(names, step.told());
         apply_queue(&clients.sqs, step).await?;
     }
     for step in topic {
-        tell(names, &step);
+        tell(names, step.told());
         apply_topic(&clients.sns, step).await?;
     }
     for step in subscription {
-        tell(names, &step);
+        tell(names, step.told());
         apply_subscription(&clients.sns, step).await?;
     }
     Ok(Written::Done)
@@ -158,19 +156,19 @@ pub async fn apply_bindings(
 pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: ReleasePlan) -> Result<(), Error> {
     let ReleasePlan { subscription, topic, queue, dead_letter_queue, bucket } = plan;
     for step in subscription {
-        tell(names, &step);
+        tell(names, step.told());
         apply_subscription(&clients.sns, step).await?;
     }
     if let Some(step) = topic {
-        tell(names, &step);
+        tell(names, step.told());
         apply_topic(&clients.sns, step).await?;
     }
     for step in queue.into_iter().chain(dead_letter_queue) {
-        tell(names, &step);
+        tell(names, step.told());
         apply_queue(&clients.sqs, step).await?;
     }
     if let Some(step) = bucket {
-        tell(names, &step);
+        tell(names, (step.kind(), &names.bucket));
         match apply_bucket(&clients.s3, &names.bucket, &clients.region, step).await? {
             // Only a creation meets another's bucket, and a release creates none.
             Written::Done | Written::Foreign(_) => {}
@@ -179,9 +177,9 @@ pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: Releas
     Ok(())
 }
 
-/// Every write on AWS leaves one line; steps hold no secrets.
-fn tell(names: &BindingNames, step: &dyn Debug) {
-    tracing::info!(bindings = names.bucket, step = ?step, "writing on AWS");
+/// Every write on AWS leaves one line.
+fn tell(names: &BindingNames, (step, resource): (&str, &str)) {
+    tracing::info!(bindings = names.bucket, step, resource, "writing on AWS");
 }
 
 #[cfg(test)]

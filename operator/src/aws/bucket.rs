@@ -46,6 +46,19 @@ pub enum BucketStep {
     SetPolicy(String),
 }
 
+impl BucketStep {
+    /// As logs name it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Create => "create bucket",
+            Self::SetTags(_) => "tag bucket",
+            Self::BlockPublicAccess => "block public access to bucket",
+            Self::Encrypt => "encrypt bucket",
+            Self::SetPolicy(_) => "set policy of bucket",
+        }
+    }
+}
+
 /// What came of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]

@@ -72,6 +72,19 @@ pub enum QueueStep {
     },
 }
 
+impl QueueStep {
+    /// As logs name it, and the queue's name or URL.
+    pub(super) fn told(&self) -> (&'static str, &str) {
+        match self {
+            Self::Create { want, tags: _ } => ("create queue", &want.name),
+            Self::SetAttributes { url, changed: _ } => ("set attributes of queue", url),
+            Self::AddTags { url, changed: _ } => ("tag queue", url),
+            Self::SetPolicy { url, policy: _ } => ("set policy of queue", url),
+            Self::Delete { url } => ("delete queue", url),
+        }
+    }
+}
+
 impl ObservedQueue {
     pub fn found(&self) -> Option<&FoundQueue> {
         match self {

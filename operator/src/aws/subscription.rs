@@ -35,6 +35,16 @@ pub enum SubscriptionStep {
     Unsubscribe { arn: String },
 }
 
+impl SubscriptionStep {
+    /// As logs name it, and the endpoint or the subscription's ARN.
+    pub(super) fn told(&self) -> (&'static str, &str) {
+        match self {
+            Self::Subscribe { topic_arn: _, endpoint } => ("subscribe", endpoint.as_str()),
+            Self::Unsubscribe { arn } => ("unsubscribe", arn),
+        }
+    }
+}
+
 pub(super) async fn observe_subscriptions(
     client: &Client,
     topic_arn: &str,

@@ -49,6 +49,18 @@ pub enum TopicStep {
     },
 }
 
+impl TopicStep {
+    /// As logs name it, and the topic's name or ARN.
+    pub(super) fn told(&self) -> (&'static str, &str) {
+        match self {
+            Self::Create { name, attributes: _, tags: _ } => ("create topic", name),
+            Self::SetAttribute { arn, name: _, value: _ } => ("set attribute of topic", arn),
+            Self::AddTags { arn, changed: _ } => ("tag topic", arn),
+            Self::Delete { arn } => ("delete topic", arn),
+        }
+    }
+}
+
 impl ObservedTopic {
     pub fn found(&self) -> Option<&FoundTopic> {
         match self {
