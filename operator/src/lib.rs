@@ -43,6 +43,7 @@ use kube::{
         reflector, watcher,
     },
 };
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Options};
@@ -65,10 +66,11 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let client = Client::try_default().await.context("could not find the cluster's API server")?;
     let mut operation = Operation::default();
     let metrics = Metrics::register(&mut operation.registry);
-    let listen = config.listen;
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.context("could not listen for /health and /metrics")?;
     let context = Arc::new(build_context(client, config, metrics).await);
     let stopped = operation.stopped.clone();
-    let served = tokio::spawn(operation.serve(listen, shutdown.clone()));
+    let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(cluster = context.config.cluster_name, "operator started");
 
     let (workers, watching) = watch_workers(&context.client, shutdown.clone());
