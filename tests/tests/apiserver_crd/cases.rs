@@ -22,6 +22,7 @@ pub(crate) fn accepted() -> Vec<Value> {
         highest(),
         longest(),
         json!({"notifications": {"endpoint": "http://127.0.0.1:30080/work_complete"}}),
+        tenant(&json!({"host": "10.0.0.1.example"})),
         tenant(&json!({"origin": "https://www.example.com:8443/site/", "development": true})),
         tenants(100),
     ]

@@ -106,12 +106,14 @@ fn rules() -> Vec<Refused> {
 
 fn rules_of_tenants() -> Vec<Refused> {
     let host = "a DNS name in lower case without a port, such as assets.example.com";
+    let address = "a DNS name and not an IP address, which no Ingress takes";
     let origin = "an http or https URL without user, query or fragment, such as https://www.example.com";
     let path = "a path that begins with / and holds no .., such as /node_modules";
     let hosts = ["Shop.example", "shop.example:80", "shop_example", "-shop.example", "shop..example"];
     let origins =
         ["shop.example", "ftp://a.example", "https://u@a.example", "http://a.example/?x", "http://"];
     let mut cases: Vec<_> = hosts.map(|text| wrong("spec.tenants[0].host", host, text)).into();
+    cases.push(wrong("spec.tenants[0].host", address, "10.0.0.1"));
     cases.extend(origins.map(|text| wrong("spec.tenants[0].origin", origin, text)));
     cases.extend(["scss", "/a/../b", ""].map(|text| wrong("spec.tenants[0].loadPaths", path, vec![text])));
     cases
