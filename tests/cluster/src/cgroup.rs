@@ -153,11 +153,14 @@ fn copy_setting(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Lets the groups below `folder` use all controllers that it has (version 2).
+/// Lets the groups below `folder` use the controllers that it has (version 2). One by one, since a
+/// controller that cannot be passed on (cpu, where real-time processes run) must not keep the others
+/// back; the kubelet names what it misses.
 fn delegate_controllers(folder: &Path) -> Result<()> {
     let controllers = fs::read_to_string(folder.join("cgroup.controllers"))
         .with_context(|| format!("cannot read the controllers of {}", folder.display()))?;
-    let wanted: Vec<_> = controllers.split_whitespace().map(|name| format!("+{name}")).collect();
-    fs::write(folder.join("cgroup.subtree_control"), wanted.join(" "))
-        .with_context(|| format!("cannot delegate controllers below {}", folder.display()))
+    for name in controllers.split_whitespace() {
+        fs::write(folder.join("cgroup.subtree_control"), format!("+{name}")).ok();
+    }
+    Ok(())
 }
