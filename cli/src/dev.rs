@@ -150,6 +150,12 @@ async fn hear(web: Arc<Web>, mut notices: tokio::sync::broadcast::Receiver<pipel
 fn introduce(dir: &Path, root: &Path, address: SocketAddr) -> anyhow::Result<()> {
     println!("Serving {} at http://{address}; stop with Ctrl-C.", dir.display());
     let sheets = site::style_sheets(root).with_context(|| format!("cannot read {}", dir.display()))?;
+    if sheets.is_empty() {
+        println!(
+            "  There is no style sheet in it yet: {0}/app.scss would be http://{address}/app.css.",
+            dir.display()
+        );
+    }
     for sheet in sheets {
         println!("  http://{address}{sheet}");
     }

@@ -57,9 +57,10 @@ pub(super) fn judge_registry(outcome: &RegistryOutcome) -> (Verdict, Outlook) {
             (fails(reason::IN_PROGRESS, "tenants are being registered"), Outlook::Moving)
         }
         RegistryOutcome::Failed(error) => (judge_error(error), Outlook::Moving),
-        RegistryOutcome::Settled { taken, registered } if taken.is_empty() => {
-            (holds(format!("{} tenants are registered", registered.len())), Outlook::Moving)
-        }
+        RegistryOutcome::Settled { taken, registered } if taken.is_empty() => (
+            holds(format!("every host of spec.tenants ({}) is registered", registered.len())),
+            Outlook::Moving,
+        ),
         RegistryOutcome::Settled { taken, .. } => {
             let hosts: Vec<String> = taken.iter().map(|(host, owner)| format!("{host} by {owner}")).collect();
             let message = format!("claimed already: {}; drop the host here or there", hosts.join(", "));
