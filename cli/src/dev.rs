@@ -20,7 +20,8 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use url::Url;
 use web::{
-    ErrorDisplay, HoldSettings, Policy, Web, WebPorts, WebSettings, metrics::WebMetrics, public_router,
+    ErrorDisplay, HoldSettings, Policy, ServeSettings, Web, WebPorts, WebSettings, metrics::WebMetrics,
+    public_router, serve as serve_web,
 };
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings,
@@ -94,7 +95,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     let working = tokio::spawn(Arc::new(worker).work(shutdown.clone()));
 
     introduce(&dir, &root, listener.local_addr()?)?;
-    axum::serve(listener, public_router(web)).with_graceful_shutdown(shutdown.cancelled_owned()).await?;
+    serve_web(listener, public_router(web), ServeSettings::PUBLIC, shutdown).await?;
     working.await.context("the worker failed")?;
     hearing.abort();
     Ok(())

@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use axum::Router;
 use clap::Parser;
 use pipeline::{
     aws::{S3Store, SqsQueue, s3_client, sdk_config, sqs_client},
@@ -20,10 +19,9 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 use web::{
-    SnsTopic, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics, public_router,
-    settings::Settings,
+    ServeSettings, SnsTopic, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics, public_router,
+    serve, settings::Settings,
 };
 
 /// After the last held visitor's deadline, until connections that are still open are cut.
@@ -56,13 +54,15 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
 
     let mut around = JoinSet::new();
     around.spawn(operation.serve(operation_listener, shutdown.clone()));
-    around.spawn(serve(internal_listener, internal_router(web.clone(), keys), stopped.clone()));
+    let internal = internal_router(web.clone(), keys);
+    around.spawn(serve(internal_listener, internal, ServeSettings::INTERNAL, stopped.clone()));
     let drained = async {
         shutdown.cancelled().await;
         sleep(web.hold() + DRAIN_SLACK).await;
     };
+    let public = public_router(web.clone());
     tokio::select! {
-        served = serve(public_listener, public_router(web.clone()), shutdown.clone()) => {
+        served = serve(public_listener, public, ServeSettings::PUBLIC, shutdown.clone()) => {
             served.context("could not serve visitors")?;
         }
         Some(ended) = around.join_next() => bail!("a listener ended too early: {ended:?}"),
@@ -91,8 +91,4 @@ async fn connect(settings: &Settings, keys: SigningKeys, metrics: WebMetrics) ->
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("could not listen at {address}"))
-}
-
-async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
