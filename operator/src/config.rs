@@ -31,6 +31,12 @@ pub struct Options {
     /// Where AWS is reached instead of its own endpoints, for an emulator.
     #[arg(long, env = "AWS_ENDPOINT_URL")]
     aws_endpoint_url: Option<String>,
+    /// PEM of the certificate authorities that vouch for SNS's signer instead of the public ones, for an emulator.
+    #[arg(long, env = "SNS_CERTIFICATE_AUTHORITY")]
+    sns_certificate_authority: Option<String>,
+    /// Where the certificate of SNS's signer is fetched instead of SNS's own host, for an emulator.
+    #[arg(long, env = "SNS_CERTIFICATE_ENDPOINT")]
+    sns_certificate_endpoint: Option<String>,
     /// Where /health, /ready and /metrics are served.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -54,6 +60,10 @@ pub struct WorkloadConfig {
     pub cluster_domain: String,
     pub aws_region: String,
     pub aws_endpoint_url: Option<String>,
+    /// PEM of the authorities of SNS's signer, where they are not the public ones.
+    pub sns_certificate_authority: Option<String>,
+    /// Where the signer's certificate is fetched, where that is not SNS's own host.
+    pub sns_certificate_endpoint: Option<String>,
 }
 
 impl Config {
@@ -76,16 +86,21 @@ impl From<Options> for Config {
             cluster_domain,
             aws_region,
             aws_endpoint_url,
+            sns_certificate_authority,
+            sns_certificate_endpoint,
             listen,
         } = options;
+        let is_set = |text: &String| !text.is_empty();
         let workloads = WorkloadConfig {
             web_image,
             worker_image,
             image_pull_policy,
             cluster_domain,
             aws_region: aws_region.clone(),
-            // Charts set the variable to nothing where no emulator is used.
-            aws_endpoint_url: aws_endpoint_url.filter(|url| !url.is_empty()),
+            // Charts set the variables to nothing where no emulator is used.
+            aws_endpoint_url: aws_endpoint_url.filter(is_set),
+            sns_certificate_authority: sns_certificate_authority.filter(is_set),
+            sns_certificate_endpoint: sns_certificate_endpoint.filter(is_set),
         };
         Self { workloads, cluster_name, aws_region, listen }
     }
@@ -103,6 +118,8 @@ impl Config {
                 cluster_domain: "cluster.local".into(),
                 aws_region: "eu-west-1".into(),
                 aws_endpoint_url: Some("http://aws.test:5000".into()),
+                sns_certificate_authority: Some("-----BEGIN CERTIFICATE-----".into()),
+                sns_certificate_endpoint: Some("http://aws.test:5000".into()),
             },
             cluster_name: "east".into(),
             aws_region: "eu-west-1".into(),

@@ -12,7 +12,14 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_config::{Region, SdkConfig};
-use cluster::{Cache, cache::key_of_files, http, moto::HEALTH_PATH};
+use cluster::{
+    Cache,
+    cache::key_of_files,
+    http,
+    moto::{self, HEALTH_PATH},
+    signer::Signer,
+};
+use tempfile::TempDir;
 
 const STARTS_WITHIN: Duration = Duration::from_mins(1);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -20,14 +27,10 @@ const POLL: Duration = Duration::from_millis(20);
 /// What is read of the log: more than a start writes.
 const LOG_BYTES: usize = 16 * 1024;
 
-/// Port 0 lets the kernel choose. The thread ends the process with its standard input, so that it is gone
-/// even where the test was killed.
-const PROGRAM: &str = "\
-import os, sys, threading
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-from moto.server import main
-main(['-H', '127.0.0.1', '-p', '0'])
-";
+/// Port 0 lets the kernel choose.
+const ADDRESS: [&str; 4] = ["-H", "127.0.0.1", "-p", "0"];
+/// The process ends with its standard input, so that it is gone even where the test was killed.
+const END_WITH_STDIN: (&str, &str) = ("END_WITH_STDIN", "yes");
 /// What moto's web server logs once it listens, in front of the address.
 const LISTENS: &str = "Running on http://";
 
@@ -35,6 +38,7 @@ const LISTENS: &str = "Running on http://";
 pub struct Moto {
     process: Child,
     address: SocketAddr,
+    _keys: TempDir,
 }
 
 impl Moto {
@@ -42,14 +46,21 @@ impl Moto {
     /// Blocks for a second or two.
     pub fn start() -> Result<Self> {
         let log = tempfile::tempfile().context("cannot make a log file")?;
-        let process = Command::new(python()?)
-            .args(["-c", PROGRAM])
+        let cache = Cache::locate()?;
+        let keys = tempfile::tempdir().context("cannot make a folder for keys")?;
+        let signer = Signer::in_folder(keys.path().to_owned());
+        signer.ensure()?;
+        let process = Command::new(python(&cache)?)
+            .arg(moto::program(&cache))
+            .args(ADDRESS)
+            .envs(signer.environment())
+            .envs([END_WITH_STDIN])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log.try_clone().context("cannot share the log file")?)
             .spawn()
             .context("cannot start moto")?;
-        let mut moto = Self { process, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut moto = Self { process, address: SocketAddr::from(([127, 0, 0, 1], 0)), _keys: keys };
         moto.address = moto.wait_for_address(&log).with_context(|| match head_of(&log) {
             Ok(log) => format!("moto did not start, it wrote:\n{log}"),
             Err(error) => format!("moto did not start, and its log cannot be read: {error}"),
@@ -103,8 +114,7 @@ impl Drop for Moto {
 }
 
 /// The Python of the pinned virtual environment, named as `cluster::moto` names it.
-fn python() -> Result<PathBuf> {
-    let cache = Cache::locate()?;
+fn python(cache: &Cache) -> Result<PathBuf> {
     let requirements = cache.checkout.join("tests/cluster/moto/requirements.txt");
     let folder = cache.root.join(format!("venv-moto-{}", key_of_files(&[requirements])?));
     ensure!(

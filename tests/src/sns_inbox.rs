@@ -25,6 +25,8 @@ pub struct Envelope {
     pub topic_arn: String,
     pub message_id: String,
     pub message: String,
+    /// With a confirmation's request only.
+    pub token: Option<String>,
 }
 
 /// Listens until it is dropped.
@@ -52,11 +54,21 @@ impl SnsInbox {
         &self.endpoint
     }
 
+    /// The token by which a new subscription of the topic is confirmed.
+    pub async fn next_token(&mut self, topic_arn: &str) -> Result<String> {
+        let envelope = self.next_of(topic_arn, "SubscriptionConfirmation").await?;
+        envelope.token.context("SNS asked for a confirmation and gave no token")
+    }
+
     /// The next notification of the topic.
     pub async fn next(&mut self, topic_arn: &str) -> Result<Envelope> {
+        self.next_of(topic_arn, "Notification").await
+    }
+
+    async fn next_of(&mut self, topic_arn: &str, kind: &str) -> Result<Envelope> {
         let next = timeout(ARRIVES_WITHIN, self.arrived.recv()).await;
         let envelope = next.context("no message arrived in time")?.context("the inbox is closed")?;
-        ensure!(envelope.kind == "Notification", "a {} arrived", envelope.kind);
+        ensure!(envelope.kind == kind, "a {} arrived", envelope.kind);
         ensure!(envelope.topic_arn == topic_arn, "a message of {} arrived", envelope.topic_arn);
         Ok(envelope)
     }

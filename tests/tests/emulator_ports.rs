@@ -11,9 +11,9 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::{MessageSystemAttributeName as SystemAttribute, QueueAttributeName as Attribute};
 use pipeline::{
     ErrorKind,
-    aws::{S3Store, SnsNotifier, SqsQueue, s3_client, sns_client, sqs_client},
+    aws::{S3Store, SnsNotifier, SnsSubscriptions, SqsQueue, s3_client, sns_client, sqs_client},
     conformance,
-    ports::{Queue, Receipt, Store},
+    ports::{Queue, Receipt, Store, Subscriptions},
 };
 use serde_json::json;
 use tests::{moto::Moto, sns_inbox::SnsInbox};
@@ -44,16 +44,41 @@ async fn sqs_queue_conforms() -> Result<()> {
 async fn sns_notifier_conforms() -> Result<()> {
     let moto = Moto::start()?;
     let client = sns_client(&moto.sdk_config().await);
-    let topic = client.create_topic().name("work_complete").send().await?;
-    let topic = topic.topic_arn.context("a topic without an ARN")?;
     let mut inbox = SnsInbox::listen().await?;
-    client.subscribe().topic_arn(&topic).protocol("http").endpoint(inbox.endpoint()).send().await?;
+    let topic = create_subscribed_topic(&client, &inbox).await?;
+    let token = inbox.next_token(&topic).await?;
+    SnsSubscriptions::new(client.clone(), &topic).confirm(&token).await?;
     let next = async || {
         let envelope = inbox.next(&topic).await.unwrap();
         serde_json::from_str(&envelope.message).expect("the message is a notice")
     };
     conformance::notifier(&SnsNotifier::new(client, &topic), next).await;
     Ok(())
+}
+
+#[tokio::test]
+async fn sns_subscriptions_conform() -> Result<()> {
+    let moto = Moto::start()?;
+    let client = sns_client(&moto.sdk_config().await);
+    let mut inbox = SnsInbox::listen().await?;
+    let topic = create_subscribed_topic(&client, &inbox).await?;
+    let token = inbox.next_token(&topic).await?;
+    let is_confirmed = async || {
+        let listed = client.list_subscriptions_by_topic().topic_arn(&topic).send().await.unwrap();
+        let arns = listed.subscriptions().iter().map(|subscription| subscription.subscription_arn().unwrap());
+        arns.collect::<Vec<_>>() != ["PendingConfirmation"]
+    };
+    let subscriptions = SnsSubscriptions::new(client.clone(), &topic);
+    conformance::subscriptions(&subscriptions, &token, is_confirmed).await;
+    Ok(())
+}
+
+/// The ARN of a topic that posts to the inbox once it is confirmed.
+async fn create_subscribed_topic(client: &aws_sdk_sns::Client, inbox: &SnsInbox) -> Result<String> {
+    let topic = client.create_topic().name("work_complete").send().await?;
+    let topic = topic.topic_arn.context("a topic without an ARN")?;
+    client.subscribe().topic_arn(&topic).protocol("http").endpoint(inbox.endpoint()).send().await?;
+    Ok(topic)
 }
 
 #[tokio::test]

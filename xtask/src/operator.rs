@@ -6,6 +6,7 @@ use cluster::command::{capture, logged, output};
 use cluster::layout::REGION;
 use cluster::moto;
 use cluster::progress::Progress;
+use cluster::signer::Signer;
 use serde_json::json;
 
 use crate::images::Images;
@@ -30,11 +31,14 @@ pub(crate) fn install(cluster: &Cluster, images: &Images, progress: &Progress) -
         format!("worker.image={}", images.worker.reference()),
         format!("aws.region={REGION}"),
         format!("aws.endpointUrl={}", moto::endpoint()),
+        format!("aws.sns.certificateEndpoint={}", moto::endpoint()),
         format!("aws.credentialsSecretName={CREDENTIALS}"),
         "clusterName=local".to_owned(),
     ] {
         helm.args(["--set-string", &value]);
     }
+    let authority = Signer::in_state(&cluster.cache.state()).authority();
+    helm.arg("--set-file").arg(format!("aws.sns.certificateAuthority={}", authority.display()));
     progress.say("installing the operator with Helm");
     logged(
         &mut helm,

@@ -12,7 +12,8 @@ pub struct AwsSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub credentials_secret_name: Option<String>,
-    /// ARN of the IAM role of the web pods (IRSA): an annotation of their `ServiceAccount`.
+    /// ARN of the IAM role of the web pods (IRSA): an annotation of their `ServiceAccount`. Beside bucket and
+    /// queue it needs `sns:ConfirmSubscription` on the topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = r"^arn:[a-z0-9-]+:iam::[0-9]{12}:role/.+$"))]
     pub web_role_arn: Option<String>,

@@ -9,10 +9,12 @@ mod error;
 mod replay;
 mod s3_store;
 mod sns_notifier;
+mod sns_subscriptions;
 mod sqs_queue;
 
 pub use client::{config_loader, s3_client, sdk_config, sns_client, sqs_client};
 pub use error::{code_of, failed, kind_of_failure};
 pub use s3_store::S3Store;
 pub use sns_notifier::SnsNotifier;
+pub use sns_subscriptions::SnsSubscriptions;
 pub use sqs_queue::SqsQueue;

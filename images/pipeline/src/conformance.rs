@@ -9,10 +9,12 @@ mod notifier;
 mod origin;
 mod queue;
 mod store;
+mod subscriptions;
 mod tenants;
 
 pub use notifier::notifier;
 pub use origin::{ORIGIN_FILES, origin};
 pub use queue::queue;
 pub use store::{store, store_races};
+pub use subscriptions::subscriptions;
 pub use tenants::tenants;

@@ -4,10 +4,12 @@ mod disk_store;
 mod memory_notifier;
 mod memory_queue;
 mod memory_store;
+mod memory_subscriptions;
 mod single_tenant;
 
 pub use disk_store::DiskStore;
 pub use memory_notifier::MemoryNotifier;
 pub use memory_queue::MemoryQueue;
 pub use memory_store::MemoryStore;
+pub use memory_subscriptions::MemorySubscriptions;
 pub use single_tenant::SingleTenant;

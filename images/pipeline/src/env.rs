@@ -6,6 +6,10 @@ pub const BUCKET: &str = "ASSETS_BUCKET";
 pub const QUEUE_URL: &str = "ASSETS_QUEUE_URL";
 /// The ARN of the topic `work_complete`.
 pub const TOPIC_ARN: &str = "ASSETS_TOPIC_ARN";
+/// PEM of the certificate authorities that vouch for SNS's signer, in place of the public ones; for emulators.
+pub const SNS_CERTIFICATE_AUTHORITY: &str = "ASSETS_SNS_CERTIFICATE_AUTHORITY";
+/// Where the signer's certificate is fetched, in place of SNS's own host; for emulators.
+pub const SNS_CERTIFICATE_ENDPOINT: &str = "ASSETS_SNS_CERTIFICATE_ENDPOINT";
 /// Compile options as JSON, see [`crate::options::CompileOptions`].
 pub const COMPILE_OPTIONS: &str = "ASSETS_COMPILE_OPTIONS";
 /// A file with the keys that sign what pods say to pods: one key a line, the first one signs, all are accepted.

@@ -7,10 +7,12 @@ mod notifier;
 mod origin;
 mod queue;
 mod store;
+mod subscriptions;
 mod tenants;
 
 pub use notifier::Notifier;
 pub use origin::{Fetched, Origin, OriginError, SourceFile};
 pub use queue::{Delivery, Depth, Queue, Receipt};
 pub use store::{Condition, ETag, Object, PutOutcome, Store};
+pub use subscriptions::Subscriptions;
 pub use tenants::Tenants;

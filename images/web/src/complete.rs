@@ -1,4 +1,4 @@
-//! Notices on their way in: straight from a worker, or from SNS by way of any pod.
+//! Notices on their way between pods: straight from a worker, or relayed by the pod that SNS reached.
 
 use axum::{
     body::Bytes,
@@ -12,46 +12,11 @@ use pipeline::{
     notice::Notice,
     signature::{SIGNATURE_HEADER, SigningKeys},
 };
-use serde::Deserialize;
 
 use crate::{hold::Way, router::AppState, web::Web};
 
 /// Relays under way at the same time in one pod.
 const MAX_RELAYS: usize = 256;
-
-/// The topic `work_complete`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnsTopic {
-    pub arn: String,
-}
-
-/// What SNS POSTs to an HTTP subscriber (Amazon SNS Developer Guide, "Parsing message formats").
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Envelope {
-    r#type: String,
-    topic_arn: String,
-    message: String,
-}
-
-/// `POST /work_complete`: SNS. Whatever it says, it only makes a pod look at the store.
-pub(crate) async fn work_complete(State(web): State<AppState>, body: Bytes) -> StatusCode {
-    let notice = match read_envelope(&body, web.topic.as_ref()) {
-        Ok(notice) => notice,
-        Err(refusal) => {
-            web.metrics.notices_refused.inc();
-            tracing::warn!(reason = refusal, "refused a message at /work_complete");
-            return StatusCode::FORBIDDEN;
-        }
-    };
-    web.holds.hint(&notice.key, Way::Sns);
-    // Answered before it is relayed: SNS waits for nobody. Past the bound, the re-check finds the manifest.
-    if web.relays.len() < MAX_RELAYS {
-        let relaying = web.clone();
-        web.relays.spawn(async move { relay(&relaying, notice).await });
-    }
-    StatusCode::OK
-}
 
 /// `POST /notice` on the internal listener: a worker, or a pod that relays.
 pub(crate) async fn notice(
@@ -70,16 +35,12 @@ pub(crate) async fn notice(
     StatusCode::NO_CONTENT
 }
 
-fn read_envelope(body: &[u8], topic: Option<&SnsTopic>) -> Result<Notice, &'static str> {
-    let topic = topic.ok_or("this pipeline has no topic")?;
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|_| "it is no SNS message")?;
-    if envelope.topic_arn != topic.arn {
-        return Err("it is of another topic");
+/// Tells the pod that waits, in the background. Past the bound, its re-check finds the manifest.
+pub(crate) fn relay_later(web: &AppState, notice: Notice) {
+    if web.relays.len() < MAX_RELAYS {
+        let relaying = web.clone();
+        web.relays.spawn(async move { relay(&relaying, notice).await });
     }
-    if envelope.r#type != "Notification" {
-        return Err("it is no notification; subscriptions are not confirmed here");
-    }
-    serde_json::from_str(&envelope.message).map_err(|_| "it holds no notice")
 }
 
 async fn relay(web: &Web, notice: Notice) {

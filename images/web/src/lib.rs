@@ -14,12 +14,13 @@ mod policy;
 mod router;
 mod serve;
 pub mod settings;
+mod sns;
 mod visit;
 mod web;
 
-pub use complete::SnsTopic;
 pub use hold::HoldSettings;
 pub use policy::{ErrorDisplay, Policy};
 pub use router::{internal_router, public_router};
 pub use serve::{Ping, ServeSettings, serve};
+pub use sns::{Authority, InvalidAuthority, InvalidTopicArn, SnsSetupError, SnsTopic};
 pub use web::{Web, WebPorts, WebSettings};

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use clap::Parser;
 use pipeline::{
-    aws::{S3Store, SqsQueue, s3_client, sdk_config, sqs_client},
+    aws::{S3Store, SnsSubscriptions, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
     direct::DirectNotices,
     operation::Operation,
     peers::Peers,
@@ -85,7 +85,11 @@ async fn connect(settings: &Settings, keys: SigningKeys, metrics: WebMetrics) ->
         tenants: Arc::new(StoreTenants::new(store)),
         direct: Some(DirectNotices::new(keys, peers)?),
     };
-    let topic = Some(SnsTopic { arn: settings.pod.topic_arn.clone() });
+    let topic_arn = &settings.pod.topic_arn;
+    let subscriptions = Arc::new(SnsSubscriptions::new(sns_client(&sdk), topic_arn));
+    let endpoint = settings.sns_certificate_endpoint.clone();
+    let topic = SnsTopic::new(topic_arn, settings.sns_authority()?, endpoint, subscriptions)?;
+    let topic = Some(topic);
     Ok(Web::new(ports, WebSettings { policy: settings.policy(), hold: settings.hold(), topic }, metrics))
 }
 

@@ -21,6 +21,14 @@ pub struct WayLabels {
     pub way: &'static str,
 }
 
+/// What became of a message at `/work_complete`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SnsLabels {
+    /// `notification`, `subscription-confirmation`, `unsubscribe-confirmation`, `repeated`, `refused`, or
+    /// `unverified` where the signer's certificate could not be had.
+    pub outcome: &'static str,
+}
+
 /// Counted by one web pod since its start.
 pub struct WebMetrics {
     pub answers: Family<AnswerLabels, Counter>,
@@ -29,6 +37,7 @@ pub struct WebMetrics {
     pub holds_ended: Family<WayLabels, Counter>,
     pub notices_relayed: Counter,
     pub notices_refused: Counter,
+    pub sns_messages: Family<SnsLabels, Counter>,
 }
 
 impl WebMetrics {
@@ -40,9 +49,17 @@ impl WebMetrics {
             holds_ended: Family::default(),
             notices_relayed: Counter::default(),
             notices_refused: Counter::default(),
+            sns_messages: Family::default(),
         };
-        let Self { answers, visitors_held, jobs_sent, holds_ended, notices_relayed, notices_refused } =
-            &metrics;
+        let Self {
+            answers,
+            visitors_held,
+            jobs_sent,
+            holds_ended,
+            notices_relayed,
+            notices_refused,
+            sns_messages,
+        } = &metrics;
         registry.register("assets_web_answers", "Answers by layer and status", answers.clone());
         registry.register("assets_web_visitors_held", "Visitors who wait for a job", visitors_held.clone());
         registry.register("assets_web_jobs_sent", "Jobs sent to the queue", jobs_sent.clone());
@@ -57,6 +74,11 @@ impl WebMetrics {
             "Notices that were not believed",
             notices_refused.clone(),
         );
+        registry.register("assets_web_sns_messages", "Messages of SNS by outcome", sns_messages.clone());
         metrics
+    }
+
+    pub(crate) fn count_sns(&self, outcome: &'static str) {
+        self.sns_messages.get_or_create(&SnsLabels { outcome }).inc();
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 use pipeline::{direct::NOTICE_PATH, signature::SigningKeys};
 
-use crate::{answer, complete, visit::Visit, web::Web};
+use crate::{answer, complete, sns, visit::Visit, web::Web};
 
 pub(crate) type AppState = Arc<Web>;
 
@@ -22,7 +22,7 @@ const MAX_NOTICE_BYTES: usize = 600 << 10;
 pub fn public_router(web: Arc<Web>) -> Router {
     Router::new()
         .route("/health", get(async || StatusCode::OK))
-        .route("/work_complete", post(complete::work_complete).get(visit))
+        .route("/work_complete", post(sns::work_complete).get(visit))
         .fallback(visit)
         .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))
         .with_state(web)

@@ -14,7 +14,7 @@ use pipeline::{
 };
 use url::Url;
 
-use crate::{ErrorDisplay, HoldSettings, Policy};
+use crate::{Authority, ErrorDisplay, HoldSettings, InvalidAuthority, Policy};
 
 /// Visitors whom one pod holds at the same time: at 20 kB each, 200 MB.
 pub const MAX_HELD: usize = 10_000;
@@ -31,6 +31,12 @@ pub struct Settings {
     /// This pod's own address, for workers to reply to
     #[arg(long, env = env::POD_IP)]
     pub pod_ip: IpAddr,
+    /// PEM of the authorities that vouch for SNS's signer, in place of this machine's
+    #[arg(long, env = env::SNS_CERTIFICATE_AUTHORITY, value_name = "PEM")]
+    pub sns_certificate_authority: Option<String>,
+    /// Where the certificate of SNS's signer is fetched, in place of SNS's own host
+    #[arg(long, env = env::SNS_CERTIFICATE_ENDPOINT, value_name = "URL")]
+    pub sns_certificate_endpoint: Option<Url>,
     /// Compile options, as JSON
     #[arg(long, env = env::COMPILE_OPTIONS, default_value = "{}", value_parser = parse_options)]
     pub compile_options: CompileOptions,
@@ -74,6 +80,14 @@ impl Settings {
             recheck: self.recheck,
             reply_to: Some(self.reply_to()),
             options: self.compile_options.clone(),
+        }
+    }
+
+    /// Who vouches for SNS's signer.
+    pub fn sns_authority(&self) -> Result<Authority, InvalidAuthority> {
+        match &self.sns_certificate_authority {
+            Some(pem) => Authority::from_pem(pem),
+            None => Authority::installed(),
         }
     }
 

@@ -18,12 +18,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     answer::{self, Layer},
-    complete::SnsTopic,
     files::Files,
     hold::{HoldEnd, HoldSettings, Holds, Order, Way},
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{ErrorDisplay, Policy, Staleness, Verdict},
+    sns::SnsTopic,
     visit::{NoVisit, Visit},
 };
 

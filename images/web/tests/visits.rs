@@ -32,12 +32,11 @@ use prometheus_client::registry::Registry;
 use tokio::{task::JoinHandle, time::Instant};
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, HoldSettings, Policy, SnsTopic, Web, WebPorts, WebSettings, internal_router,
-    metrics::WebMetrics, public_router,
+    ErrorDisplay, HoldSettings, Policy, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics,
+    public_router,
 };
 
 const HOLD: Duration = Duration::from_secs(25);
-const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:work_complete";
 const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(5),
@@ -76,9 +75,8 @@ impl Site {
         let ports = WebPorts { store: store.clone(), queue: queue.clone(), tenants, direct: None };
         let options = CompileOptions::default();
         let hold = HoldSettings { hold: HOLD, max_held: 1000, recheck, reply_to: None, options };
-        let topic = Some(SnsTopic { arn: TOPIC.to_owned() });
         let metrics = WebMetrics::register(&mut Registry::default());
-        let web = Arc::new(Web::new(ports, WebSettings { policy, hold, topic }, metrics));
+        let web = Arc::new(Web::new(ports, WebSettings { policy, hold, topic: None }, metrics));
         let keys = SigningKeys::from_text("0123456789abcdef").unwrap();
         let internal = internal_router(web.clone(), keys.clone());
         Self { public: public_router(web), internal, queue, store, keys }
@@ -324,27 +322,6 @@ async fn signed_notice_alone_ends_a_hold_and_forged_ones_do_nothing() {
     assert_eq!(post(&site.keys.sign(&body, Timestamp::now())).await, StatusCode::NO_CONTENT);
     assert_eq!(visitor.await.unwrap().body, "a{}");
     assert_eq!(started.elapsed(), Duration::from_secs(5));
-}
-
-#[tokio::test(start_paused = true)]
-async fn sns_alone_ends_a_hold_and_other_topics_do_nothing() {
-    let site = Site::with(POLICY, OnOff::Off);
-    let visitor = site.visitor("/app.css");
-    let job = site.take_job().await;
-    let outcome = site.compiled(&job, "a{}").await;
-    let message = serde_json::to_string(&notice_of(&job, site.end(&job, outcome).await)).unwrap();
-    let post = async |kind: &str, topic: &str, message: &str| {
-        let body = serde_json::json!({"Type": kind, "TopicArn": topic, "MessageId": "1", "Message": message});
-        let request = Request::post("/work_complete").header("content-type", "text/plain; charset=UTF-8");
-        send(&site.public, request.body(Body::from(body.to_string())).unwrap()).await.status
-    };
-    assert_eq!(post("Notification", "arn:aws:sns:us-east-1:1:other", &message).await, StatusCode::FORBIDDEN);
-    assert_eq!(post("SubscriptionConfirmation", TOPIC, &message).await, StatusCode::FORBIDDEN);
-    assert_eq!(post("Notification", TOPIC, "{}").await, StatusCode::FORBIDDEN);
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(!visitor.is_finished(), "a refused message ended a hold");
-    assert_eq!(post("Notification", TOPIC, &message).await, StatusCode::OK);
-    assert_eq!(visitor.await.unwrap().body, "a{}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,6 +27,7 @@ pub mod pki;
 pub mod process;
 pub mod progress;
 pub mod sandbox;
+pub mod signer;
 pub mod snapshot;
 
 pub use cache::Cache;

@@ -1,4 +1,5 @@
-//! The AWS emulator: moto, pinned with all that it needs, in a virtual environment of its own.
+//! The AWS emulator: moto, pinned with all that it needs, in a virtual environment of its own, served by a
+//! program of ours that makes its SNS ask for confirmations and sign as AWS does.
 //!
 //! Its state lives in its memory: a new process knows no bucket, queue or topic.
 
@@ -19,6 +20,7 @@ use crate::packages::{self, Package, Shown};
 use crate::process::{Daemon, Start};
 use crate::progress::Progress;
 use crate::sandbox::Sandbox;
+use crate::signer::Signer;
 
 /// The emulator's own settings as JSON: they cost it nothing, whatever else it holds. What it holds
 /// (`data.json`) takes long to tell, and cannot be told at all once some buckets are gone.
@@ -29,14 +31,19 @@ pub fn endpoint() -> String {
     format!("http://{HOST_ADDRESS}:{MOTO_PORT}")
 }
 
-/// Creates the virtual environment unless it is there, and answers its server program.
+/// The program that serves the emulator, for the Python of its virtual environment.
+pub fn program(cache: &Cache) -> PathBuf {
+    cache.checkout.join("tests/cluster/moto/serve.py")
+}
+
+/// Creates the virtual environment unless it is there, and answers its Python.
 pub fn ensure_installed(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
     let requirements = cache.checkout.join("tests/cluster/moto/requirements.txt");
     let folder = cache.root.join(format!("venv-moto-{}", key_of_files(std::slice::from_ref(&requirements))?));
-    let server = folder.join("bin/moto_server");
+    let python = folder.join("bin/python");
     let done = folder.join("done");
     if done.exists() {
-        return Ok(server);
+        return Ok(python);
     }
     let can_make = output(Command::new("python3").args(["-c", "import ensurepip, venv"]));
     if !can_make.is_ok_and(|done| done.status.success()) {
@@ -56,19 +63,25 @@ pub fn ensure_installed(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
     pip.arg("--cache-dir").arg(cache.root.join("pip"));
     logged(&mut pip, &log, "installing moto", progress)?;
     fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
-    Ok(server)
+    Ok(python)
 }
 
 /// Starts the emulator unless it runs and answers. Answers whether it had to be started.
-pub fn ensure(state: &Path, sandbox: &Sandbox, server: &Path, progress: &Progress) -> Result<bool> {
-    let daemon = Daemon::new("moto", state);
+pub fn ensure(cache: &Cache, sandbox: &Sandbox, python: &Path, progress: &Progress) -> Result<bool> {
+    let state = cache.state();
+    let signer = Signer::in_state(&state);
+    signer.ensure().context("cannot make the key that the emulator signs with")?;
+    let daemon = Daemon::new("moto", &state);
     if daemon.running().is_some() && progress.wait("moto", ANSWERS_WITHIN, POLL, || Ok(answers())).is_err() {
         progress.say("the AWS emulator hangs: starting it again");
         daemon.kill()?;
         progress.wait("moto to end", ANSWERS_WITHIN, POLL, || Ok(daemon.running().is_none()))?;
     }
-    let arguments = vec!["-H".to_owned(), HOST_ADDRESS.to_string(), "-p".to_owned(), MOTO_PORT.to_string()];
-    let started = daemon.ensure(&Start { sandbox, group: HOST, program: server, arguments })?;
+    let environment = signer.environment().map(|(name, path)| format!("{name}={}", path.display()));
+    let address = ["-H".to_owned(), HOST_ADDRESS.to_string(), "-p".to_owned(), MOTO_PORT.to_string()];
+    let program = [python, &program(cache)].map(|path| path.display().to_string());
+    let arguments = environment.into_iter().chain(program).chain(address).collect();
+    let started = daemon.ensure(&Start { sandbox, group: HOST, program: Path::new("env"), arguments })?;
     daemon.wait(progress, "the AWS emulator to answer", Duration::from_mins(1), || Ok(answers()))?;
     Ok(started)
 }

@@ -31,6 +31,11 @@ pub(super) fn build_web_env(
         env_value(env::MAX_STALE_SECONDS, valid.max_stale_seconds.to_string()),
         env_value(env::ERRORS, errors),
     ]);
+    let emulator = [
+        (env::SNS_CERTIFICATE_AUTHORITY, &workloads.sns_certificate_authority),
+        (env::SNS_CERTIFICATE_ENDPOINT, &workloads.sns_certificate_endpoint),
+    ];
+    settings.extend(emulator.into_iter().filter_map(|(name, value)| Some(env_value(name, value.clone()?))));
     settings
 }
 

@@ -54,7 +54,7 @@ impl Cluster {
         let existed = sandbox.1 == Found::Running;
         let started = std::time::Instant::now();
         network::ensure()?;
-        let emulator_is_new = moto::ensure(&self.cache.state(), &sandbox.0, &moto, progress)?;
+        let emulator_is_new = moto::ensure(&self.cache, &sandbox.0, &moto, progress)?;
         if emulator_is_new && existed {
             progress.say(
                 "the AWS emulator had ended and was started again: its buckets, queues and topics are gone",
