@@ -48,6 +48,16 @@ pub struct Good {
     pub closure: Closure,
     /// When the first of the sources was asked for.
     pub sources_read_at: Timestamp,
+    /// As [`Manifest::modified_at`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Timestamp>,
+}
+
+impl Good {
+    /// Since when these have been the key's bytes, as far as is known.
+    pub fn modified(&self) -> Timestamp {
+        self.modified_at.unwrap_or(self.sources_read_at)
+    }
 }
 
 /// How an origin failed to give a source.
@@ -84,6 +94,11 @@ pub struct Manifest {
     pub closure: Closure,
     /// When the first of the sources was asked for, by the worker's clock. Orders two manifests of one key.
     pub sources_read_at: Timestamp,
+    /// On a compiled file: since when its bytes have been the key's. Later by at least a second than those
+    /// of every other file of the key, so that a date of whole seconds names one of them. Set when the
+    /// manifest is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Timestamp>,
     /// Compiler and version that ran, such as `grass/0.13.4`.
     pub engine: String,
     pub job: JobId,
@@ -101,6 +116,7 @@ impl Manifest {
                 encodings: encodings.clone(),
                 closure: self.closure.clone(),
                 sources_read_at: self.sources_read_at,
+                modified_at: self.modified_at,
             }),
             Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
                 self.last_good.clone()

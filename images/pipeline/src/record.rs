@@ -1,11 +1,12 @@
 //! Reading and writing manifests and bodies: the rules that keep the store's truth true.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::{
     Error, ErrorKind,
     key::{Encoding, Key},
-    manifest::{MANIFEST_VERSION, Manifest, Outcome},
+    manifest::{Good, MANIFEST_VERSION, Manifest, Outcome},
     names::Digest,
     ports::{Condition, ETag, PutOutcome, Store},
 };
@@ -50,7 +51,7 @@ pub async fn write_manifest(
                 return Ok(current);
             }
             Some(current) => (succeed(&current.manifest, manifest.clone()), Condition::IfMatch(current.etag)),
-            None => (manifest.clone(), Condition::IfAbsent),
+            None => (begin(manifest.clone()), Condition::IfAbsent),
         };
         match store.put(&name, Bytes::from(to_json(&next)), condition).await? {
             PutOutcome::Stored(etag) => return Ok(StoredManifest { manifest: next, etag }),
@@ -86,14 +87,35 @@ pub async fn write_body(
     store.put(&key.body_object(digest, encoding), body, Condition::None).await.map(|_| ())
 }
 
-fn succeed(previous: &Manifest, mut next: Manifest) -> Manifest {
-    next.last_good = match next.outcome {
-        Outcome::Compiled { .. } => None,
-        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
-            previous.good()
-        }
+/// The first manifest of its key.
+fn begin(mut manifest: Manifest) -> Manifest {
+    manifest.modified_at = match manifest.outcome {
+        Outcome::Compiled { .. } => Some(manifest.sources_read_at),
+        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => None,
     };
+    manifest
+}
+
+fn succeed(previous: &Manifest, next: Manifest) -> Manifest {
+    let previous = previous.good();
+    let mut next = begin(next);
+    if let Outcome::Compiled { digest, .. } = &next.outcome {
+        next.last_good = None;
+        next.modified_at = previous.map_or(next.modified_at, |previous| {
+            let is_same = previous.digest == *digest;
+            Some(if is_same { previous.modified() } else { modified_after(&previous, next.sources_read_at) })
+        });
+    } else {
+        next.last_good = previous;
+    }
     next
+}
+
+/// The time of a change, in a later second than that of the file before it: dates in HTTP have whole
+/// seconds (RFC 9110 §8.8.2.2), and two jobs may read different sources within one.
+fn modified_after(previous: &Good, sources_read_at: Timestamp) -> Timestamp {
+    let next_second = previous.modified().as_second().saturating_add(1);
+    Timestamp::from_second(next_second).map_or(sources_read_at, |earliest| sources_read_at.max(earliest))
 }
 
 fn to_json(manifest: &Manifest) -> Vec<u8> {

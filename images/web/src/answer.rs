@@ -1,36 +1,38 @@
-//! Answers as HTTP responses (RFC 9110, RFC 9111, RFC 9211).
+//! Answers as HTTP responses. Files are in [`file`]; here is what all answers share, and failures.
 
-use std::{fmt::Write, time::Duration};
+pub(crate) mod file;
+
+use std::time::Duration;
 
 use axum::{
     body::Body,
     http::{
         HeaderName, HeaderValue, StatusCode,
         header::{
-            AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY,
-            X_CONTENT_TYPE_OPTIONS,
+            ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+            ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
         response::Builder,
     },
     response::Response,
 };
-use bytes::Bytes;
-use pipeline::{key::Encoding, manifest::OriginFailure, names::Digest};
+use pipeline::manifest::OriginFailure;
 
-use crate::{
-    error_sheet::error_sheet,
-    hold::HoldEnd,
-    policy::{Failure, Policy, Staleness},
-    visit::{NoVisit, Visit},
-};
+pub(crate) use file::File;
+
+use crate::{error_sheet::error_sheet, hold::HoldEnd, policy::Failure, visit::NoVisit};
 
 /// Names the kind of failure; present on every answer that is not the style sheet that was asked for.
 const X_ASSET_ERROR: HeaderName = HeaderName::from_static("x-asset-error");
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
 const CSS: &str = "text/css; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 const NO_STORE: &str = "no-store";
+/// What is answered here; everything else is refused.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+/// For how long a browser need not ask again what it may ask.
+const PREFLIGHT_SECONDS: u32 = 86_400;
 /// For a visitor whose style sheet was not ready in time.
 const DEFAULT_RETRY: Duration = Duration::from_secs(1);
 
@@ -51,76 +53,6 @@ impl Layer {
             Self::Held => "held",
             Self::None => "none",
         }
-    }
-}
-
-/// A compiled file on its way to a visitor.
-pub(crate) struct File<'f> {
-    pub(crate) digest: &'f Digest,
-    pub(crate) encoding: Encoding,
-    pub(crate) age: Duration,
-    pub(crate) staleness: Staleness,
-    pub(crate) layer: Layer,
-    pub(crate) policy: &'f Policy,
-}
-
-impl File<'_> {
-    /// Whether the visitor's `If-None-Match` names this very representation (weak comparison).
-    pub(crate) fn is_known_to(&self, visit: &Visit) -> bool {
-        let own = self.etag();
-        let is_own = |tag: &str| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own;
-        visit.if_none_match.as_deref().is_some_and(|tags| tags.split(',').map(str::trim).any(is_own))
-    }
-
-    pub(crate) fn not_modified(&self) -> Response {
-        finish(self.head(StatusCode::NOT_MODIFIED), Body::empty())
-    }
-
-    pub(crate) fn serve(&self, body: Bytes) -> Response {
-        let mut head = self.head(StatusCode::OK).header(CONTENT_TYPE, CSS);
-        if self.encoding != Encoding::Identity {
-            head = head.header(CONTENT_ENCODING, self.encoding.as_str());
-        }
-        finish(head, Body::from(body))
-    }
-
-    fn head(&self, status: StatusCode) -> Builder {
-        Response::builder()
-            .status(status)
-            .header(ETAG, self.etag())
-            .header(CACHE_CONTROL, self.cache_control())
-            .header(AGE, self.age.as_secs())
-            .header(CACHE_STATUS, self.cache_status())
-            .header(VARY, "accept-encoding")
-            .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
-    }
-
-    /// One tag per content coding: the representations differ byte for byte.
-    fn etag(&self) -> String {
-        format!("\"{}-{}\"", self.digest, self.encoding)
-    }
-
-    fn cache_control(&self) -> String {
-        let Policy { max_age, max_stale, .. } = self.policy;
-        if max_age.is_zero() {
-            return "no-cache".to_owned();
-        }
-        let stale = max_stale.saturating_sub(*max_age).as_secs();
-        format!("public, max-age={}, stale-while-revalidate={stale}", max_age.as_secs())
-    }
-
-    fn cache_status(&self) -> String {
-        let mut status = match self.layer {
-            Layer::Memory | Layer::Store => "AssetPipeline; hit".to_owned(),
-            Layer::Held | Layer::None => "AssetPipeline; fwd=uri-miss; stored".to_owned(),
-        };
-        if self.staleness != Staleness::Fresh {
-            let late = self.age.saturating_sub(self.policy.max_age).as_secs();
-            // Writing to a String cannot fail.
-            let _ = write!(status, "; ttl=-{late}");
-        }
-        let _ = write!(status, "; detail={}", self.layer.as_str());
-        status
     }
 }
 
@@ -163,12 +95,33 @@ pub(crate) fn no_visit(why: &NoVisit) -> Response {
     plain(error_head(status, kind), &why.to_string())
 }
 
+/// `OPTIONS`: what scripts of any site may ask (Fetch, "CORS-preflight request"). Style sheets are public.
+pub(crate) fn options() -> Response {
+    let head = public_head(StatusCode::NO_CONTENT)
+        .header(ALLOW, METHODS)
+        .header(ACCESS_CONTROL_ALLOW_METHODS, METHODS)
+        .header(ACCESS_CONTROL_ALLOW_HEADERS, "*")
+        .header(ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS);
+    finish(head, Body::empty())
+}
+
+/// A method that style sheets do not have.
+pub(crate) fn method_not_allowed() -> Response {
+    let head = error_head(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed").header(ALLOW, METHODS);
+    plain(head, &format!("style sheets are read with {METHODS}"))
+}
+
 fn error_head(status: StatusCode, kind: &'static str) -> Builder {
+    public_head(status).header(X_ASSET_ERROR, HeaderValue::from_static(kind)).header(CACHE_CONTROL, NO_STORE)
+}
+
+/// What every answer has: pages of any site may read it, errors included, and how long it took.
+fn public_head(status: StatusCode) -> Builder {
     Response::builder()
         .status(status)
-        .header(X_ASSET_ERROR, HeaderValue::from_static(kind))
-        .header(CACHE_CONTROL, NO_STORE)
         .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
+        .header(TIMING_ALLOW_ORIGIN, "*")
 }
 
 fn plain(head: Builder, message: &str) -> Response {

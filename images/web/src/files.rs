@@ -12,6 +12,8 @@ use pipeline::{
     record::{read_body, read_manifest},
 };
 
+use crate::ready::Marks;
+
 /// Bytes of manifests that one pod remembers, without their closures.
 const MAX_MANIFEST_BYTES: u64 = 32 << 20;
 /// What a remembered manifest takes beside its message, about.
@@ -25,15 +27,24 @@ pub(crate) struct Files {
     manifests: Cache<Key, Arc<Manifest>>,
     /// By object name; bodies are immutable, so what is remembered stays true.
     bodies: Cache<String, Bytes>,
+    /// Changes of what is remembered, for those who keep answers.
+    pub(crate) marks: Marks,
 }
 
 impl Files {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self::with_room(store, MAX_BODY_BYTES)
+    }
+
+    /// Both memories admit by frequency (TinyLFU): what is asked for once does not displace what is asked
+    /// for often.
+    fn with_room(store: Arc<dyn Store>, body_bytes: u64) -> Self {
         let weigh = |name: &String, body: &Bytes| u32::try_from(name.len() + body.len()).unwrap_or(u32::MAX);
         Self {
             store,
             manifests: Cache::builder().max_capacity(MAX_MANIFEST_BYTES).weigher(weigh_manifest).build(),
-            bodies: Cache::builder().max_capacity(MAX_BODY_BYTES).weigher(weigh).build(),
+            bodies: Cache::builder().max_capacity(body_bytes).weigher(weigh).build(),
+            marks: Marks::default(),
         }
     }
 
@@ -46,7 +57,11 @@ impl Files {
     pub(crate) async fn read(&self, key: &Key) -> Result<Option<Arc<Manifest>>, Error> {
         let Some(stored) = read_manifest(&*self.store, key).await? else { return Ok(None) };
         let manifest = Arc::new(without_closures(stored.manifest));
+        let known = self.manifests.get(key).await;
         self.manifests.insert(key.clone(), manifest.clone()).await;
+        if known.as_ref() != Some(&manifest) {
+            self.marks.change(key);
+        }
         Ok(Some(manifest))
     }
 
@@ -79,3 +94,6 @@ fn without_closures(mut manifest: Manifest) -> Manifest {
     }
     manifest
 }
+
+#[cfg(test)]
+mod tests;

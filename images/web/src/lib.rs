@@ -11,6 +11,7 @@ mod hold;
 pub mod metrics;
 mod negotiate;
 mod policy;
+mod ready;
 mod router;
 mod serve;
 pub mod settings;
@@ -20,6 +21,7 @@ mod web;
 
 pub use hold::HoldSettings;
 pub use policy::{ErrorDisplay, Policy};
+pub use ready::{PublicService, public_service};
 pub use router::{internal_router, public_router};
 pub use serve::{Ping, ServeSettings, serve};
 pub use sns::{Authority, InvalidAuthority, InvalidTopicArn, SnsSetupError, SnsTopic};

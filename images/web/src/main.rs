@@ -20,8 +20,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 use web::{
-    ServeSettings, SnsTopic, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics, public_router,
-    serve, settings::Settings,
+    ServeSettings, SnsTopic, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics,
+    public_service, serve, settings::Settings,
 };
 
 /// After the last held visitor's deadline, until connections that are still open are cut.
@@ -60,7 +60,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         shutdown.cancelled().await;
         sleep(web.hold() + DRAIN_SLACK).await;
     };
-    let public = public_router(web.clone());
+    let public = public_service(web.clone());
     tokio::select! {
         served = serve(public_listener, public, ServeSettings::PUBLIC, shutdown.clone()) => {
             served.context("could not serve visitors")?;

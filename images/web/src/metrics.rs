@@ -32,6 +32,8 @@ pub struct SnsLabels {
 /// Counted by one web pod since its start.
 pub struct WebMetrics {
     pub answers: Family<AnswerLabels, Counter>,
+    /// The one of `answers` that hits from memory raise, without the family's lock.
+    pub hits: Counter,
     pub visitors_held: Gauge,
     pub jobs_sent: Counter,
     pub holds_ended: Family<WayLabels, Counter>,
@@ -42,8 +44,11 @@ pub struct WebMetrics {
 
 impl WebMetrics {
     pub fn register(registry: &mut Registry) -> Self {
+        let answers = Family::default();
+        let hits = answers.get_or_create_owned(&AnswerLabels { layer: "memory", status: 200 });
         let metrics = Self {
-            answers: Family::default(),
+            answers,
+            hits,
             visitors_held: Gauge::default(),
             jobs_sent: Counter::default(),
             holds_ended: Family::default(),
@@ -53,6 +58,7 @@ impl WebMetrics {
         };
         let Self {
             answers,
+            hits: _,
             visitors_held,
             jobs_sent,
             holds_ended,

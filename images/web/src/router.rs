@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{Method, StatusCode, header::ALLOW},
-    response::{IntoResponse, Response},
+    http::{Method, StatusCode},
+    response::Response,
     routing::{get, post},
 };
 use pipeline::{direct::NOTICE_PATH, signature::SigningKeys};
@@ -37,11 +37,12 @@ pub fn internal_router(web: Arc<Web>, keys: SigningKeys) -> Router {
 }
 
 async fn visit(State(web): State<AppState>, request: Request) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
-    }
-    match Visit::parse(request.uri(), request.headers()) {
-        Ok(visit) => web.answer(&visit).await,
-        Err(why) => answer::no_visit(&why),
+    match *request.method() {
+        Method::GET | Method::HEAD => match Visit::parse(request.uri(), request.headers()) {
+            Ok(visit) => web.answer(&visit).await,
+            Err(why) => answer::no_visit(&why),
+        },
+        Method::OPTIONS => answer::options(),
+        _ => answer::method_not_allowed(),
     }
 }

@@ -2,19 +2,22 @@
 
 use http::{
     HeaderMap, Uri,
-    header::{ACCEPT_ENCODING, HOST, IF_NONE_MATCH},
+    header::{ACCEPT_ENCODING, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH},
 };
 use percent_encoding::percent_decode_str;
 use pipeline::{key::AssetPath, names::HostName};
 
 /// What a visitor asks for. Only `Host` names the tenant; forwarded-host headers are never read, and the
-/// query string plays no part.
+/// query string plays no part in what is served, only in how long it may be kept.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Visit {
     pub(crate) host: HostName,
     pub(crate) path: AssetPath,
     pub(crate) accept_encoding: Option<String>,
     pub(crate) if_none_match: Option<String>,
+    pub(crate) if_modified_since: Option<String>,
+    /// The query's `v`.
+    pub(crate) version: Option<String>,
 }
 
 /// Why a request is no visit; each is answered 404 or 400.
@@ -30,18 +33,33 @@ pub(crate) enum NoVisit {
 
 impl Visit {
     pub(crate) fn parse(uri: &Uri, headers: &HeaderMap) -> Result<Self, NoVisit> {
-        // HTTP/2 carries the host in :authority, HTTP/1.1 in Host.
-        let authority = uri.authority().map(http::uri::Authority::as_str);
-        let authority = authority.or_else(|| text(headers, HOST)).ok_or(NoVisit::NoHost)?;
+        let authority = authority(uri, headers).ok_or(NoVisit::NoHost)?;
         let host = HostName::from_authority(authority).map_err(|_| NoVisit::UnknownHost)?;
         let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| NoVisit::NoStyleSheet)?;
         let path = path.parse().map_err(|_| NoVisit::NoStyleSheet)?;
         let owned = |name| text(headers, name).map(str::to_owned);
-        Ok(Self { host, path, accept_encoding: owned(ACCEPT_ENCODING), if_none_match: owned(IF_NONE_MATCH) })
+        Ok(Self {
+            host,
+            path,
+            accept_encoding: owned(ACCEPT_ENCODING),
+            if_none_match: owned(IF_NONE_MATCH),
+            if_modified_since: owned(IF_MODIFIED_SINCE),
+            version: uri.query().and_then(version).map(str::to_owned),
+        })
     }
 }
 
-fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
+/// HTTP/2 carries the host in `:authority`, HTTP/1.1 in `Host`.
+pub(crate) fn authority<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r str> {
+    uri.authority().map(http::uri::Authority::as_str).or_else(|| text(headers, HOST))
+}
+
+/// The value of the query's first `v`, as it stands there.
+pub(crate) fn version(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("v="))
+}
+
+pub(crate) fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
@@ -60,7 +78,8 @@ mod tests {
         let headers = [("host", "Shop.example:443"), ("x-forwarded-host", "other.example"), ("x-host", "o")];
         let visit = parse("/a%20b/app.css?v=1", &headers).unwrap();
         assert_eq!((visit.host.as_str(), visit.path.as_str()), ("shop.example", "/a b/app.css"));
-        assert_eq!(visit, parse("/a%20b/app.css", &headers).unwrap());
+        let other = parse("/a%20b/app.css?x", &headers).unwrap();
+        assert_eq!(visit, Visit { version: Some("1".to_owned()), ..other });
         let absolute = parse("http://shop.example/a%20b/app.css", &[("host", "other.example")]).unwrap();
         assert_eq!(absolute.host.as_str(), "shop.example");
     }

@@ -23,6 +23,7 @@ use crate::{
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{ErrorDisplay, Policy, Staleness, Verdict},
+    ready::{Mark, Repeatable},
     sns::SnsTopic,
     visit::{NoVisit, Visit},
 };
@@ -101,6 +102,17 @@ impl Web {
         self.holds.finish().await;
     }
 
+    /// Makes every answer be built anew, as after a change that no manifest tells.
+    pub fn forget_ready(&self) {
+        self.files.marks.change_all();
+    }
+
+    /// Counts a visit that a ready answer was given to.
+    pub(crate) fn note_ready(&self, tenant: &Tenant) {
+        self.metrics.hits.inc();
+        tracing::trace!(tenant.id = %tenant.id, "gave a ready answer");
+    }
+
     /// The whole answer to a visit.
     pub(crate) async fn answer(&self, visit: &Visit) -> Response {
         let (layer, response) = match self.tenants.lookup(&visit.host).await {
@@ -120,9 +132,11 @@ impl Web {
             tenant_id: tenant.id.clone(),
             path: visit.path.clone(),
         };
+        // Before the manifest is read, so that no later change is missed.
+        let mark = self.files.marks.take(&key);
         let order = Order { key, tenant, policy, asked_at: Timestamp::now() };
         match self.judge(&order).await {
-            Ok((layer, verdict)) => (layer, self.respond(visit, &order, layer, verdict).await),
+            Ok((layer, verdict)) => (layer, self.respond(visit, &order, mark, layer, verdict).await),
             Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
             Err(Unanswered::Port(error)) => (Layer::None, port_failed(&error)),
         }
@@ -152,23 +166,39 @@ impl Web {
         }
     }
 
-    async fn respond(&self, visit: &Visit, order: &Order, layer: Layer, verdict: Verdict) -> Response {
+    async fn respond(
+        &self,
+        visit: &Visit,
+        order: &Order,
+        mark: Mark,
+        layer: Layer,
+        verdict: Verdict,
+    ) -> Response {
         match verdict {
             Verdict::Serve { good, age, staleness } => {
                 let encoding = choose_encoding(visit.accept_encoding.as_deref(), &good.encodings);
+                let now = Timestamp::now();
                 let file = answer::File {
                     digest: &good.digest,
                     encoding,
+                    modified_at: good.modified(),
                     age,
                     staleness,
                     layer,
                     policy: &order.policy,
+                    now,
+                    took: now.duration_since(order.asked_at).try_into().unwrap_or_default(),
                 };
                 if file.is_known_to(visit) {
-                    return file.not_modified();
+                    return file.not_modified(visit);
                 }
                 match self.files.body(&order.key, &good, encoding).await {
-                    Ok(body) => file.serve(body),
+                    Ok(body) => {
+                        let repeatable = Repeatable::of(&file, visit, &order.tenant, mark, &body);
+                        let mut answer = file.serve(visit, body);
+                        repeatable.and_then(|repeatable| answer.extensions_mut().insert(repeatable));
+                        answer
+                    }
                     Err(error) => port_failed(&error),
                 }
             }

@@ -122,6 +122,7 @@ impl Site {
             outcome,
             closure: Closure::default(),
             sources_read_at,
+            modified_at: None,
             engine: "grass/0".to_owned(),
             job: job.id.clone(),
             last_good: None,
@@ -184,7 +185,10 @@ async fn many_visitors_of_a_cold_file_share_one_job_and_the_next_one_is_a_hit() 
     let hit = site.get("/app.css?v=2").await;
     assert_eq!((&*hit.body, hit.header("cache-status")), (&b"a{}"[..], "AssetPipeline; hit; detail=memory"));
     assert_eq!(hit.header("content-type"), "text/css; charset=utf-8");
-    assert_eq!(hit.header("cache-control"), "public, max-age=300, stale-while-revalidate=86100");
+    assert_eq!(
+        hit.header("cache-control"),
+        "public, max-age=300, stale-while-revalidate=86100, stale-if-error=86100"
+    );
     assert_eq!(hit.header("vary"), "accept-encoding");
 }
 

@@ -71,6 +71,7 @@ impl Runner {
             outcome,
             closure: sources.closure(),
             sources_read_at,
+            modified_at: None,
             engine: job.options.engine.label(),
             job: job.id.clone(),
             last_good: None,

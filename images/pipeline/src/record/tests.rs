@@ -19,6 +19,7 @@ fn manifest(outcome: Outcome, sources_read_at: i64) -> Manifest {
         outcome,
         closure: Closure::default(),
         sources_read_at: Timestamp::from_second(sources_read_at).unwrap(),
+        modified_at: None,
         engine: "grass/0".to_owned(),
         job: JobId::random(),
         last_good: None,
@@ -68,6 +69,32 @@ async fn of_concurrent_writers_the_one_with_the_newest_sources_stands() {
     }
     let standing = read_manifest(&*store, &key()).await.unwrap().unwrap();
     assert_eq!(standing.manifest.sources_read_at.as_second(), 5);
+}
+
+/// Writes one manifest after the other, each read at its millisecond, and gives what is modified since when.
+async fn modified(files: &[(Outcome, i64)]) -> Vec<Option<i64>> {
+    let store = MemoryStore::default();
+    let mut times = Vec::new();
+    for (outcome, sources_read_at) in files {
+        let sources_read_at = Timestamp::from_millisecond(*sources_read_at).unwrap();
+        let next = Manifest { sources_read_at, ..manifest(outcome.clone(), 0) };
+        let standing = write_manifest(&store, &key(), next).await.unwrap().manifest;
+        times.push(standing.good().map(|good| good.modified().as_millisecond()));
+    }
+    times
+}
+
+#[tokio::test]
+async fn time_of_modification_is_that_of_the_bytes_and_each_has_its_own_second() {
+    let (a, b) = (compiled("a"), compiled("b"));
+    let read_again = [(a.clone(), 100_200), (a.clone(), 200_000), (failed(), 300_000), (a.clone(), 400_000)];
+    assert_eq!(modified(&read_again).await, [Some(100_200); 4]);
+    let changed = [(a.clone(), 100_200), (b.clone(), 150_000), (a.clone(), 160_000)];
+    assert_eq!(modified(&changed).await, [Some(100_200), Some(150_000), Some(160_000)]);
+    let within_a_second = [(a.clone(), 100_200), (b.clone(), 100_900), (a.clone(), 101_100), (b, 102_100)];
+    let own_seconds = [Some(100_200), Some(101_000), Some(102_000), Some(103_000)];
+    assert_eq!(modified(&within_a_second).await, own_seconds);
+    assert_eq!(modified(&[(failed(), 100_200), (a, 100_300)]).await, [None, Some(100_300)]);
 }
 
 #[test]

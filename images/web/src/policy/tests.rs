@@ -23,6 +23,7 @@ fn manifest(outcome: Outcome, second: i64, last_good: Option<Good>) -> Manifest 
         outcome,
         closure: Closure::default(),
         sources_read_at: at(second),
+        modified_at: None,
         engine: "grass/0".to_owned(),
         job: JobId::random(),
         last_good,

@@ -154,6 +154,7 @@ impl Site {
             outcome: Outcome::SourceNotFound { message: "gone".to_owned() },
             closure: Closure::default(),
             sources_read_at: Timestamp::now(),
+            modified_at: None,
             engine: "grass/0".to_owned(),
             job: job.id.clone(),
             last_good: None,

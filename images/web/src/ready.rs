@@ -1,0 +1,235 @@
+//! Ready answers: hits as they were built, given again before anything is parsed, looked up or formatted.
+//!
+//! An answer is kept under the raw text that its visit was parsed from, so two requests share one only if
+//! they are the same visit. It is kept for a second at most: until its age would change, its file would be
+//! stale, or the key was marked as changed. After that the ordinary way makes it anew, which is also what
+//! finds changed tenants. Requests with conditions, and answers that are no fresh files from memory, always
+//! go the ordinary way.
+
+mod mark;
+mod service;
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use axum::{body::Body, response::Response};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Method, Request,
+    header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH},
+};
+pub(crate) use mark::{Mark, Marks};
+use pipeline::{names::Digest, tenant::Tenant};
+pub use service::{PublicService, public_service};
+use tokio::time::Instant;
+
+use crate::{
+    answer::file::{File, IMMUTABLE, is_prefix},
+    visit::{Visit, authority, text, version},
+};
+
+/// Locks; visitors of different files rarely share one.
+const SHARDS: usize = 16;
+/// Answers under one lock.
+const SHARD_ENTRIES: usize = 256;
+/// Bytes of bodies under one lock: 64 MiB in all, most of them shared with the memory of bodies.
+const SHARD_BYTES: usize = 4 << 20;
+
+/// The parts of a request that decide its answer, as they stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Asked<'r> {
+    authority: &'r str,
+    path: &'r str,
+    accept_encoding: Option<&'r str>,
+}
+
+/// As [`Asked`], owned.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    authority: Box<str>,
+    path: Box<str>,
+    accept_encoding: Option<Box<str>>,
+}
+
+/// What the ordinary way says of an answer that may be given again. Travels as an extension of the response.
+#[derive(Clone)]
+pub(crate) struct Repeatable {
+    pub(crate) body: Bytes,
+    pub(crate) digest: Digest,
+    pub(crate) tenant: Arc<Tenant>,
+    /// What a visit without `v` is told.
+    pub(crate) cache_control: HeaderValue,
+    pub(crate) mark: Mark,
+    pub(crate) until: Instant,
+}
+
+/// A kept answer.
+struct Ready {
+    place: Place,
+    headers: HeaderMap,
+    repeatable: Repeatable,
+}
+
+#[derive(Default)]
+struct Shard {
+    /// By the hash of the place. Places that share one take turns; which is seldom, and only slow.
+    by_hash: HashMap<u64, Arc<Ready>>,
+    bytes: usize,
+}
+
+/// All kept answers of one process.
+#[derive(Default)]
+pub(crate) struct ReadyAnswers {
+    hasher: RandomState,
+    shards: [RwLock<Shard>; SHARDS],
+}
+
+impl<'r> Asked<'r> {
+    /// `None` where the answer depends on more than these parts.
+    pub(crate) fn of<B>(request: &'r Request<B>) -> Option<Self> {
+        let headers = request.headers();
+        let is_plain = matches!(*request.method(), Method::GET | Method::HEAD)
+            && !headers.contains_key(IF_NONE_MATCH)
+            && !headers.contains_key(IF_MODIFIED_SINCE);
+        if !is_plain {
+            return None;
+        }
+        Some(Self {
+            authority: authority(request.uri(), headers)?,
+            path: request.uri().path(),
+            accept_encoding: text(headers, ACCEPT_ENCODING),
+        })
+    }
+
+    fn is(&self, place: &Place) -> bool {
+        self.authority == &*place.authority
+            && self.path == &*place.path
+            && self.accept_encoding == place.accept_encoding.as_deref()
+    }
+}
+
+impl From<Asked<'_>> for Place {
+    fn from(asked: Asked<'_>) -> Self {
+        Self {
+            authority: asked.authority.into(),
+            path: asked.path.into(),
+            accept_encoding: asked.accept_encoding.map(Into::into),
+        }
+    }
+}
+
+impl Place {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            authority: &self.authority,
+            path: &self.path,
+            accept_encoding: self.accept_encoding.as_deref(),
+        }
+    }
+}
+
+impl ReadyAnswers {
+    /// The answer that is still good at `now`.
+    fn find(&self, asked: &Asked<'_>, marks: &Marks, now: Instant) -> Option<Arc<Ready>> {
+        let hash = self.hasher.hash_one(asked);
+        let ready = read(self.shard(hash)?).by_hash.get(&hash).cloned()?;
+        let is_good =
+            asked.is(&ready.place) && now < ready.repeatable.until && marks.is_current(ready.repeatable.mark);
+        is_good.then_some(ready)
+    }
+
+    /// Keeps an answer where there is room: what has had its time makes room, what has not stays.
+    fn keep(&self, ready: Ready, now: Instant) {
+        let hash = self.hasher.hash_one(ready.place.asked());
+        let bytes = ready.repeatable.body.len();
+        let Some(shard) = self.shard(hash) else { return };
+        let mut shard = write(shard);
+        shard.remove(hash);
+        if !shard.has_room(bytes) {
+            shard.sweep(now);
+        }
+        if shard.has_room(bytes) {
+            shard.bytes += bytes;
+            shard.by_hash.insert(hash, Arc::new(ready));
+        }
+    }
+
+    fn shard(&self, hash: u64) -> Option<&RwLock<Shard>> {
+        // The map below uses the low bits and the top seven; these are neither.
+        self.shards.get(usize::try_from(hash >> 40).unwrap_or_default() % SHARDS)
+    }
+}
+
+impl Shard {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.by_hash.len() < SHARD_ENTRIES && self.bytes + bytes <= SHARD_BYTES
+    }
+
+    fn remove(&mut self, hash: u64) {
+        if let Some(ready) = self.by_hash.remove(&hash) {
+            self.bytes -= ready.repeatable.body.len();
+        }
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.by_hash.retain(|_, ready| now < ready.repeatable.until);
+        self.bytes = self.by_hash.values().map(|ready| ready.repeatable.body.len()).sum();
+    }
+}
+
+impl Repeatable {
+    /// `None` where the file is no fresh one from memory.
+    pub(crate) fn of(
+        file: &File<'_>,
+        visit: &Visit,
+        tenant: &Arc<Tenant>,
+        mark: Mark,
+        body: &Bytes,
+    ) -> Option<Self> {
+        Some(Self {
+            until: Instant::now() + file.lasts()?,
+            body: body.clone(),
+            digest: file.digest.clone(),
+            tenant: tenant.clone(),
+            cache_control: file.cache_control(&visit.path, None),
+            mark,
+        })
+    }
+}
+
+impl Ready {
+    /// `None` where the ordinary way did not say that its answer may be given again.
+    fn from_answer(place: Place, answer: &Response) -> Option<Self> {
+        let repeatable = answer.extensions().get::<Repeatable>()?.clone();
+        let mut headers = answer.headers().clone();
+        headers.insert(CACHE_CONTROL, repeatable.cache_control.clone());
+        Some(Self { place, headers, repeatable })
+    }
+
+    fn answer(&self, method: &Method, query: Option<&str>) -> Response {
+        let body = if method == Method::HEAD { Bytes::new() } else { self.repeatable.body.clone() };
+        let mut answer = Response::new(Body::from(body));
+        answer.headers_mut().clone_from(&self.headers);
+        let names_bytes = |version: &str| is_prefix(version, &self.repeatable.digest);
+        if query.and_then(version).is_some_and(names_bytes) {
+            answer.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
+        }
+        answer
+    }
+}
+
+// No code panics while it holds a lock half-way through a change.
+
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The visitors' service: ready answers first, then the routes.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{BoxError, Router, body::HttpBody, response::Response};
+use bytes::Bytes;
+use http::Request;
+use tokio::time::Instant;
+use tower::Service;
+
+use super::{Asked, Place, Ready, ReadyAnswers};
+use crate::{router::public_router, web::Web};
+
+/// What visitors, the load balancer and SNS reach: as [`public_router`], with ready answers before it.
+pub fn public_service(web: Arc<Web>) -> PublicService {
+    let router = public_router(web.clone());
+    PublicService(Arc::new(Shared { web, router, ready: ReadyAnswers::default() }))
+}
+
+/// See [`public_service`].
+#[derive(Clone)]
+pub struct PublicService(Arc<Shared>);
+
+struct Shared {
+    web: Arc<Web>,
+    router: Router,
+    ready: ReadyAnswers,
+}
+
+/// An answer that is there, or is being made.
+pub enum Answering {
+    Ready(Option<Response>),
+    Routed(Pin<Box<dyn Future<Output = Response> + Send>>),
+}
+
+impl<B> Service<Request<B>> for PublicService
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering;
+
+    /// Always ready, as routers are.
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answering {
+        let Some(asked) = Asked::of(&request) else { return self.0.clone().route(request, None) };
+        if let Some(ready) = self.0.ready.find(&asked, &self.0.web.files.marks, Instant::now()) {
+            self.0.web.note_ready(&ready.repeatable.tenant);
+            return Answering::Ready(Some(ready.answer(request.method(), request.uri().query())));
+        }
+        let place = Some(asked.into());
+        self.0.clone().route(request, place)
+    }
+}
+
+impl Shared {
+    fn route<B>(self: Arc<Self>, request: Request<B>, place: Option<Place>) -> Answering
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let routed = self.router.clone().call(request);
+        Answering::Routed(Box::pin(async move {
+            let answer = routed.await.unwrap_or_else(|never| match never {});
+            if let Some(ready) = place.and_then(|place| Ready::from_answer(place, &answer)) {
+                self.ready.keep(ready, Instant::now());
+            }
+            answer
+        }))
+    }
+}
+
+impl Future for Answering {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            // Polled again after its end, it never ends again, as futures may.
+            Self::Ready(answer) => answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer))),
+            Self::Routed(answer) => answer.as_mut().poll(context).map(Ok),
+        }
+    }
+}

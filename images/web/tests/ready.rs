@@ -1,0 +1,328 @@
+//! Ready answers: the same as the ordinary way's, for nobody else, and for no longer than they are true.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+    response::Response,
+};
+use jiff::{SignedDuration, Timestamp};
+use pipeline::{
+    Error,
+    embedded::{MemoryQueue, MemoryStore},
+    key::{Encoding, Key},
+    manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
+    names::{Digest, HostName, JobId},
+    options::CompileOptions,
+    ports::Tenants,
+    record::{write_body, write_manifest},
+    settings::OnOff,
+    tenant::Tenant,
+};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use web::{
+    ErrorDisplay, HoldSettings, Policy, PublicService, ServeSettings, Web, WebPorts, WebSettings,
+    metrics::WebMetrics, public_router, public_service, serve,
+};
+
+const POLICY: Policy = Policy {
+    errors: ErrorDisplay::Status,
+    max_age: Duration::from_mins(5),
+    max_stale: Duration::from_hours(24),
+    failure_age: Duration::from_secs(5),
+};
+const HOSTS: [&str; 2] = ["a.example", "b.example"];
+const PATHS: [&str; 2] = ["/app.css", "/theme/app.css"];
+
+/// Tenants in the test's hands, who count how often they are asked for.
+#[derive(Default)]
+struct Registered {
+    tenants: Mutex<Vec<Tenant>>,
+    lookups: AtomicU32,
+}
+
+#[async_trait]
+impl Tenants for Registered {
+    async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
+        let tenants = self.tenants.lock().unwrap();
+        Ok(tenants.iter().find(|tenant| tenant.host == *host).cloned().map(Arc::new))
+    }
+}
+
+struct Site {
+    web: Arc<Web>,
+    service: PublicService,
+    router: Router,
+    tenants: Arc<Registered>,
+    metrics: Registry,
+}
+
+fn tenant(host: &str, id: &str) -> Tenant {
+    Tenant {
+        host: host.parse().unwrap(),
+        id: id.parse().unwrap(),
+        origin: "http://origin.example/".parse().unwrap(),
+        load_paths: Vec::new(),
+        development: false,
+    }
+}
+
+/// The style sheet of a tenant and a path: everybody's is their own.
+fn css(tenant_id: &str, path: &str) -> String {
+    format!("/* {tenant_id} {path} */")
+}
+
+async fn write_file(store: &MemoryStore, tenant_id: &str, path: &str) {
+    let fingerprint = CompileOptions::default().fingerprint();
+    let key = Key { fingerprint, tenant_id: tenant_id.parse().unwrap(), path: path.parse().unwrap() };
+    let css = css(tenant_id, path);
+    let digest = Digest::of(css.as_bytes());
+    let mut encodings = Vec::new();
+    for (encoding, body) in [
+        (Encoding::Identity, css.clone()),
+        (Encoding::Br, format!("br {css}")),
+        (Encoding::Gzip, format!("gzip {css}")),
+    ] {
+        encodings.push(StoredBody { encoding, length: body.len() as u64 });
+        write_body(store, &key, &digest, encoding, Bytes::from(body)).await.unwrap();
+    }
+    let manifest = Manifest {
+        version: MANIFEST_VERSION,
+        outcome: Outcome::Compiled { digest, encodings },
+        closure: Closure::default(),
+        // Ahead of our clock, so that every answer's age is zero.
+        sources_read_at: Timestamp::now() + SignedDuration::from_hours(1),
+        modified_at: None,
+        engine: "grass/0".to_owned(),
+        job: JobId::random(),
+        last_good: None,
+    };
+    write_manifest(store, &key, manifest).await.unwrap();
+}
+
+impl Site {
+    async fn start() -> Self {
+        let store = Arc::new(MemoryStore::default());
+        for id in ["a-g1", "b-g1", "a-g2"] {
+            for path in PATHS {
+                write_file(&store, id, path).await;
+            }
+        }
+        let tenants = Arc::new(Registered::default());
+        tenants.tenants.lock().unwrap().extend([tenant(HOSTS[0], "a-g1"), tenant(HOSTS[1], "b-g1")]);
+        let queue = Arc::new(MemoryQueue::new(100));
+        let ports = WebPorts { store, queue, tenants: tenants.clone(), direct: None };
+        let hold = HoldSettings {
+            hold: Duration::from_secs(25),
+            max_held: 10,
+            recheck: OnOff::On,
+            reply_to: None,
+            options: CompileOptions::default(),
+        };
+        let mut metrics = Registry::default();
+        let settings = WebSettings { policy: POLICY, hold, topic: None };
+        let web = Arc::new(Web::new(ports, settings, WebMetrics::register(&mut metrics)));
+        Self {
+            service: public_service(web.clone()),
+            router: public_router(web.clone()),
+            web,
+            tenants,
+            metrics,
+        }
+    }
+
+    async fn get(&self, host: &str, path: &str) -> Answer {
+        let request = Request::get(path).header("host", host).body(Body::empty()).unwrap();
+        answer_of(self.service.clone().oneshot(request).await.unwrap()).await
+    }
+
+    /// Look-ups of tenants that the visits cost.
+    async fn lookups_of(&self, visits: impl Future<Output = ()>) -> u32 {
+        let before = self.tenants.lookups.load(Ordering::SeqCst);
+        visits.await;
+        self.tenants.lookups.load(Ordering::SeqCst) - before
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+async fn answer_of(response: Response) -> Answer {
+    let (parts, body) = response.into_parts();
+    Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn repeated_hit_asks_nothing_for_a_second_and_is_counted() {
+    let site = Site::start().await;
+    let visit = async || {
+        assert_eq!(site.get("a.example", "/app.css").await.body, css("a-g1", "/app.css"));
+    };
+    // From the store, then from memory, which is kept.
+    assert_eq!(
+        site.lookups_of(async {
+            visit().await;
+            visit().await;
+        })
+        .await,
+        2
+    );
+    let many = async {
+        for _ in 0..50 {
+            visit().await;
+        }
+    };
+    assert_eq!(site.lookups_of(many).await, 0);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(site.lookups_of(visit()).await, 1, "an answer was given for longer than a second");
+    assert_eq!(site.lookups_of(visit()).await, 0);
+    site.web.forget_ready();
+    assert_eq!(site.lookups_of(visit()).await, 1, "an answer was given that was to be forgotten");
+    let mut text = String::new();
+    encode(&mut text, &site.metrics).unwrap();
+    assert!(text.contains("assets_web_answers_total{layer=\"memory\",status=\"200\"} 54"), "{text}");
+    assert!(text.contains("assets_web_answers_total{layer=\"store\",status=\"200\"} 1"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_tenant_is_seen_after_a_second() {
+    let site = Site::start().await;
+    for _ in 0..3 {
+        assert_eq!(site.get("a.example", "/app.css").await.body, css("a-g1", "/app.css"));
+    }
+    *site.tenants.tenants.lock().unwrap() = vec![tenant("a.example", "a-g2")];
+    tokio::time::advance(Duration::from_secs(1)).await;
+    for _ in 0..3 {
+        assert_eq!(site.get("a.example", "/app.css").await.body, css("a-g2", "/app.css"));
+    }
+}
+
+/// A request from what matters to the answer, and from what must not.
+fn any_request(random: &mut StdRng) -> (Option<&'static str>, Request<Body>) {
+    let hosts = [
+        ("a.example", Some("a-g1")),
+        ("A.Example", Some("a-g1")),
+        ("a.example:80", Some("a-g1")),
+        ("a.example.", Some("a-g1")),
+        ("b.example", Some("b-g1")),
+        ("b.example:8080", Some("b-g1")),
+        ("c.example", None),
+        ("a.example.b.example", None),
+        ("[::1]", None),
+        ("", None),
+    ];
+    let paths =
+        ["/app.css", "/%61pp.css", "/theme/app.css", "/theme/./app.css", "/app.css/", "//app.css", "/"];
+    let digest = Digest::of(css("a-g1", "/app.css").as_bytes());
+    let version = format!("?v={}", &digest.as_str()[..12]);
+    let queries = ["", "?", "?x=1", "?v=00000000", &version];
+    let codings = [None, Some(""), Some("br"), Some("gzip, br;q=0"), Some("gzip;q=0.5, br;q=0.4"), Some("*")];
+    let methods = [Method::GET, Method::GET, Method::GET, Method::HEAD, Method::OPTIONS, Method::DELETE];
+    let (host, tenant_id) = *hosts.choose(random).unwrap();
+    let (path, query) = (paths.choose(random).unwrap(), queries.choose(random).unwrap());
+    let is_absolute = !host.is_empty() && random.random_bool(0.3);
+    let origin = if is_absolute { format!("http://{host}") } else { String::new() };
+    let mut request = Request::builder()
+        .method(methods.choose(random).unwrap())
+        .uri(format!("{origin}{path}{query}"))
+        .header("x-forwarded-host", *HOSTS.choose(random).unwrap());
+    if !is_absolute {
+        request = request.header("host", host);
+    } else if random.random_bool(0.5) {
+        request = request.header("host", *HOSTS.choose(random).unwrap());
+    }
+    if let Some(coding) = codings.choose(random).unwrap() {
+        request = request.header("accept-encoding", *coding);
+    }
+    if random.random_bool(0.2) {
+        let tag = format!("\"{digest}-br\"");
+        request = request.header("if-none-match", *[&*tag, "*", "\"x\""].choose(random).unwrap());
+    }
+    (tenant_id, request.body(Body::empty()).unwrap())
+}
+
+fn copy_of(request: &Request<Body>) -> Request<Body> {
+    let mut copy = Request::new(Body::empty());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_answers_are_those_of_the_ordinary_way_and_nobody_elses() {
+    const CASES: u32 = 20_000;
+    const SEED: u64 = 4;
+    let site = Site::start().await;
+    for host in HOSTS {
+        for path in PATHS {
+            site.get(host, path).await;
+        }
+    }
+    let mut random = StdRng::seed_from_u64(SEED);
+    let (mut of_service, mut of_router) = (0, 0);
+    for case in 0..CASES {
+        let (tenant_id, request) = any_request(&mut random);
+        let copy = copy_of(&request);
+        let shown = format!("seed {SEED}, case {case}: {request:?}");
+        let before = site.tenants.lookups.load(Ordering::SeqCst);
+        let ready = answer_of(site.service.clone().oneshot(request).await.unwrap()).await;
+        let between = site.tenants.lookups.load(Ordering::SeqCst);
+        let ordinary = answer_of(site.router.clone().oneshot(copy).await.unwrap()).await;
+        of_service += between - before;
+        of_router += site.tenants.lookups.load(Ordering::SeqCst) - between;
+        assert_eq!(ready, ordinary, "{shown}");
+        if ready.status == StatusCode::OK && !ready.body.is_empty() {
+            let body = String::from_utf8(ready.body.to_vec()).unwrap();
+            assert!(body.contains(tenant_id.unwrap_or("nobody's")), "{shown}: {body}");
+        }
+    }
+    // What is left: conditions, and hosts that nobody has claimed.
+    assert!(of_service * 2 < of_router, "only few answers were ready: {of_service} of {of_router}");
+}
+
+#[tokio::test]
+async fn head_is_told_the_length_and_sent_no_body() {
+    let site = Site::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let served = tokio::spawn(serve(listener, site.service.clone(), ServeSettings::PUBLIC, stop.clone()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request =
+        |method: &str, more: &str| format!("{method} /app.css HTTP/1.1\r\nHost: a.example\r\n{more}\r\n");
+    let heads = request("HEAD", "").repeat(3) + &request("GET", "Connection: close\r\n");
+    stream.write_all(heads.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).await.unwrap();
+    let css = css("a-g1", "/app.css");
+    let length = format!("content-length: {}\r\n", css.len());
+    assert_eq!(answers.matches("HTTP/1.1 200 OK\r\n").count(), 4, "{answers}");
+    assert_eq!(answers.matches(&length).count(), 4, "{answers}");
+    assert_eq!(answers.matches(&css).count(), 1, "{answers}");
+    assert!(answers.ends_with(&css), "{answers}");
+    stop.cancel();
+    served.await.unwrap().unwrap();
+}
