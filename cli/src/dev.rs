@@ -12,6 +12,7 @@ use clap::Args;
 use pipeline::{
     embedded::{DiskStore, MemoryNotifier, MemoryQueue, SingleTenant},
     options::CompileOptions,
+    rate::RateLimits,
     settings::OnOff,
     shutdown,
     tenant::Tenant,
@@ -110,6 +111,7 @@ fn tenant_of(root: &Path, load_roots: usize) -> anyhow::Result<Tenant> {
         origin,
         load_paths: (0..load_roots).map(FileOrigin::load_path).collect(),
         development: true,
+        limits: None,
     })
 }
 
@@ -121,7 +123,7 @@ fn web_settings() -> WebSettings {
         reply_to: None,
         options: CompileOptions::default(),
     };
-    WebSettings { policy: POLICY, hold, topic: None }
+    WebSettings { policy: POLICY, hold, limits: RateLimits::default(), topic: None }
 }
 
 fn worker_settings() -> anyhow::Result<WorkerSettings> {

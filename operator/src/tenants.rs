@@ -141,7 +141,7 @@ fn build_registration(
     let id = TenantId::at_generation(label, generation).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("name tenant {host}")).with_source(source)
     })?;
-    let tenant = Tenant { host, id, origin, load_paths, development };
+    let tenant = Tenant { host, id, origin, load_paths, development, limits: None };
     Ok(Registration {
         version: REGISTRATION_VERSION,
         owner: owner.to_owned(),

@@ -26,6 +26,8 @@ pub const MAX_AGE_SECONDS: &str = "ASSETS_MAX_AGE_SECONDS";
 pub const MAX_STALE_SECONDS: &str = "ASSETS_MAX_STALE_SECONDS";
 /// `Show` or `Status`: how compile errors are answered.
 pub const ERRORS: &str = "ASSETS_ERRORS";
+/// How much one tenant may ask of one web pod, as JSON, see [`crate::rate::RateLimits`].
+pub const RATE_LIMITS: &str = "ASSETS_RATE_LIMITS";
 /// Comma-separated networks (CIDR) of private addresses that tenants' origins may have.
 pub const PRIVATE_NETWORKS: &str = "ASSETS_PRIVATE_NETWORKS";
 /// Jobs that one worker runs at the same time.

@@ -19,6 +19,7 @@ pub mod operation;
 pub mod options;
 pub mod peers;
 pub mod ports;
+pub mod rate;
 pub mod record;
 pub mod registry;
 pub mod settings;

@@ -1,48 +1,170 @@
-//! The registry of tenants as objects in the store, behind a small cache that remembers absence too.
+//! The registry of tenants as objects in the store, behind a bounded cache that remembers absence too.
+//!
+//! A store that cannot be read for a moment takes no known tenant down, and strangers' hosts cannot take
+//! the store's time from the known ones.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem::size_of, num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use moka::future::Cache;
+use moka::{future::Cache, policy::EvictionPolicy};
+use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    Error, ErrorKind,
+    Error, ErrorKind, chain,
     names::HostName,
     ports::{Store, Tenants},
+    rate::RateLimit,
     tenant::{REGISTRATION_VERSION, Registration, Tenant, registry_object},
 };
 
 /// How long an answer, "nobody" included, is taken for true.
-const CACHE_TIME: Duration = Duration::from_secs(2);
-/// Hosts that one process remembers.
-const CACHE_ENTRIES: u64 = 100_000;
+const ANSWER_TIME: Duration = Duration::from_secs(2);
+/// How long a failed look-up is not tried again.
+const FAILURE_TIME: Duration = Duration::from_secs(1);
+/// How long a known tenant is served without a word from the store.
+const KNOWN_TIME: Duration = Duration::from_mins(5);
+/// How long visitors of a known tenant wait for that word.
+const KNOWN_PATIENCE: Duration = Duration::from_millis(300);
+/// Bytes of tenants and absences that one process remembers.
+const CACHE_BYTES: u64 = 64 << 20;
+/// A host is forgotten when nobody has asked for it for this long.
+const IDLE: Duration = Duration::from_mins(10);
+/// Look-ups a second of hosts that are not known to be somebody's: each costs a read. A process that has
+/// just started knows no host, so ten times as many are let through at once.
+const STRANGERS_PER_SECOND: NonZeroU32 = NonZeroU32::new(500).expect("it is not 0");
+const STRANGERS_AT_ONCE: NonZeroU32 = NonZeroU32::new(5_000).expect("it is not 0");
 
 /// Reads `tenants/<host>.json`.
 pub struct StoreTenants {
     store: Arc<dyn Store>,
-    cache: Cache<HostName, Option<Arc<Tenant>>>,
+    answers: Cache<HostName, Answer>,
+    strangers: RateLimit,
+    stale_answers: Counter,
+    refusals: Counter,
+}
+
+/// What is known of a host.
+#[derive(Clone)]
+struct Answer {
+    found: Result<Option<Arc<Tenant>>, Arc<Error>>,
+    /// When the store was last asked.
+    asked_at: Instant,
+    /// When the store last said so.
+    told_at: Instant,
+}
+
+impl Answer {
+    fn is_current(&self) -> bool {
+        let lasts = if self.found.is_ok() { ANSWER_TIME } else { FAILURE_TIME };
+        self.asked_at.elapsed() < lasts
+    }
+
+    /// The tenant, where it may still be served without asking the store.
+    fn known(&self) -> Option<&Arc<Tenant>> {
+        let tenant = self.found.as_ref().ok()?.as_ref()?;
+        (self.told_at.elapsed() < KNOWN_TIME).then_some(tenant)
+    }
 }
 
 impl StoreTenants {
     pub fn new(store: Arc<dyn Store>) -> Self {
-        let cache = Cache::builder().max_capacity(CACHE_ENTRIES).time_to_live(CACHE_TIME).build();
-        Self { store, cache }
+        let answers = Cache::builder()
+            .max_capacity(CACHE_BYTES)
+            .weigher(|host: &HostName, answer: &Answer| weigh(host, answer))
+            .time_to_idle(IDLE)
+            .eviction_policy(EvictionPolicy::tiny_lfu())
+            .build();
+        Self {
+            store,
+            answers,
+            strangers: RateLimit::per_second(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE),
+            stale_answers: Counter::default(),
+            refusals: Counter::default(),
+        }
+    }
+
+    /// Makes its counts part of the process's metrics.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "assets_registry_stale_answers",
+            "Look-ups of known tenants that the store did not answer in time",
+            self.stale_answers.clone(),
+        );
+        registry.register(
+            "assets_registry_refusals",
+            "Look-ups of unknown hosts beyond their limit",
+            self.refusals.clone(),
+        );
+    }
+
+    async fn ask(&self, host: &HostName, previous: Option<Answer>) -> Answer {
+        let asked_at = Instant::now();
+        let Some(known) = previous.as_ref().and_then(Answer::known) else {
+            return Answer { found: self.read_stranger(host).await, asked_at, told_at: asked_at };
+        };
+        let late = || Error::new(ErrorKind::Unavailable, format!("look up tenant {host} in time"));
+        let read = timeout(KNOWN_PATIENCE, self.read(host)).await.unwrap_or_else(|_| Err(late()));
+        match read {
+            Ok(found) => Answer { found: Ok(found), asked_at, told_at: asked_at },
+            Err(error) => {
+                self.stale_answers.inc();
+                tracing::warn!(tenant.host = %host, error = chain(&error), "serving a tenant as last known");
+                let told_at = previous.as_ref().map_or(asked_at, |previous| previous.told_at);
+                Answer { found: Ok(Some(known.clone())), asked_at, told_at }
+            }
+        }
+    }
+
+    async fn read_stranger(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Arc<Error>> {
+        if let Err(pause) = self.strangers.take() {
+            self.refusals.inc();
+            let mut error = Error::new(ErrorKind::Throttled, format!("look up unknown host {host}"));
+            error.retry_after = Some(pause);
+            return Err(Arc::new(error));
+        }
+        self.read(host).await.map_err(Arc::new)
+    }
+
+    async fn read(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
+        let registration = read_registration(&*self.store, host).await?;
+        Ok(registration.map(|registration| Arc::new(registration.tenant)))
     }
 }
 
 #[async_trait]
 impl Tenants for StoreTenants {
     async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
-        let read = async {
-            let registration = read_registration(&*self.store, host).await?;
-            Ok(registration.map(|registration| Arc::new(registration.tenant)))
+        let previous = self.answers.get(host).await;
+        let answer = match previous {
+            Some(answer) if answer.is_current() => answer,
+            // However many ask for a host, one of them asks the store.
+            previous => {
+                let ask = self.ask(host, previous);
+                let entry = self.answers.entry_by_ref(host);
+                entry.or_insert_with_if(ask, |answer| !answer.is_current()).await.into_value()
+            }
         };
-        self.cache.try_get_with_by_ref(host, read).await.map_err(|shared: Arc<Error>| {
+        answer.found.map_err(|shared| {
             let mut error = Error::new(shared.kind, format!("look up tenant {host}"));
             error.retry_after = shared.retry_after;
             error.with_source(shared)
         })
     }
+}
+
+/// Bytes that an entry takes, about.
+fn weigh(host: &HostName, answer: &Answer) -> u32 {
+    let texts = match &answer.found {
+        Ok(Some(tenant)) => {
+            let Tenant { host, id, origin, load_paths, development: _, limits: _ } = &**tenant;
+            let load_paths: usize = load_paths.iter().map(|path| path.len() + size_of::<String>()).sum();
+            size_of::<Tenant>() + host.as_str().len() + id.as_str().len() + origin.as_str().len() + load_paths
+        }
+        Ok(None) => 0,
+        Err(_) => size_of::<Error>(),
+    };
+    u32::try_from(size_of::<(HostName, Answer)>() + host.as_str().len() + texts).unwrap_or(u32::MAX)
 }
 
 /// The host's registration, or `None` where nobody has claimed it.
@@ -60,47 +182,4 @@ pub async fn read_registration(store: &dyn Store, host: &HostName) -> Result<Opt
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::{embedded::MemoryStore, ports::Condition};
-
-    fn registration(host: &str, version: u32) -> Registration {
-        let tenant = Tenant {
-            host: host.parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "https://www.shop.example/".parse().unwrap(),
-            load_paths: vec!["/node_modules".to_owned()],
-            development: false,
-        };
-        Registration { version, owner: "o".to_owned(), label: "shop".to_owned(), generation: 1, tenant }
-    }
-
-    async fn registry_of(registrations: &[Registration]) -> StoreTenants {
-        let store = MemoryStore::default();
-        for registration in registrations {
-            let body = Bytes::from(serde_json::to_vec(registration).unwrap());
-            let name = registry_object(&registration.tenant.host);
-            store.put(&name, body, Condition::IfAbsent).await.unwrap();
-        }
-        StoreTenants::new(Arc::new(store))
-    }
-
-    #[tokio::test]
-    async fn store_tenants_conforms() {
-        let registrations = ["a.example", "b.example"].map(|host| registration(host, REGISTRATION_VERSION));
-        let claimed =
-            registrations.clone().map(|registration| (registration.tenant.host.clone(), registration.tenant));
-        let unclaimed = ["c.example".parse().unwrap()];
-        crate::conformance::tenants(&registry_of(&registrations).await, &claimed, &unclaimed).await;
-    }
-
-    #[tokio::test]
-    async fn registration_of_another_version_is_an_error_and_not_nobody() {
-        let tenants = registry_of(&[registration("a.example", REGISTRATION_VERSION + 1)]).await;
-        let error = tenants.lookup(&"a.example".parse().unwrap()).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Invalid);
-        assert!(crate::chain(&error).contains("a.example"), "{}", crate::chain(&error));
-    }
-}
+mod tests;

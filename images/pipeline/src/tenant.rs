@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::names::{HostName, TenantId};
+use crate::{
+    names::{HostName, TenantId},
+    rate::RateLimits,
+};
 
 /// Where a host's registry object lies.
 pub fn registry_object(host: &HostName) -> String {
@@ -39,6 +42,9 @@ pub struct Tenant {
     /// Whether compile errors are shown in the page whatever the pipeline's setting is.
     #[serde(default)]
     pub development: bool,
+    /// How much the tenant may ask of one web pod, in place of the pipeline's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<RateLimits>,
 }
 
 /// What `tenants/<host>.json` holds: the tenant, and whose claim on the host it is.

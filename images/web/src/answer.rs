@@ -20,7 +20,7 @@ use pipeline::manifest::OriginFailure;
 
 pub(crate) use file::File;
 
-use crate::{error_sheet::error_sheet, hold::HoldEnd, policy::Failure, visit::NoVisit};
+use crate::{error_sheet::error_sheet, hold::HoldEnd, limits::TooMany, policy::Failure, visit::NoVisit};
 
 /// Names the kind of failure; present on every answer that is not the style sheet that was asked for.
 const X_ASSET_ERROR: HeaderName = HeaderName::from_static("x-asset-error");
@@ -83,6 +83,20 @@ pub(crate) fn not_in_time(end: HoldEnd) -> Response {
 pub(crate) fn unavailable(message: &str, retry_after: Option<Duration>) -> Response {
     let seconds = retry_after.unwrap_or(DEFAULT_RETRY).as_secs().max(1);
     plain(error_head(StatusCode::SERVICE_UNAVAILABLE, "unavailable").header(RETRY_AFTER, seconds), message)
+}
+
+/// 429: the tenant has asked for too much.
+pub(crate) fn rate_limited(too_many: &TooMany) -> Response {
+    limited(&too_many.to_string(), too_many.retry_after)
+}
+
+/// 429 with the time after which asking again makes sense.
+pub(crate) fn limited(message: &str, retry_after: Duration) -> Response {
+    let seconds = retry_after.as_secs_f64().ceil().max(1.0);
+    plain(
+        error_head(StatusCode::TOO_MANY_REQUESTS, "rate-limited").header(RETRY_AFTER, seconds.to_string()),
+        message,
+    )
 }
 
 /// A request that is for nothing that we serve.

@@ -8,6 +8,7 @@ mod complete;
 mod error_sheet;
 mod files;
 mod hold;
+mod limits;
 pub mod metrics;
 mod negotiate;
 mod policy;

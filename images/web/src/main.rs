@@ -14,6 +14,7 @@ use pipeline::{
     signature::SigningKeys,
     telemetry,
 };
+use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
     task::JoinSet,
@@ -45,7 +46,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut operation = Operation::default();
     let metrics = WebMetrics::register(&mut operation.registry);
     let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
-    let web = Arc::new(connect(settings, keys.clone(), metrics).await?);
+    let web = Arc::new(connect(settings, keys.clone(), metrics, &mut operation.registry).await?);
     let stopped = operation.stopped.clone();
     let operation_listener = listen(settings.pod.operation_listen).await?;
     let internal_listener = listen(settings.internal_listen).await?;
@@ -75,14 +76,21 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn connect(settings: &Settings, keys: SigningKeys, metrics: WebMetrics) -> anyhow::Result<Web> {
+async fn connect(
+    settings: &Settings,
+    keys: SigningKeys,
+    metrics: WebMetrics,
+    registry: &mut Registry,
+) -> anyhow::Result<Web> {
     let sdk = sdk_config().await;
     let store = Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone()));
     let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
+    let tenants = StoreTenants::new(store.clone());
+    tenants.register(registry);
     let ports = WebPorts {
-        store: store.clone(),
+        store,
         queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
-        tenants: Arc::new(StoreTenants::new(store)),
+        tenants: Arc::new(tenants),
         direct: Some(DirectNotices::new(keys, peers)?),
     };
     let topic_arn = &settings.pod.topic_arn;
@@ -90,7 +98,9 @@ async fn connect(settings: &Settings, keys: SigningKeys, metrics: WebMetrics) ->
     let endpoint = settings.sns_certificate_endpoint.clone();
     let topic = SnsTopic::new(topic_arn, settings.sns_authority()?, endpoint, subscriptions)?;
     let topic = Some(topic);
-    Ok(Web::new(ports, WebSettings { policy: settings.policy(), hold: settings.hold(), topic }, metrics))
+    let settings =
+        WebSettings { policy: settings.policy(), hold: settings.hold(), limits: settings.rate_limits, topic };
+    Ok(Web::new(ports, settings, metrics))
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -29,6 +29,13 @@ pub struct SnsLabels {
     pub outcome: &'static str,
 }
 
+/// Which limit a request was refused by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct LimitLabels {
+    /// `requests`, `misses` or `cold-paths`.
+    pub limit: &'static str,
+}
+
 /// Counted by one web pod since its start.
 pub struct WebMetrics {
     pub answers: Family<AnswerLabels, Counter>,
@@ -40,6 +47,7 @@ pub struct WebMetrics {
     pub notices_relayed: Counter,
     pub notices_refused: Counter,
     pub sns_messages: Family<SnsLabels, Counter>,
+    pub rate_limited: Family<LimitLabels, Counter>,
 }
 
 impl WebMetrics {
@@ -55,6 +63,7 @@ impl WebMetrics {
             notices_relayed: Counter::default(),
             notices_refused: Counter::default(),
             sns_messages: Family::default(),
+            rate_limited: Family::default(),
         };
         let Self {
             answers,
@@ -65,6 +74,7 @@ impl WebMetrics {
             notices_relayed,
             notices_refused,
             sns_messages,
+            rate_limited,
         } = &metrics;
         registry.register("assets_web_answers", "Answers by layer and status", answers.clone());
         registry.register("assets_web_visitors_held", "Visitors who wait for a job", visitors_held.clone());
@@ -81,6 +91,11 @@ impl WebMetrics {
             notices_refused.clone(),
         );
         registry.register("assets_web_sns_messages", "Messages of SNS by outcome", sns_messages.clone());
+        registry.register(
+            "assets_web_rate_limited",
+            "Requests refused, and refreshes put off, by the limit of their tenant",
+            rate_limited.clone(),
+        );
         metrics
     }
 

@@ -22,12 +22,13 @@ use http::{
     header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH},
 };
 pub(crate) use mark::{Mark, Marks};
-use pipeline::{names::Digest, tenant::Tenant};
+use pipeline::names::Digest;
 pub use service::{PublicService, public_service};
 use tokio::time::Instant;
 
 use crate::{
     answer::file::{File, IMMUTABLE, is_prefix},
+    limits::TenantLimiter,
     visit::{Visit, authority, text, version},
 };
 
@@ -59,7 +60,8 @@ struct Place {
 pub(crate) struct Repeatable {
     pub(crate) body: Bytes,
     pub(crate) digest: Digest,
-    pub(crate) tenant: Arc<Tenant>,
+    /// Counts the requests that are answered by it.
+    pub(crate) limiter: Arc<TenantLimiter>,
     /// What a visit without `v` is told.
     pub(crate) cache_control: HeaderValue,
     pub(crate) mark: Mark,
@@ -185,7 +187,7 @@ impl Repeatable {
     pub(crate) fn of(
         file: &File<'_>,
         visit: &Visit,
-        tenant: &Arc<Tenant>,
+        limiter: Arc<TenantLimiter>,
         mark: Mark,
         body: &Bytes,
     ) -> Option<Self> {
@@ -193,7 +195,7 @@ impl Repeatable {
             until: Instant::now() + file.lasts()?,
             body: body.clone(),
             digest: file.digest.clone(),
-            tenant: tenant.clone(),
+            limiter,
             cache_control: file.cache_control(&visit.path, None),
             mark,
         })

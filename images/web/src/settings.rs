@@ -10,6 +10,7 @@ use pipeline::{
     direct::NOTICE_PATH,
     env,
     options::CompileOptions,
+    rate::RateLimits,
     settings::{OnOff, PodSettings},
 };
 use url::Url;
@@ -52,6 +53,9 @@ pub struct Settings {
     /// How compile errors are answered
     #[arg(long, env = env::ERRORS, value_enum, default_value_t = ErrorDisplay::Status)]
     pub errors: ErrorDisplay,
+    /// How much one tenant may ask of this pod, as JSON
+    #[arg(long, env = env::RATE_LIMITS, default_value = "{}", value_parser = parse_rate_limits)]
+    pub rate_limits: RateLimits,
     /// Whether the store is asked again while visitors wait
     #[arg(long, env = env::RECHECK, value_enum, default_value_t = OnOff::On)]
     pub recheck: OnOff,
@@ -101,6 +105,10 @@ fn parse_options(text: &str) -> Result<CompileOptions, serde_json::Error> {
     serde_json::from_str(text)
 }
 
+fn parse_rate_limits(text: &str) -> Result<RateLimits, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,9 +138,12 @@ mod tests {
 
     #[test]
     fn malformed_settings_name_themselves() {
-        for (flag, value) in
-            [("--pod-ip", "web-1"), ("--errors", "Maybe"), ("--compile-options", "{\"engine\":\"Less\"}")]
-        {
+        for (flag, value) in [
+            ("--pod-ip", "web-1"),
+            ("--errors", "Maybe"),
+            ("--compile-options", "{\"engine\":\"Less\"}"),
+            ("--rate-limits", "{\"missesPerSecond\":0}"),
+        ] {
             let arguments =
                 REQUIRED.into_iter().filter(|argument| *argument != "--pod-ip" && *argument != "10.0.0.7");
             let error = Settings::try_parse_from(arguments.chain([flag, value])).unwrap_err().to_string();

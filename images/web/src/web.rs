@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use axum::response::Response;
 use jiff::Timestamp;
 use pipeline::{
-    Error, chain,
+    Error, ErrorKind, chain,
     direct::DirectNotices,
     key::Key,
     names::Fingerprint,
     notice::Notice,
     ports::{Queue, Store, Tenants},
+    rate::RateLimits,
     tenant::Tenant,
 };
 
@@ -20,6 +21,7 @@ use crate::{
     answer::{self, Layer},
     files::Files,
     hold::{HoldEnd, HoldSettings, Holds, Order, Way},
+    limits::{Limit, Limits, TenantLimiter, TooMany},
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{ErrorDisplay, Policy, Staleness, Verdict},
@@ -41,6 +43,8 @@ pub struct WebPorts {
 pub struct WebSettings {
     pub policy: Policy,
     pub hold: HoldSettings,
+    /// How much each tenant may ask of this process.
+    pub limits: RateLimits,
     /// The topic whose notices are believed; `None` where there is no SNS.
     pub topic: Option<SnsTopic>,
 }
@@ -54,20 +58,28 @@ pub struct Web {
     pub(crate) metrics: Arc<WebMetrics>,
     pub(crate) relays: TaskTracker,
     tenants: Arc<dyn Tenants>,
+    limits: Limits,
     policy: Policy,
     fingerprint: Fingerprint,
+}
+
+/// What an answer is given again under.
+struct Keep {
+    mark: Mark,
+    limiter: Arc<TenantLimiter>,
 }
 
 /// Why a visit has no verdict.
 enum Unanswered {
     Held(HoldEnd),
+    TooMany(TooMany),
     Port(Error),
 }
 
 impl Web {
     pub fn new(ports: WebPorts, settings: WebSettings, metrics: WebMetrics) -> Self {
         let WebPorts { store, queue, tenants, direct } = ports;
-        let WebSettings { policy, hold, topic } = settings;
+        let WebSettings { policy, hold, limits, topic } = settings;
         let metrics = Arc::new(metrics);
         let files = Arc::new(Files::new(store));
         let fingerprint = hold.options.fingerprint();
@@ -77,6 +89,7 @@ impl Web {
             holds,
             direct,
             topic,
+            limits: Limits::new(limits, metrics.clone()),
             metrics,
             relays: TaskTracker::new(),
             tenants,
@@ -107,10 +120,11 @@ impl Web {
         self.files.marks.change_all();
     }
 
-    /// Counts a visit that a ready answer was given to.
-    pub(crate) fn note_ready(&self, tenant: &Tenant) {
+    /// Counts a visit that there is a ready answer to.
+    pub(crate) fn note_ready(&self, limiter: &TenantLimiter) -> Result<(), TooMany> {
+        limiter.take(Limit::Requests)?;
         self.metrics.hits.inc();
-        tracing::trace!(tenant.id = %tenant.id, "gave a ready answer");
+        Ok(())
     }
 
     /// The whole answer to a visit.
@@ -118,6 +132,10 @@ impl Web {
         let (layer, response) = match self.tenants.lookup(&visit.host).await {
             Ok(Some(tenant)) => self.answer_tenant(visit, tenant).await,
             Ok(None) => (Layer::None, answer::no_visit(&NoVisit::UnknownHost)),
+            Err(Error { kind: ErrorKind::Throttled, retry_after, .. }) => {
+                let retry_after = retry_after.unwrap_or_default();
+                (Layer::None, answer::limited("too many hosts are looked up; ask again", retry_after))
+            }
             Err(error) => (Layer::None, port_failed(&error)),
         };
         let labels = AnswerLabels { layer: layer.as_str(), status: response.status().as_u16() };
@@ -126,6 +144,10 @@ impl Web {
     }
 
     async fn answer_tenant(&self, visit: &Visit, tenant: Arc<Tenant>) -> (Layer, Response) {
+        let limiter = self.limits.of(&tenant);
+        if let Err(too_many) = limiter.take(Limit::Requests) {
+            return (Layer::None, answer::rate_limited(&too_many));
+        }
         let policy = self.policy_for(&tenant);
         let key = Key {
             fingerprint: self.fingerprint.clone(),
@@ -135,26 +157,41 @@ impl Web {
         // Before the manifest is read, so that no later change is missed.
         let mark = self.files.marks.take(&key);
         let order = Order { key, tenant, policy, asked_at: Timestamp::now() };
-        match self.judge(&order).await {
-            Ok((layer, verdict)) => (layer, self.respond(visit, &order, mark, layer, verdict).await),
+        let keep = Keep { mark, limiter };
+        match self.judge(&order, &keep.limiter).await {
+            Ok((layer, verdict)) => (layer, self.respond(visit, &order, keep, layer, verdict).await),
             Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
+            Err(Unanswered::TooMany(too_many)) => (Layer::None, answer::rate_limited(&too_many)),
             Err(Unanswered::Port(error)) => (Layer::None, port_failed(&error)),
         }
     }
 
-    async fn judge(&self, order: &Order) -> Result<(Layer, Verdict), Unanswered> {
+    async fn judge(&self, order: &Order, limiter: &TenantLimiter) -> Result<(Layer, Verdict), Unanswered> {
         let Order { key, policy, asked_at, tenant: _ } = order;
+        let mut stale = None;
         if let Some(manifest) = self.files.remembered(key).await {
             let verdict = policy.judge(Some(&manifest), *asked_at);
             let is_refreshing = matches!(verdict, Verdict::Serve { .. }) && self.holds.is_open(key);
             if verdict.is_settled() || is_refreshing {
                 return Ok((Layer::Memory, verdict));
             }
+            stale = matches!(verdict, Verdict::Serve { .. }).then_some(verdict);
         }
+        // Who joins a hold pays nothing, and is held until it ends.
+        let paid = if self.holds.is_open(key) { Ok(None) } else { self.limits.look_up(key, limiter) };
+        let _paid = match (paid, stale) {
+            (Ok(paid), _) => paid,
+            (Err(_), Some(stale)) => return Ok((Layer::Memory, stale)),
+            (Err(too_many), None) => return Err(Unanswered::TooMany(too_many)),
+        };
         let manifest = self.files.read(key).await.map_err(Unanswered::Port)?;
         let verdict = policy.judge(manifest.as_deref(), *asked_at);
         match verdict {
             Verdict::Wait => {
+                let was_good = manifest.is_some_and(|manifest| manifest.good().is_some());
+                if !was_good && !self.holds.is_open(key) {
+                    limiter.take(Limit::ColdPaths).map_err(Unanswered::TooMany)?;
+                }
                 let manifest = self.holds.wait(order.clone()).await.map_err(Unanswered::Held)?;
                 Ok((Layer::Held, policy.judge_answer(&manifest, Timestamp::now())))
             }
@@ -170,7 +207,7 @@ impl Web {
         &self,
         visit: &Visit,
         order: &Order,
-        mark: Mark,
+        keep: Keep,
         layer: Layer,
         verdict: Verdict,
     ) -> Response {
@@ -194,7 +231,7 @@ impl Web {
                 }
                 match self.files.body(&order.key, &good, encoding).await {
                     Ok(body) => {
-                        let repeatable = Repeatable::of(&file, visit, &order.tenant, mark, &body);
+                        let repeatable = Repeatable::of(&file, visit, keep.limiter, keep.mark, &body);
                         let mut answer = file.serve(visit, body);
                         repeatable.and_then(|repeatable| answer.extensions_mut().insert(repeatable));
                         answer

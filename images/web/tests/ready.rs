@@ -25,6 +25,7 @@ use pipeline::{
     names::{Digest, HostName, JobId},
     options::CompileOptions,
     ports::Tenants,
+    rate::RateLimits,
     record::{write_body, write_manifest},
     settings::OnOff,
     tenant::Tenant,
@@ -82,6 +83,7 @@ fn tenant(host: &str, id: &str) -> Tenant {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        limits: None,
     }
 }
 
@@ -138,7 +140,7 @@ impl Site {
             options: CompileOptions::default(),
         };
         let mut metrics = Registry::default();
-        let settings = WebSettings { policy: POLICY, hold, topic: None };
+        let settings = WebSettings { policy: POLICY, hold, limits: RateLimits::default(), topic: None };
         let web = Arc::new(Web::new(ports, settings, WebMetrics::register(&mut metrics)));
         Self {
             service: public_service(web.clone()),

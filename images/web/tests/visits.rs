@@ -22,6 +22,7 @@ use pipeline::{
     notice::{NOTICE_VERSION, Notice},
     options::CompileOptions,
     ports::{Depth, Queue, Tenants},
+    rate::RateLimits,
     record::{StoredManifest, write_body, write_manifest},
     registry::StoreTenants,
     settings::OnOff,
@@ -65,6 +66,7 @@ impl Site {
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development: false,
+            limits: None,
         };
         let store = Arc::new(MemoryStore::default());
         Self::serving(policy, recheck, store, Arc::new(SingleTenant(Arc::new(tenant))))
@@ -76,7 +78,8 @@ impl Site {
         let options = CompileOptions::default();
         let hold = HoldSettings { hold: HOLD, max_held: 1000, recheck, reply_to: None, options };
         let metrics = WebMetrics::register(&mut Registry::default());
-        let web = Arc::new(Web::new(ports, WebSettings { policy, hold, topic: None }, metrics));
+        let settings = WebSettings { policy, hold, limits: RateLimits::default(), topic: None };
+        let web = Arc::new(Web::new(ports, settings, metrics));
         let keys = SigningKeys::from_text("0123456789abcdef").unwrap();
         let internal = internal_router(web.clone(), keys.clone());
         Self { public: public_router(web), internal, queue, store, keys }

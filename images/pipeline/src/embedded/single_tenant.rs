@@ -28,6 +28,7 @@ mod tests {
             origin: "file:///srv/site/".parse().unwrap(),
             load_paths: Vec::new(),
             development: true,
+            limits: None,
         };
         let claimed = ["localhost", "shop.example"].map(|host| (host.parse().unwrap(), tenant.clone()));
         crate::conformance::tenants(&SingleTenant(Arc::new(tenant)), &claimed, &[]).await;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::Service;
 
 use super::{Asked, Place, Ready, ReadyAnswers};
-use crate::{router::public_router, web::Web};
+use crate::{answer::rate_limited, router::public_router, web::Web};
 
 /// What visitors, the load balancer and SNS reach: as [`public_router`], with ready answers before it.
 pub fn public_service(web: Arc<Web>) -> PublicService {
@@ -55,8 +55,11 @@ where
     fn call(&mut self, request: Request<B>) -> Answering {
         let Some(asked) = Asked::of(&request) else { return self.0.clone().route(request, None) };
         if let Some(ready) = self.0.ready.find(&asked, &self.0.web.files.marks, Instant::now()) {
-            self.0.web.note_ready(&ready.repeatable.tenant);
-            return Answering::Ready(Some(ready.answer(request.method(), request.uri().query())));
+            let answer = match self.0.web.note_ready(&ready.repeatable.limiter) {
+                Ok(()) => ready.answer(request.method(), request.uri().query()),
+                Err(too_many) => rate_limited(&too_many),
+            };
+            return Answering::Ready(Some(answer));
         }
         let place = Some(asked.into());
         self.0.clone().route(request, place)

@@ -1,19 +1,25 @@
 use std::time::Duration;
 
 use http::header::AGE;
+use pipeline::{rate::RateLimits, tenant::Tenant};
+use prometheus_client::registry::Registry;
 
 use super::*;
+use crate::{limits::Limits, metrics::WebMetrics};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn tenant() -> Arc<Tenant> {
-    Arc::new(Tenant {
+fn limiter() -> Arc<TenantLimiter> {
+    let tenant = Tenant {
         host: "shop.example".parse().unwrap(),
         id: "shop-g1".parse().unwrap(),
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
-    })
+        limits: None,
+    };
+    let metrics = Arc::new(WebMetrics::register(&mut Registry::default()));
+    Limits::new(RateLimits::default(), metrics).of(&tenant)
 }
 
 fn key() -> pipeline::key::Key {
@@ -31,7 +37,7 @@ fn ready(asked: Asked<'_>, body: &Bytes, mark: Mark, until: Instant) -> Ready {
     let repeatable = Repeatable {
         body: body.clone(),
         digest: Digest::of(body),
-        tenant: tenant(),
+        limiter: limiter(),
         cache_control: HeaderValue::from_static("public"),
         mark,
         until,

@@ -20,6 +20,7 @@ use pipeline::{
     notice::{NOTICE_VERSION, Notice},
     options::CompileOptions,
     ports::Queue,
+    rate::RateLimits,
     record::write_manifest,
     settings::OnOff,
     tenant::Tenant,
@@ -113,7 +114,8 @@ impl Site {
         let options = CompileOptions::default();
         let hold = Duration::from_secs(25);
         let hold = HoldSettings { hold, max_held: 10, recheck: OnOff::Off, reply_to: None, options };
-        let settings = WebSettings { policy: policy(), hold, topic: Some(topic) };
+        let settings =
+            WebSettings { policy: policy(), hold, limits: RateLimits::default(), topic: Some(topic) };
         let mut registry = Registry::default();
         let web = Arc::new(Web::new(ports, settings, WebMetrics::register(&mut registry)));
         let address = serve(public_router(web.clone())).await;
@@ -186,6 +188,7 @@ fn tenant() -> Tenant {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        limits: None,
     }
 }
 
