@@ -20,7 +20,10 @@ use pipeline::manifest::OriginFailure;
 
 pub(crate) use file::File;
 
-use crate::{error_sheet::error_sheet, hold::HoldEnd, limits::TooMany, policy::Failure, visit::NoVisit};
+use crate::{
+    breaker::Refusal, error_sheet::error_sheet, hold::HoldEnd, limits::TooMany, policy::Failure,
+    visit::NoVisit,
+};
 
 /// Names the kind of failure; present on every answer that is not the style sheet that was asked for.
 const X_ASSET_ERROR: HeaderName = HeaderName::from_static("x-asset-error");
@@ -58,19 +61,23 @@ impl Layer {
 
 /// A failure of the style sheet's own.
 pub(crate) fn failed(failure: Failure, message: &str) -> Response {
-    let (status, kind) = match failure {
-        Failure::CompileErrorShown => (StatusCode::OK, "compile"),
-        Failure::CompileErrorStatus => (StatusCode::UNPROCESSABLE_ENTITY, "compile"),
-        Failure::SourceNotFound => (StatusCode::NOT_FOUND, "source-not-found"),
-        Failure::Origin(OriginFailure::Failed) => (StatusCode::BAD_GATEWAY, "origin-failed"),
-        Failure::Origin(OriginFailure::TimedOut) => (StatusCode::GATEWAY_TIMEOUT, "origin-timed-out"),
-    };
+    let (status, kind) = status_of(failure);
     let head = error_head(status, kind);
     match failure {
         Failure::CompileErrorShown | Failure::CompileErrorStatus => {
             finish(head.header(CONTENT_TYPE, CSS), Body::from(error_sheet(message)))
         }
         Failure::SourceNotFound | Failure::Origin(_) => plain(head, message),
+    }
+}
+
+fn status_of(failure: Failure) -> (StatusCode, &'static str) {
+    match failure {
+        Failure::CompileErrorShown => (StatusCode::OK, "compile"),
+        Failure::CompileErrorStatus => (StatusCode::UNPROCESSABLE_ENTITY, "compile"),
+        Failure::SourceNotFound => (StatusCode::NOT_FOUND, "source-not-found"),
+        Failure::Origin(OriginFailure::Failed) => (StatusCode::BAD_GATEWAY, "origin-failed"),
+        Failure::Origin(OriginFailure::TimedOut) => (StatusCode::GATEWAY_TIMEOUT, "origin-timed-out"),
     }
 }
 
@@ -85,6 +92,13 @@ pub(crate) fn unavailable(message: &str, retry_after: Option<Duration>) -> Respo
     plain(error_head(StatusCode::SERVICE_UNAVAILABLE, "unavailable").header(RETRY_AFTER, seconds), message)
 }
 
+/// 502 or 504: the origin fails, and is not asked for every visitor.
+pub(crate) fn origin_left_alone(refusal: &Refusal) -> Response {
+    let (status, kind) = status_of(Failure::Origin(refusal.cause));
+    let head = error_head(status, kind).header(RETRY_AFTER, whole_seconds(refusal.retry_after));
+    plain(head, &refusal.to_string())
+}
+
 /// 429: the tenant has asked for too much.
 pub(crate) fn rate_limited(too_many: &TooMany) -> Response {
     limited(&too_many.to_string(), too_many.retry_after)
@@ -92,11 +106,13 @@ pub(crate) fn rate_limited(too_many: &TooMany) -> Response {
 
 /// 429 with the time after which asking again makes sense.
 pub(crate) fn limited(message: &str, retry_after: Duration) -> Response {
-    let seconds = retry_after.as_secs_f64().ceil().max(1.0);
-    plain(
-        error_head(StatusCode::TOO_MANY_REQUESTS, "rate-limited").header(RETRY_AFTER, seconds.to_string()),
-        message,
-    )
+    let head = error_head(StatusCode::TOO_MANY_REQUESTS, "rate-limited");
+    plain(head.header(RETRY_AFTER, whole_seconds(retry_after)), message)
+}
+
+/// As `Retry-After` takes it: rounded up, and never none.
+pub(crate) fn whole_seconds(pause: Duration) -> u64 {
+    u64::try_from(pause.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX).max(1)
 }
 
 /// A request that is for nothing that we serve.

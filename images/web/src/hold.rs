@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::{files::Files, metrics::WebMetrics, policy::Policy};
+use crate::{breaker::Breakers, files::Files, metrics::WebMetrics, policy::Policy};
 
 /// Hints that one hold remembers; one is enough to make it look.
 const HINTS: usize = 4;
@@ -86,6 +86,8 @@ pub(crate) struct Holds {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) settings: HoldSettings,
     pub(crate) metrics: Arc<WebMetrics>,
+    /// Told of what became of each job.
+    pub(crate) breakers: Breakers,
     places: Semaphore,
     by_key: Mutex<HashMap<Key, Hold>>,
     drivers: TaskTracker,
@@ -110,6 +112,7 @@ impl Holds {
             files,
             queue,
             settings,
+            breakers: Breakers::new(metrics.clone()),
             metrics,
             places,
             by_key: Mutex::default(),

@@ -4,6 +4,7 @@
 //! Knows nothing of Kubernetes or AWS: it is given ports.
 
 mod answer;
+mod breaker;
 mod complete;
 mod error_sheet;
 mod files;

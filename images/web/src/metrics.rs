@@ -48,6 +48,7 @@ pub struct WebMetrics {
     pub notices_refused: Counter,
     pub sns_messages: Family<SnsLabels, Counter>,
     pub rate_limited: Family<LimitLabels, Counter>,
+    pub breakers_open: Gauge,
 }
 
 impl WebMetrics {
@@ -64,6 +65,7 @@ impl WebMetrics {
             notices_refused: Counter::default(),
             sns_messages: Family::default(),
             rate_limited: Family::default(),
+            breakers_open: Gauge::default(),
         };
         let Self {
             answers,
@@ -75,6 +77,7 @@ impl WebMetrics {
             notices_refused,
             sns_messages,
             rate_limited,
+            breakers_open,
         } = &metrics;
         registry.register("assets_web_answers", "Answers by layer and status", answers.clone());
         registry.register("assets_web_visitors_held", "Visitors who wait for a job", visitors_held.clone());
@@ -95,6 +98,11 @@ impl WebMetrics {
             "assets_web_rate_limited",
             "Requests refused, and refreshes put off, by the limit of their tenant",
             rate_limited.clone(),
+        );
+        registry.register(
+            "assets_web_breakers_open",
+            "Origins that fail and are asked only now and then",
+            breakers_open.clone(),
         );
         metrics
     }

@@ -106,6 +106,18 @@ impl Policy {
         }
     }
 
+    /// What is served of a manifest while its origin is left alone, whatever its age; `None` where it holds
+    /// nothing to serve.
+    pub(crate) fn judge_without_origin(&self, manifest: &Manifest, now: Timestamp) -> Option<Verdict> {
+        let is_error = matches!(manifest.outcome, Outcome::CompileError { .. });
+        if is_error && self.errors == ErrorDisplay::Show {
+            return Some(self.judge_answer(manifest, now));
+        }
+        let good = manifest.good()?;
+        let age = age_of(good.sources_read_at, now);
+        Some(Verdict::Serve { good, age, staleness: Staleness::InsteadOfFailure })
+    }
+
     fn judge_failure(&self, outcome: &Outcome, last_good: Option<Good>, now: Timestamp) -> Verdict {
         let (failure, message) = match outcome {
             Outcome::CompileError { message } => match self.errors {

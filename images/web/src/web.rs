@@ -8,6 +8,7 @@ use pipeline::{
     Error, ErrorKind, chain,
     direct::DirectNotices,
     key::Key,
+    manifest::Manifest,
     names::Fingerprint,
     notice::Notice,
     ports::{Queue, Store, Tenants},
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     answer::{self, Layer},
+    breaker::Refusal,
     files::Files,
     hold::{HoldEnd, HoldSettings, Holds, Order, Way},
     limits::{Limit, Limits, TenantLimiter, TooMany},
@@ -73,6 +75,7 @@ struct Keep {
 enum Unanswered {
     Held(HoldEnd),
     TooMany(TooMany),
+    OriginLeftAlone(Refusal),
     Port(Error),
 }
 
@@ -162,6 +165,7 @@ impl Web {
             Ok((layer, verdict)) => (layer, self.respond(visit, &order, keep, layer, verdict).await),
             Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
             Err(Unanswered::TooMany(too_many)) => (Layer::None, answer::rate_limited(&too_many)),
+            Err(Unanswered::OriginLeftAlone(refusal)) => (Layer::None, answer::origin_left_alone(&refusal)),
             Err(Unanswered::Port(error)) => (Layer::None, port_failed(&error)),
         }
     }
@@ -188,19 +192,45 @@ impl Web {
         let verdict = policy.judge(manifest.as_deref(), *asked_at);
         match verdict {
             Verdict::Wait => {
-                let was_good = manifest.is_some_and(|manifest| manifest.good().is_some());
-                if !was_good && !self.holds.is_open(key) {
-                    limiter.take(Limit::ColdPaths).map_err(Unanswered::TooMany)?;
+                if let Some(verdict) = self.admit(order, limiter, manifest.as_deref())? {
+                    return Ok((Layer::Store, verdict));
                 }
                 let manifest = self.holds.wait(order.clone()).await.map_err(Unanswered::Held)?;
                 Ok((Layer::Held, policy.judge_answer(&manifest, Timestamp::now())))
             }
             Verdict::Serve { staleness: Staleness::Refresh, .. } => {
-                self.holds.refresh(order.clone());
+                if self.holds.breakers.admit(&order.tenant.origin).is_ok() {
+                    self.holds.refresh(order.clone());
+                }
                 Ok((Layer::Store, verdict))
             }
             Verdict::Serve { .. } | Verdict::Fail { .. } => Ok((Layer::Store, verdict)),
         }
+    }
+
+    /// Whether a job may be sent for a visitor who cannot be answered without one; the verdict where its
+    /// origin is left alone, and something is known that can be served.
+    fn admit(
+        &self,
+        order: &Order,
+        limiter: &TenantLimiter,
+        manifest: Option<&Manifest>,
+    ) -> Result<Option<Verdict>, Unanswered> {
+        let Order { key, policy, asked_at, tenant } = order;
+        if self.holds.is_open(key) {
+            return Ok(None);
+        }
+        let breakers = &self.holds.breakers;
+        let mut refusal = breakers.refusal(&tenant.origin);
+        if refusal.is_none() {
+            if manifest.and_then(Manifest::good).is_none() {
+                limiter.take(Limit::ColdPaths).map_err(Unanswered::TooMany)?;
+            }
+            refusal = breakers.admit(&tenant.origin).err();
+        }
+        let Some(refusal) = refusal else { return Ok(None) };
+        let verdict = manifest.and_then(|manifest| policy.judge_without_origin(manifest, *asked_at));
+        verdict.map(Some).ok_or(Unanswered::OriginLeftAlone(refusal))
     }
 
     async fn respond(

@@ -44,7 +44,10 @@ impl Driver {
     fn note_end(&self, ended: &Result<(Arc<Manifest>, Option<Way>), HoldEnd>) {
         let way = match ended {
             Ok((_, None)) => return,
-            Ok((_, Some(way))) => way.as_str(),
+            Ok((manifest, Some(way))) => {
+                self.holds.breakers.record(&self.order.tenant.origin, &manifest.outcome);
+                way.as_str()
+            }
             Err(HoldEnd::Deadline) => "deadline",
             Err(HoldEnd::Failed | HoldEnd::Full) => "failed",
         };

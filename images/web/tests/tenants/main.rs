@@ -3,5 +3,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
+mod breaker;
 mod limits;
 mod town;
