@@ -6,11 +6,19 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use crate::AssetPipeline;
+use crate::{AssetPipeline, AssetTenant};
 
 /// The resource definition of `AssetPipeline`.
 pub fn asset_pipeline_crd() -> CustomResourceDefinition {
-    let mut crd = AssetPipeline::crd();
+    complete(AssetPipeline::crd())
+}
+
+/// The resource definition of `AssetTenant`.
+pub fn asset_tenant_crd() -> CustomResourceDefinition {
+    complete(AssetTenant::crd())
+}
+
+fn complete(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         if let Some(root) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
             default_status_to_unobserved(root);
@@ -19,15 +27,15 @@ pub fn asset_pipeline_crd() -> CustomResourceDefinition {
     crd
 }
 
-/// [`asset_pipeline_crd`] as the text of a YAML file.
-pub fn asset_pipeline_yaml() -> Result<String, Unprintable> {
-    serde_yaml_ng::to_string(&asset_pipeline_crd()).map_err(Unprintable)
+/// A definition as the text of a YAML file.
+pub fn print_yaml(crd: &CustomResourceDefinition) -> Result<String, Unprintable> {
+    serde_yaml_ng::to_string(crd).map_err(Unprintable)
 }
 
-/// [`asset_pipeline_crd`] as a template of the Helm chart. Values decide whether it is installed, and
-/// whether it outlives the release. Helm installs what lies in a chart's `crds/` once and never upgrades it.
-pub fn asset_pipeline_template() -> Result<String, Unprintable> {
-    let yaml = asset_pipeline_yaml()?;
+/// A definition as a template of the Helm chart. Values decide whether it is installed, and whether it
+/// outlives the release. Helm installs what lies in a chart's `crds/` once and never upgrades it.
+pub fn print_template(crd: &CustomResourceDefinition) -> Result<String, Unprintable> {
+    let yaml = print_yaml(crd)?;
     let kept = "metadata:\n{{- if .Values.crds.keep }}\n  annotations:\n    helm.sh/resource-policy: keep\n{{- end }}\n";
     let body = yaml.replacen("metadata:\n", kept, 1);
     Ok(format!("{{{{- if .Values.crds.install }}}}\n{body}{{{{- end }}}}\n"))

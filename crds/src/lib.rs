@@ -4,15 +4,17 @@
 //! Rules that the API server can check stand here, as schema or CEL; what it cannot check is the
 //! operator's `validate`. Nothing here does any I/O, and no field is accepted and then ignored.
 
+mod asset_tenant;
 mod generate;
 mod spec;
 mod status;
 
-pub use generate::{asset_pipeline_crd, asset_pipeline_template, asset_pipeline_yaml};
+pub use asset_tenant::{AssetTenant, AssetTenantSpec, AssetTenantStatus, PipelineReference};
+pub use generate::{Unprintable, asset_pipeline_crd, asset_tenant_crd, print_template, print_yaml};
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileSpec, CompileStyle, FreshnessSpec,
-    IngressScheme, IngressSpec, MAX_NAME_LENGTH, NotificationsSpec, ServiceSpec, ServiceType, TenantSpec,
-    WebSpec, WorkerSpec,
+    IngressScheme, IngressSpec, LimitsSpec, MAX_NAME_LENGTH, NotificationsSpec, ServiceSpec, ServiceType,
+    TenantSpec, WebSpec, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, condition_reason,

@@ -3,6 +3,7 @@
 mod aws;
 mod compile;
 mod ingress;
+mod limits;
 mod service;
 mod tenant;
 mod tiers;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use aws::{AwsSpec, NotificationsSpec};
 pub use compile::{CompileErrors, CompileSpec, CompileStyle, FreshnessSpec};
 pub use ingress::{IngressScheme, IngressSpec};
+pub use limits::LimitsSpec;
 pub use service::{ServiceSpec, ServiceType};
 pub use tenant::TenantSpec;
 pub use tiers::{WebSpec, WorkerSpec};
@@ -101,6 +103,9 @@ pub struct AssetPipelineSpec {
     /// For how long compiled files are served before their sources are looked at again.
     #[serde(default)]
     pub freshness: FreshnessSpec,
+    /// How much one tenant may ask of one web pod. What is beyond gets status 429 with `Retry-After`.
+    #[serde(default)]
+    pub limits: LimitsSpec,
     /// Networks (CIDR) of private addresses that tenants' origins may have, such as `10.20.0.0/16`.
     /// Public addresses are always allowed; loopback and link-local addresses never are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

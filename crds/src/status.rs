@@ -54,8 +54,14 @@ pub mod condition_reason {
     pub const WAITING_FOR_WEB: &str = "WaitingForWeb";
     /// SNS has not seen the confirmation of the subscription yet.
     pub const PENDING_CONFIRMATION: &str = "PendingConfirmation";
-    /// The pipeline is being deleted.
+    /// The object is being deleted.
     pub const DELETING: &str = "Deleting";
+    /// Every host of a tenant is served.
+    pub const REGISTERED: &str = "Registered";
+    /// A tenant names a pipeline that is not there, or is going.
+    pub const PIPELINE_NOT_FOUND: &str = "PipelineNotFound";
+    /// A tenant's pipeline has no bucket yet.
+    pub const PIPELINE_NOT_READY: &str = "PipelineNotReady";
 }
 
 /// What the operator last saw and did.

@@ -1,4 +1,5 @@
-//! The operator: reconciles `AssetPipeline` objects into workloads and AWS resources, and scales workers.
+//! The operator: reconciles `AssetPipeline` objects into workloads and AWS resources, `AssetTenant` objects
+//! into registrations, and scales workers.
 //!
 //! One replica runs at a time; the chart's Deployment replaces it by `Recreate`. It knows the data plane
 //! only through crate `pipeline`: its settings, its registry and its ports.
@@ -11,6 +12,7 @@ pub mod names;
 pub mod pipeline;
 pub mod scaler;
 pub mod settled;
+pub mod tenant;
 pub mod tenants;
 
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use ::pipeline::{
     shutdown,
 };
 use anyhow::Context as _;
-use crds::AssetPipeline;
+use crds::{AssetPipeline, AssetTenant};
 use futures::StreamExt;
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -57,7 +59,7 @@ use crate::{
     settled::Settled,
 };
 
-/// Pipelines that are reconciled at the same time.
+/// Objects of one kind that are reconciled at the same time.
 const CONCURRENCY: u16 = 16;
 
 /// Runs until the process is told to stop, and ends what it has begun.
@@ -83,23 +85,29 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         |object, error, _| pipeline::error_policy(&object, error),
         Arc::clone(&context),
     );
-    rounds
-        .for_each(async |round| {
-            match round {
-                // The error policy tells why a round failed, and a deleted pipeline has nothing left to do.
-                Ok(_) | Err(RoundError::ReconcilerFailed(..) | RoundError::ObjectNotFound(_)) => {}
-                Err(error @ (RoundError::QueueError(_) | RoundError::RunnerError(_))) => {
-                    tracing::warn!(error = chain(&error), "watch was disturbed");
-                }
-            }
-        })
-        .await;
+    let tenant_rounds = build_tenant_controller(&context.client, &shutdown).run(
+        tenant::reconcile,
+        |object, error, _| tenant::error_policy(&object, error),
+        Arc::clone(&context),
+    );
+    let told = tokio::join!(rounds.for_each(tell_round), tenant_rounds.for_each(tell_round));
+    let ((), ()) = told;
     scaling.await.context("the scaler ended early")?;
     watching.await.context("the watch of workers ended early")?;
     stopped.cancel();
     served.await.context("the listener ended early")?.context("could not serve /health and /metrics")?;
     tracing::info!("operator stopped");
     Ok(())
+}
+
+/// The error policies tell why a round failed, and a deleted object has nothing left to do.
+async fn tell_round<T, E: std::error::Error + 'static>(round: Result<T, RoundError<E, watcher::Error>>) {
+    match round {
+        Ok(_) | Err(RoundError::ReconcilerFailed(..) | RoundError::ObjectNotFound(_)) => {}
+        Err(error @ (RoundError::QueueError(_) | RoundError::RunnerError(_))) => {
+            tracing::warn!(error = chain(&error), "watch was disturbed");
+        }
+    }
 }
 
 async fn build_context(client: Client, config: Config, metrics: Metrics) -> Context {
@@ -132,6 +140,21 @@ fn build_controller(
         .owns(all::<ServiceAccount>(client), ours())
         .owns(all::<PodDisruptionBudget>(client), ours())
         .owns(all::<Ingress>(client), ours())
+        .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
+}
+
+/// Watches tenants, and the pipelines that they belong to.
+fn build_tenant_controller(
+    client: &Client,
+    shutdown: &CancellationToken,
+) -> Controller<DeserializeGuard<AssetTenant>> {
+    let tenants: Api<DeserializeGuard<AssetTenant>> = Api::all(client.clone());
+    let controller = Controller::new(tenants, watcher::Config::default());
+    let wakes = tenant::Wakes::new(controller.store());
+    let pipelines: Api<DeserializeGuard<AssetPipeline>> = Api::all(client.clone());
+    controller
+        .watches(pipelines, watcher::Config::default(), move |pipeline| wakes.of(&pipeline))
         .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }

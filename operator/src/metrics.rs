@@ -28,6 +28,7 @@ pub struct ReasonLabels {
 pub struct Metrics {
     pub rounds: Family<OutcomeLabels, Counter>,
     pub round_seconds: Histogram,
+    pub tenant_rounds: Family<OutcomeLabels, Counter>,
     pub scalings: Family<ReasonLabels, Counter>,
     pub samples_failed: Counter,
 }
@@ -37,12 +38,18 @@ impl Metrics {
         let metrics = Self {
             rounds: Family::default(),
             round_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
+            tenant_rounds: Family::default(),
             scalings: Family::default(),
             samples_failed: Counter::default(),
         };
-        let Self { rounds, round_seconds, scalings, samples_failed } = &metrics;
+        let Self { rounds, round_seconds, tenant_rounds, scalings, samples_failed } = &metrics;
         registry.register("assets_operator_rounds", "Rounds of reconciling by outcome", rounds.clone());
         registry.register("assets_operator_round_seconds", "Duration of a round", round_seconds.clone());
+        registry.register(
+            "assets_operator_tenant_rounds",
+            "Rounds of reconciling AssetTenants by outcome",
+            tenant_rounds.clone(),
+        );
         registry.register(
             "assets_operator_scalings",
             "Changes of the number of workers by reason",

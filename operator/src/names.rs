@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 pub const OPERATOR_MANAGER: &str = "assetpipeline-operator";
 /// Field manager of the worker Deployment's replicas, and of nothing else.
 pub const SCALER_MANAGER: &str = "assetpipeline-scaler";
-/// Field manager of the pipeline's status.
+/// Field manager of a pipeline's or tenant's status.
 pub const STATUS_MANAGER: &str = "assetpipeline-status";
-/// Field manager of the pipeline's own finalizer and annotation.
+/// Field manager of our finalizers, and of a pipeline's annotation.
 pub const CLAIM_MANAGER: &str = "assetpipeline-claim";
 
 /// Holds a deleted pipeline until its AWS resources are gone.
 pub const FINALIZER: &str = "assetpipeline.dev/bindings";
+/// Holds a deleted tenant until its hosts are nobody's.
+pub const TENANT_FINALIZER: &str = "assetpipeline.dev/registrations";
 /// The random end of the names of a pipeline's AWS resources; written before the first of them is made.
 pub const SUFFIX_ANNOTATION: &str = "assetpipeline.dev/binding-suffix";
 /// On every child: the digest of what was last applied. A difference means that it must be applied again.

@@ -187,4 +187,4 @@ fn draw_chance() -> Chance {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

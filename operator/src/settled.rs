@@ -11,7 +11,7 @@ use std::{
 use crds::AssetPipeline;
 use kube::ResourceExt;
 
-use crate::{aws::ObservedBindings, tenants::StoredRegistration};
+use crate::{aws::ObservedBindings, tenants::ObservedRegistry};
 
 /// How long bindings are taken for unchanged. Shorter than the time between two rounds of a settled pipeline,
 /// so that each of those finds drift.
@@ -32,12 +32,12 @@ struct Seen {
     generation: Option<i64>,
     at: Instant,
     bindings: ObservedBindings,
-    registry: Vec<StoredRegistration>,
+    registry: ObservedRegistry,
 }
 
 impl Settled {
     /// What was seen, where it was seen for this generation and not long ago.
-    pub fn recall(&self, object: &AssetPipeline) -> Option<(ObservedBindings, Vec<StoredRegistration>)> {
+    pub fn recall(&self, object: &AssetPipeline) -> Option<(ObservedBindings, ObservedRegistry)> {
         let all = lock(&self.seen);
         let seen = all.get(object.uid()?.as_str())?;
         let is_fresh = seen.generation == object.metadata.generation && seen.at.elapsed() < TRUST;
@@ -45,10 +45,10 @@ impl Settled {
     }
 
     /// Remembers what was just seen. [`Settled::forget`] it as soon as anything is to be written.
-    pub fn note(&self, object: &AssetPipeline, bindings: &ObservedBindings, registry: &[StoredRegistration]) {
+    pub fn note(&self, object: &AssetPipeline, bindings: &ObservedBindings, registry: &ObservedRegistry) {
         let Some(uid) = object.uid() else { return };
         let generation = object.metadata.generation;
-        let (bindings, registry) = (bindings.clone(), registry.to_vec());
+        let (bindings, registry) = (bindings.clone(), registry.clone());
         lock(&self.seen).insert(uid, Seen { generation, at: Instant::now(), bindings, registry });
     }
 

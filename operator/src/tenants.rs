@@ -1,16 +1,24 @@
-//! The spec's tenants in the registry, the objects `tenants/<host>.json` of the pipeline's bucket.
+//! Tenants in the registry, the objects `tenants/<host>.json` of the pipeline's bucket.
 //!
 //! A host is claimed by a conditional put and carries its owner. What another owner has claimed is
-//! reported and never touched.
+//! reported and never touched. Each owner's hosts stand in a record of its own, written before the first
+//! of them is claimed: a look costs as much as the owner has, however many others there are.
+
+mod claims;
+
+use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use pipeline::{
     Error, ErrorKind,
     names::{Digest, HostName, TenantId},
     ports::{Condition, ETag, PutOutcome, Store},
-    tenant::{REGISTRATION_VERSION, REGISTRY_PREFIX, Registration, Tenant, registry_object},
+    rate::RateLimits,
+    tenant::{REGISTRATION_VERSION, Registration, Tenant, registry_object},
 };
 use url::Url;
+
+pub use claims::StoredClaims;
 
 /// Registry objects that are read at the same time.
 const CONCURRENT_READS: usize = 16;
@@ -22,6 +30,26 @@ pub struct WantedTenant {
     pub origin: Url,
     pub load_paths: Vec<String>,
     pub development: bool,
+    /// In place of the pipeline's.
+    pub limits: Option<RateLimits>,
+}
+
+/// Whether hosts of one owner are one tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// Each host is a tenant of its own.
+    EachItsOwn,
+    /// All of them are names of one tenant, with the same files.
+    Shared,
+}
+
+/// What an owner has in the registry, and what stands in its way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObservedRegistry {
+    /// Absent where the owner never claimed anything.
+    pub claims: Option<StoredClaims>,
+    /// The registrations of all hosts that are wanted or recorded, whosever they are.
+    pub stored: Vec<StoredRegistration>,
 }
 
 /// A registration as the store holds it.
@@ -34,6 +62,13 @@ pub struct StoredRegistration {
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TenantStep {
+    /// These are the hosts that the owner may have from now on.
+    Record {
+        claims: BTreeSet<HostName>,
+        etag: Option<ETag>,
+    },
+    /// The owner has nothing.
+    Forget,
     /// Only where nobody has the host.
     Claim(Registration),
     /// Only where the registration is still the one that was read.
@@ -54,17 +89,24 @@ pub struct TenantsPlan {
     pub registered: Vec<(HostName, TenantId)>,
 }
 
-/// The owner's name as registrations carry it.
+/// A pipeline's name as registrations of its inline tenants carry it.
 pub fn owner_name(namespace: &str, pipeline: &str) -> String {
     format!("assetpipeline/{namespace}/{pipeline}")
 }
 
-/// All registrations of the bucket.
-pub async fn observe_registrations(store: &dyn Store) -> Result<Vec<StoredRegistration>, Error> {
-    let names = store.list(REGISTRY_PREFIX).await?;
+/// What the owner has in the registry, and whose the wanted hosts are.
+pub async fn observe_registry(
+    store: &dyn Store,
+    owner: &str,
+    wanted: impl IntoIterator<Item = HostName>,
+) -> Result<ObservedRegistry, Error> {
+    let claims = claims::fetch(store, owner).await?;
+    let mut hosts: BTreeSet<HostName> = wanted.into_iter().collect();
+    hosts.extend(claims.iter().flat_map(|claims| claims.hosts.iter().cloned()));
+    let names = hosts.iter().map(registry_object);
     let reads = stream::iter(names).map(|name| async move { fetch_registration(store, &name).await });
     let found: Vec<Option<StoredRegistration>> = reads.buffered(CONCURRENT_READS).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    Ok(ObservedRegistry { claims, stored: found.into_iter().flatten().collect() })
 }
 
 async fn fetch_registration(store: &dyn Store, name: &str) -> Result<Option<StoredRegistration>, Error> {
@@ -82,41 +124,56 @@ async fn fetch_registration(store: &dyn Store, name: &str) -> Result<Option<Stor
 /// The writes that bring the registry to what is wanted. `random` makes new tenants' labels unique for ever.
 pub fn plan_tenants(
     owner: &str,
+    identity: Identity,
     wanted: &[WantedTenant],
-    stored: &[StoredRegistration],
+    observed: &ObservedRegistry,
     random: &str,
 ) -> Result<TenantsPlan, Error> {
     let mut plan = TenantsPlan::default();
+    plan.steps.extend(claims::plan(owner, wanted, observed));
+    let ours = || observed.stored.iter().filter(|stored| stored.registration.owner == owner);
+    let latest = ours().max_by_key(|stored| stored.registration.generation);
     for tenant in wanted {
-        let existing = stored.iter().find(|stored| stored.registration.tenant.host == tenant.host);
+        let existing = observed.stored.iter().find(|stored| stored.registration.tenant.host == tenant.host);
+        if let Some(taken) = existing.filter(|stored| stored.registration.owner != owner) {
+            plan.taken.push((tenant.host.clone(), taken.registration.owner.clone()));
+            continue;
+        }
+        let (ancestor, seed) = match identity {
+            Identity::EachItsOwn => (existing, tenant.host.as_str()),
+            Identity::Shared => (latest, owner),
+        };
+        let registration = match ancestor {
+            Some(ancestor) => plan_registration(owner, tenant, &ancestor.registration)?,
+            None => build_registration(owner, tenant, &new_label(random, seed), 1)?,
+        };
+        plan.registered.push((tenant.host.clone(), registration.tenant.id.clone()));
         match existing {
-            None => {
-                let registration = build_registration(owner, tenant, &new_label(random, &tenant.host), 1)?;
-                plan.registered.push((tenant.host.clone(), registration.tenant.id.clone()));
-                plan.steps.push(TenantStep::Claim(registration));
+            None => plan.steps.push(TenantStep::Claim(registration)),
+            Some(stored) if stored.registration != registration => {
+                plan.steps.push(TenantStep::Update { registration, etag: stored.etag.clone() });
             }
-            Some(stored) if stored.registration.owner != owner => {
-                plan.taken.push((tenant.host.clone(), stored.registration.owner.clone()));
-            }
-            Some(stored) => {
-                let registration = plan_registration(owner, tenant, &stored.registration)?;
-                plan.registered.push((tenant.host.clone(), registration.tenant.id.clone()));
-                if registration != stored.registration {
-                    plan.steps.push(TenantStep::Update { registration, etag: stored.etag.clone() });
-                }
-            }
+            Some(_) => {}
         }
     }
-    plan.steps.extend(plan_removals(owner, wanted, stored));
+    // Last, so that no label is forgotten while a registration still has an older generation of it.
+    plan.steps.extend(plan_removals(owner, wanted, &observed.stored));
     Ok(plan)
 }
 
 /// The removal of this owner's registrations that are not wanted any more.
-pub fn plan_removals(owner: &str, wanted: &[WantedTenant], stored: &[StoredRegistration]) -> Vec<TenantStep> {
+fn plan_removals(owner: &str, wanted: &[WantedTenant], stored: &[StoredRegistration]) -> Vec<TenantStep> {
     let is_wanted = |host: &HostName| wanted.iter().any(|tenant| tenant.host == *host);
     let ours = stored.iter().filter(|stored| stored.registration.owner == owner);
     let hosts = ours.map(|stored| &stored.registration.tenant.host).filter(|host| !is_wanted(host));
     hosts.map(|host| TenantStep::Remove(host.clone())).collect()
+}
+
+/// The removal of everything that the owner has; empty once it has nothing.
+pub fn plan_departure(owner: &str, observed: &ObservedRegistry) -> Vec<TenantStep> {
+    let mut steps = plan_removals(owner, &[], &observed.stored);
+    steps.extend(observed.claims.is_some().then_some(TenantStep::Forget));
+    steps
 }
 
 /// Old files must not be served for new sources, so a change of what is read raises the generation.
@@ -137,11 +194,11 @@ fn build_registration(
     label: &str,
     generation: u64,
 ) -> Result<Registration, Error> {
-    let WantedTenant { host, origin, load_paths, development } = wanted.clone();
+    let WantedTenant { host, origin, load_paths, development, limits } = wanted.clone();
     let id = TenantId::at_generation(label, generation).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("name tenant {host}")).with_source(source)
     })?;
-    let tenant = Tenant { host, id, origin, load_paths, development, limits: None };
+    let tenant = Tenant { host, id, origin, load_paths, development, limits };
     Ok(Registration {
         version: REGISTRATION_VERSION,
         owner: owner.to_owned(),
@@ -151,38 +208,57 @@ fn build_registration(
     })
 }
 
-fn new_label(random: &str, host: &HostName) -> String {
-    let mut digest = Digest::of(format!("{random}/{host}").as_bytes()).to_string();
+fn new_label(random: &str, seed: &str) -> String {
+    let mut digest = Digest::of(format!("{random}/{seed}").as_bytes()).to_string();
     digest.truncate(16);
     format!("t{digest}")
 }
 
-/// Does the writes. A lost race is no error: the next round sees who won.
-pub async fn apply_tenants(store: &dyn Store, steps: Vec<TenantStep>) -> Result<(), Error> {
+/// Does the writes for `owner`. A lost race is no error: it ends the work, and the next round sees who won.
+pub async fn apply_tenants(store: &dyn Store, owner: &str, steps: Vec<TenantStep>) -> Result<(), Error> {
     for step in steps {
-        match step {
+        let written = match step {
+            TenantStep::Record { claims, etag } => claims::write(store, owner, claims, etag).await?,
+            TenantStep::Forget => claims::delete(store, owner).await?,
             TenantStep::Claim(registration) => put(store, &registration, Condition::IfAbsent).await?,
             TenantStep::Update { registration, etag } => {
-                put(store, &registration, Condition::IfMatch(etag)).await?;
+                put(store, &registration, Condition::IfMatch(etag)).await?
             }
-            TenantStep::Remove(host) => store.delete(&registry_object(&host)).await?,
+            TenantStep::Remove(host) => {
+                store.delete(&registry_object(&host)).await?;
+                Race::Won
+            }
+        };
+        if written == Race::Lost {
+            tracing::info!(owner, "the registry changed meanwhile; reading again");
+            break;
         }
     }
     Ok(())
 }
 
-async fn put(store: &dyn Store, registration: &Registration, condition: Condition) -> Result<(), Error> {
+/// How a conditional write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Race {
+    Won,
+    Lost,
+}
+
+impl From<PutOutcome> for Race {
+    fn from(outcome: PutOutcome) -> Self {
+        match outcome {
+            PutOutcome::Stored(_) => Self::Won,
+            PutOutcome::PreconditionFailed => Self::Lost,
+        }
+    }
+}
+
+async fn put(store: &dyn Store, registration: &Registration, condition: Condition) -> Result<Race, Error> {
     let name = registry_object(&registration.tenant.host);
     let body = serde_json::to_vec(registration).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("write registration {name}")).with_source(source)
     })?;
-    match store.put(&name, body.into(), condition).await? {
-        PutOutcome::Stored(_) => {}
-        PutOutcome::PreconditionFailed => {
-            tracing::info!(object = name, "registration changed meanwhile; reading again");
-        }
-    }
-    Ok(())
+    Ok(store.put(&name, body.into(), condition).await?.into())
 }
 
 #[cfg(test)]

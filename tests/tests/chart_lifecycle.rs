@@ -16,6 +16,7 @@ use tests::{
 const CHART: &str = "charts/assetpipeline-operator";
 const RELEASE: &str = "assetpipeline";
 const DEFINITION: &str = "customresourcedefinition.apiextensions.k8s.io/assetpipelines.assetpipeline.dev";
+const TENANTS: &str = "customresourcedefinition.apiextensions.k8s.io/assettenants.assetpipeline.dev";
 const PIPELINE: &str = r"
 apiVersion: assetpipeline.dev/v1alpha1
 kind: AssetPipeline
@@ -75,7 +76,7 @@ fn release_is_upgraded_uninstalled_and_installed_again() -> Result<()> {
     let manifest = release.helm(&["get", "manifest", RELEASE])?;
     ensure!(release.list(&manifest)?.len() > 3, "the release holds {manifest}");
     release.helm(&["uninstall", RELEASE, "--wait", "--timeout=2m"])?;
-    assert_eq!(release.list(&manifest)?, [DEFINITION]);
+    assert_eq!(release.list(&manifest)?, [DEFINITION, TENANTS]);
     assert_eq!(release.uid(DEFINITION)?, before.definition);
 
     drop(kept);

@@ -1,8 +1,12 @@
 use super::*;
 
-fn schema() -> serde_json::Value {
-    let crd = serde_json::to_value(asset_pipeline_crd()).unwrap();
+fn schema_of(crd: &CustomResourceDefinition) -> serde_json::Value {
+    let crd = serde_json::to_value(crd).unwrap();
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+fn schema() -> serde_json::Value {
+    schema_of(&asset_pipeline_crd())
 }
 
 /// Every property below `schema`, with its path.
@@ -15,47 +19,69 @@ fn collect_properties(path: &str, schema: &serde_json::Value, found: &mut Vec<(S
     }
 }
 
-#[test]
-fn committed_definition_is_the_generated_one() {
-    let committed = include_str!("../../yaml/assetpipelines.yaml");
-    assert!(
-        committed.ends_with(&asset_pipeline_yaml().unwrap()),
-        "crds/yaml/assetpipelines.yaml is stale: run `cargo xtask generate`"
-    );
+/// Each definition with its committed file and its committed template.
+fn committed() -> [(CustomResourceDefinition, &'static str, &'static str); 2] {
+    [
+        (
+            asset_pipeline_crd(),
+            include_str!("../../yaml/assetpipelines.yaml"),
+            include_str!("../../../charts/assetpipeline-operator/templates/assetpipelines.yaml"),
+        ),
+        (
+            asset_tenant_crd(),
+            include_str!("../../yaml/assettenants.yaml"),
+            include_str!("../../../charts/assetpipeline-operator/templates/assettenants.yaml"),
+        ),
+    ]
 }
 
 #[test]
-fn chart_holds_the_same_definition_under_its_switches() {
-    let template = include_str!("../../../charts/assetpipeline-operator/templates/assetpipelines.yaml");
-    assert!(
-        template.ends_with(&asset_pipeline_template().unwrap()),
-        "the chart's resource definition is stale: run `cargo xtask generate`"
-    );
-    let switches = template.lines().filter(|line| line.contains("{{")).collect::<Vec<_>>();
-    let expected =
-        ["{{- if .Values.crds.install }}", "{{- if .Values.crds.keep }}", "{{- end }}", "{{- end }}"];
-    assert_eq!(
-        switches.last_chunk(),
-        Some(&expected),
-        "nothing of the definition itself may look like a template"
-    );
+fn committed_definitions_are_the_generated_ones() {
+    for (crd, yaml, _) in committed() {
+        let name = crd.spec.names.plural.clone();
+        assert!(yaml.ends_with(&print_yaml(&crd).unwrap()), "{name} is stale: run `cargo xtask generate`");
+    }
+}
+
+#[test]
+fn chart_holds_the_same_definitions_under_its_switches() {
+    for (crd, _, template) in committed() {
+        let name = crd.spec.names.plural.clone();
+        assert!(
+            template.ends_with(&print_template(&crd).unwrap()),
+            "the chart's {name} is stale: run `cargo xtask generate`"
+        );
+        let switches = template.lines().filter(|line| line.contains("{{")).collect::<Vec<_>>();
+        let expected =
+            ["{{- if .Values.crds.install }}", "{{- if .Values.crds.keep }}", "{{- end }}", "{{- end }}"];
+        assert_eq!(
+            switches.last_chunk(),
+            Some(&expected),
+            "nothing of the definition itself may look like a template"
+        );
+    }
 }
 
 #[test]
 fn every_field_has_a_description() {
-    let mut found = Vec::new();
-    for part in ["spec", "status"] {
-        collect_properties(part, &schema()["properties"][part], &mut found);
-    }
-    assert!(found.len() > 40, "only {} fields were found", found.len());
-    for (path, property) in found {
-        assert!(property["description"].is_string(), "{path} has no description");
+    for (crd, least) in [(asset_pipeline_crd(), 40), (asset_tenant_crd(), 12)] {
+        let mut found = Vec::new();
+        for part in ["spec", "status"] {
+            collect_properties(part, &schema_of(&crd)["properties"][part], &mut found);
+        }
+        assert!(found.len() > least, "only {} fields were found", found.len());
+        for (path, property) in found {
+            assert!(property["description"].is_string(), "{path} has no description");
+        }
     }
 }
 
 #[test]
 fn new_objects_count_as_not_yet_observed() {
-    assert_eq!(schema()["properties"]["status"]["default"], json!({"observedGeneration": -1}));
+    for crd in [asset_pipeline_crd(), asset_tenant_crd()] {
+        let status = &schema_of(&crd)["properties"]["status"];
+        assert_eq!(status["default"], json!({"observedGeneration": -1}));
+    }
 }
 
 #[test]
@@ -71,9 +97,15 @@ fn an_empty_spec_is_complete_by_defaults() {
     assert_eq!(spec["service"]["default"], json!({"type": "ClusterIP"}));
     assert_eq!(spec["freshness"]["default"], json!({"maxAgeSeconds": 300, "maxStaleSeconds": 86_400}));
     assert_eq!(spec["errors"]["default"], json!("Status"));
+    assert_eq!(
+        spec["limits"]["default"],
+        json!({"requestsPerSecond": 10_000, "missesPerSecond": 200, "coldPathsPerMinute": 600})
+    );
 }
 
 #[test]
 fn definition_is_small_enough_for_annotations_of_gitops_tools() {
-    assert!(asset_pipeline_yaml().unwrap().len() < 262_144);
+    for (_, yaml, _) in committed() {
+        assert!(yaml.len() < 262_144);
+    }
 }

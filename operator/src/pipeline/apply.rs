@@ -125,12 +125,12 @@ async fn do_registry(context: &Context, step: RegistryStep) -> RegistryOutcome {
     match step {
         RegistryStep::Waiting => RegistryOutcome::Waiting,
         RegistryStep::Unknown(error) => RegistryOutcome::Failed(error),
-        RegistryStep::Planned { bucket, plan } => {
+        RegistryStep::Planned { bucket, owner, plan } => {
             let TenantsPlan { steps, taken, registered } = plan;
             if steps.is_empty() {
                 return RegistryOutcome::Settled { registered, taken };
             }
-            match apply_tenants(&*context.open_store(&bucket), steps).await {
+            match apply_tenants(&*context.open_store(&bucket), &owner, steps).await {
                 Ok(()) => RegistryOutcome::Worked,
                 Err(error) => RegistryOutcome::Failed(error),
             }

@@ -30,7 +30,7 @@ pub(super) fn holds(message: impl Into<String>) -> Verdict {
     Verdict { holds: true, reason: reason::AS_SPECIFIED, message: message.into() }
 }
 
-pub(super) fn fails(reason: &'static str, message: impl Into<String>) -> Verdict {
+pub(crate) fn fails(reason: &'static str, message: impl Into<String>) -> Verdict {
     Verdict { holds: false, reason, message: message.into() }
 }
 
@@ -134,7 +134,7 @@ fn judge_web(deployment: Option<&Deployment>) -> Verdict {
     }
 }
 
-fn judge_error(error: &pipeline::Error) -> Verdict {
+pub(crate) fn judge_error(error: &pipeline::Error) -> Verdict {
     let reason = match error.kind {
         ErrorKind::Unavailable | ErrorKind::Throttled => reason::AWS_UNAVAILABLE,
         ErrorKind::Denied => reason::AWS_DENIED,

@@ -20,9 +20,7 @@ use crate::{
     },
     context::Context,
     names::{FINALIZER, Tier},
-    tenants::{
-        StoredRegistration, TenantStep, apply_tenants, observe_registrations, owner_name, plan_removals,
-    },
+    tenants::{ObservedRegistry, TenantStep, apply_tenants, observe_registry, owner_name, plan_departure},
 };
 
 /// A stage of the removal failed; the next round tries it again.
@@ -44,7 +42,7 @@ pub struct Remains {
     pub workloads: Vec<Deployment>,
     /// Absent where the pipeline never had names for any, so that there are none.
     pub bindings: Option<(BindingNames, ObservedBindings)>,
-    pub registrations: Vec<StoredRegistration>,
+    pub registry: ObservedRegistry,
 }
 
 /// The next stage of the removal.
@@ -55,6 +53,7 @@ pub enum Removal {
     WaitForPods,
     Release {
         names: BindingNames,
+        owner: String,
         tenants: Vec<TenantStep>,
         bindings: Box<ReleasePlan>,
     },
@@ -72,23 +71,24 @@ pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Resul
         workloads.extend(found.filter(|found| is_controlled_by(&found.metadata, &uid)));
     }
     let Some(names) = binding_names(object) else {
-        return Ok(Remains { workloads, bindings: None, registrations: Vec::new() });
+        return Ok(Remains { workloads, bindings: None, registry: ObservedRegistry::default() });
     };
     let bindings =
         observe_bindings(&context.clients, &names).await.map_err(FinalizeError::ObserveBindings)?;
-    let registrations = match &bindings.bucket {
+    let registry = match &bindings.bucket {
         ObservedBucket::Found(_) => {
             let store = context.open_store(&names.bucket);
-            observe_registrations(&*store).await.map_err(FinalizeError::ObserveBindings)?
+            let owner = owner_name(&object.namespace().unwrap_or_default(), &object.name_any());
+            observe_registry(&*store, &owner, []).await.map_err(FinalizeError::ObserveBindings)?
         }
-        ObservedBucket::Missing => Vec::new(),
+        ObservedBucket::Missing => ObservedRegistry::default(),
     };
-    Ok(Remains { workloads, bindings: Some((names, bindings)), registrations })
+    Ok(Remains { workloads, bindings: Some((names, bindings)), registry })
 }
 
 /// Pure.
 pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
-    let Remains { workloads, bindings, registrations } = remains;
+    let Remains { workloads, bindings, registry } = remains;
     if !workloads.is_empty() {
         let is_asked = |deployment: &&Deployment| deployment.metadata.deletion_timestamp.is_none();
         let names: Vec<String> = workloads.iter().filter(is_asked).map(ResourceExt::name_any).collect();
@@ -97,14 +97,15 @@ pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
     let Some((names, observed)) = bindings else { return Removal::LetGo };
     let bindings = plan_release(&observed, owner);
     // A bucket that is not ours any more, such as one marked as kept, holds nothing for us to remove.
+    let owner = owner_name(&owner.namespace, &owner.name);
     let tenants = match bindings.bucket {
-        Some(_) => plan_removals(&owner_name(&owner.namespace, &owner.name), &[], &registrations),
+        Some(_) => plan_departure(&owner, &registry),
         None => Vec::new(),
     };
     if tenants.is_empty() && bindings == ReleasePlan::default() {
         Removal::LetGo
     } else {
-        Removal::Release { names, tenants, bindings: Box::new(bindings) }
+        Removal::Release { names, owner, tenants, bindings: Box::new(bindings) }
     }
 }
 
@@ -122,9 +123,9 @@ pub async fn apply_removal(
             Ok(Some("waiting for the pods to end"))
         }
         Removal::WaitForPods => Ok(Some("waiting for the pods to end")),
-        Removal::Release { names, tenants, bindings } => {
+        Removal::Release { names, owner, tenants, bindings } => {
             let store = context.open_store(&names.bucket);
-            apply_tenants(&*store, tenants).await.map_err(FinalizeError::ApplyBindings)?;
+            apply_tenants(&*store, &owner, tenants).await.map_err(FinalizeError::ApplyBindings)?;
             apply_release(&context.clients, &names, *bindings).await.map_err(FinalizeError::ApplyBindings)?;
             Ok(Some("removing subscription, topic and queues; the bucket stays"))
         }

@@ -20,7 +20,7 @@ use crate::{
     aws::{BindingNames, BindingSuffix, ObservedBindings, bucket::ObservedBucket, observe_bindings},
     context::Context,
     names::{FINALIZER, SUFFIX_ANNOTATION, Tier, notice_secret, peers_service},
-    tenants::{StoredRegistration, observe_registrations},
+    tenants::{ObservedRegistry, observe_registry, owner_name},
 };
 
 /// The cluster did not tell what is there.
@@ -38,7 +38,7 @@ pub struct ObserveError {
 pub struct Observed {
     pub has_finalizer: bool,
     pub bindings: Sight<ObservedBindings>,
-    pub registry: Sight<Vec<StoredRegistration>>,
+    pub registry: Sight<ObservedRegistry>,
     pub children: ObservedChildren,
 }
 
@@ -101,7 +101,7 @@ pub fn binding_names(object: &AssetPipeline) -> Option<BindingNames> {
 async fn observe_outside(
     context: &Context,
     object: &AssetPipeline,
-) -> (Sight<ObservedBindings>, Sight<Vec<StoredRegistration>>) {
+) -> (Sight<ObservedBindings>, Sight<ObservedRegistry>) {
     let Some(names) = binding_names(object) else { return (Sight::Nothing, Sight::Nothing) };
     if let Some((bindings, registry)) = context.settled.recall(object) {
         return (Sight::Seen(bindings), Sight::Seen(registry));
@@ -111,10 +111,15 @@ async fn observe_outside(
         Err(error) => return (Sight::Failed(error), Sight::Nothing),
     };
     let registry = match &bindings.bucket {
-        ObservedBucket::Found(_) => match observe_registrations(&*context.open_store(&names.bucket)).await {
-            Ok(registry) => Sight::Seen(registry),
-            Err(error) => Sight::Failed(error),
-        },
+        ObservedBucket::Found(_) => {
+            let owner = owner_name(&object.namespace().unwrap_or_default(), &object.name_any());
+            // What is no host name is told by `validate`.
+            let hosts = object.spec.tenants.iter().filter_map(|tenant| tenant.host.parse().ok());
+            match observe_registry(&*context.open_store(&names.bucket), &owner, hosts).await {
+                Ok(registry) => Sight::Seen(registry),
+                Err(error) => Sight::Failed(error),
+            }
+        }
         ObservedBucket::Missing => Sight::Nothing,
     };
     if let Sight::Seen(registry) = &registry {

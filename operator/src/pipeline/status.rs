@@ -6,7 +6,7 @@ use crds::{
 };
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::apps::v1::Deployment,
+    api::{apps::v1::Deployment, core::v1::ObjectReference},
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
 };
 use kube::{
@@ -70,7 +70,8 @@ pub async fn write_status(
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(&body))
         .await;
     written.map_err(|source| StatusError { name: object.name_any(), source })?;
-    publish(context, object, plan_events(&previous.conditions, &next.conditions)).await;
+    let events = plan_events(&previous.conditions, &next.conditions);
+    publish(context, &object.object_ref(&()), events).await;
     Ok(())
 }
 
@@ -102,7 +103,7 @@ pub fn compute_status(
     next
 }
 
-type Verdicts = Vec<(&'static str, Verdict)>;
+pub(crate) type Verdicts = Vec<(&'static str, Verdict)>;
 
 fn judge_applied(applied: &Applied) -> Verdicts {
     let (bindings, bindings_outlook) = judge_bindings(&applied.bindings);
@@ -123,7 +124,11 @@ fn judge_applied(applied: &Applied) -> Verdicts {
 }
 
 fn judge_stopped(reason: &'static str, message: String, outlook: Outlook) -> Verdicts {
-    let ready = fails(reason, message);
+    judge_whole(fails(reason, message), outlook)
+}
+
+/// All that can be said where there are no details.
+pub(crate) fn judge_whole(ready: Verdict, outlook: Outlook) -> Verdicts {
     let stuck = (outlook == Outlook::Stuck).then(|| ready.clone());
     let mut verdicts = judge_progress(&ready, stuck.as_ref());
     verdicts.push((kind::READY, ready));
@@ -172,7 +177,7 @@ fn count_pods(deployment: &Deployment) -> TierStatus {
     }
 }
 
-fn set_condition(
+pub(crate) fn set_condition(
     conditions: &mut Vec<Condition>,
     type_: &str,
     verdict: Verdict,
@@ -197,7 +202,7 @@ fn set_condition(
 
 /// One event for each condition whose status or reason changed. Reconciling is left out: it says what
 /// Ready says.
-fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
+pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
     let is_news = |condition: &&Condition| {
         let before = previous.iter().find(|previous| previous.type_ == condition.type_);
         condition.type_ != kind::RECONCILING
@@ -217,7 +222,7 @@ fn build_event(condition: &Condition) -> Event {
     let is_expected = [reason::IN_PROGRESS, reason::WEB_NOT_READY, reason::BINDINGS_NOT_READY]
         .into_iter()
         .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
-        .chain([reason::PENDING_CONFIRMATION, reason::DELETING])
+        .chain([reason::PENDING_CONFIRMATION, reason::DELETING, reason::PIPELINE_NOT_READY])
         .any(|expected| condition.reason == expected);
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
     Event {
@@ -232,10 +237,9 @@ fn build_event(condition: &Condition) -> Event {
 }
 
 /// Events are for people; one that is lost does not stop the work.
-async fn publish(context: &Context, object: &AssetPipeline, events: Vec<Event>) {
-    let reference = object.object_ref(&());
+pub(crate) async fn publish(context: &Context, about: &ObjectReference, events: Vec<Event>) {
     for event in events {
-        if let Err(error) = context.recorder.publish(&event, &reference).await {
+        if let Err(error) = context.recorder.publish(&event, about).await {
             tracing::warn!(error = chain(&error), reason = event.reason, "could not publish an event");
         }
     }

@@ -1,6 +1,6 @@
 //! Whole rounds against an API server in memory: what is written, and that nothing is where nothing changed.
 
-mod cluster;
+pub(crate) mod cluster;
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
         queue::{FoundQueue, ObservedQueue},
         topic::{FoundTopic, ObservedTopic},
     },
-    tenants::StoredRegistration,
+    tenants::ObservedRegistry,
 };
 
 fn pipeline() -> Value {
@@ -79,8 +79,7 @@ fn settled_bindings(object: &AssetPipeline) -> ObservedBindings {
 /// One round on the object as the cluster has it now, without a call to AWS.
 async fn round(cluster: &FakeCluster, context: &Arc<Context>) -> Result<Action, ReconcileError> {
     let object: AssetPipeline = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
-    let none: Vec<StoredRegistration> = vec![];
-    context.settled.note(&object, &settled_bindings(&object), &none);
+    context.settled.note(&object, &settled_bindings(&object), &ObservedRegistry::default());
     reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(context)).await
 }
 

@@ -4,6 +4,7 @@
 //! stored before a rule existed, together with those that a schema cannot express.
 
 mod limits;
+mod rates;
 mod tenant;
 mod timeouts;
 
@@ -20,7 +21,10 @@ use crds::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
-use pipeline::options::{CompileOptions, Engine, OutputStyle};
+use pipeline::{
+    options::{CompileOptions, Engine, OutputStyle},
+    rate::RateLimits,
+};
 use url::Url;
 
 use super::observe::told_suffix;
@@ -32,6 +36,8 @@ use crate::{
 };
 
 pub use limits::validate_limits;
+pub use rates::validate_rate_limits;
+pub use tenant::{validate_host, validate_load_paths, validate_origin};
 pub use timeouts::Timeouts;
 
 /// Loopback and link-local networks, also as IPv6 maps them: there the node and the cloud tell their secrets.
@@ -74,6 +80,7 @@ pub struct ValidPipeline {
     pub errors: CompileErrors,
     pub max_age_seconds: u32,
     pub max_stale_seconds: u32,
+    pub rate_limits: RateLimits,
     pub private_networks: Vec<IpNet>,
     pub aws: AwsSpec,
     pub tenants: Vec<WantedTenant>,
@@ -107,6 +114,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         compile,
         errors,
         freshness,
+        limits,
         private_networks,
         aws,
         tenants,
@@ -135,6 +143,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         errors: *errors,
         max_age_seconds,
         max_stale_seconds,
+        rate_limits: validate_rate_limits(limits)?,
         private_networks: private_networks
             .iter()
             .map(|text| validate_network(text))

@@ -37,6 +37,7 @@ fn lowest() -> Value {
         },
         "freshness": {"maxAgeSeconds": 0, "maxStaleSeconds": 0},
         "service": {"type": "NodePort", "nodePort": 1},
+        "limits": {"requestsPerSecond": 1, "missesPerSecond": 1, "coldPathsPerMinute": 1},
         "compile": {"style": "Expanded"},
         "errors": "Status",
         "ingress": {"className": "c", "scheme": "InternetFacing"},
@@ -54,6 +55,7 @@ fn highest() -> Value {
         },
         "freshness": {"maxAgeSeconds": 31_536_000, "maxStaleSeconds": 31_536_000},
         "service": {"type": "NodePort", "nodePort": 65_535},
+        "limits": {"requestsPerSecond": 1_000_000, "missesPerSecond": 100_000, "coldPathsPerMinute": 1_000_000},
         "compile": {"style": "Compressed"},
         "errors": "Show",
     })

@@ -55,7 +55,8 @@ fn deployment(name: &str, is_going: bool) -> Deployment {
 }
 
 fn remains(workloads: Vec<Deployment>, bindings: Option<ObservedBindings>) -> Remains {
-    Remains { workloads, bindings: bindings.map(|observed| (names(), observed)), registrations: vec![] }
+    let bindings = bindings.map(|observed| (names(), observed));
+    Remains { workloads, bindings, registry: ObservedRegistry::default() }
 }
 
 #[test]
@@ -77,7 +78,9 @@ fn everything_but_the_bucket_is_removed() {
         bucket: Some(BucketStep::SetTags(owner().released_tags())),
     };
     let removal = plan_removal(&owner(), remains(vec![], Some(bindings())));
-    assert_eq!(removal, Removal::Release { names: names(), tenants: vec![], bindings: Box::new(expected) });
+    let owner = "assetpipeline/shop/storefront".into();
+    let bindings = Box::new(expected);
+    assert_eq!(removal, Removal::Release { names: names(), owner, tenants: vec![], bindings });
 }
 
 #[test]

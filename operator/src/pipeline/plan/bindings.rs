@@ -15,7 +15,7 @@ use crate::{
         observe::{ObservedChildren, Sight},
         validate::ValidPipeline,
     },
-    tenants::{StoredRegistration, TenantsPlan, owner_name, plan_tenants},
+    tenants::{Identity, ObservedRegistry, TenantsPlan, owner_name, plan_tenants},
 };
 
 /// What is to be done about the AWS resources.
@@ -40,7 +40,7 @@ pub enum RegistryStep {
     /// The bucket is not there yet.
     Waiting,
     /// The steps may be none.
-    Planned { bucket: String, plan: TenantsPlan },
+    Planned { bucket: String, owner: String, plan: TenantsPlan },
     /// The bucket did not tell what is there.
     Unknown(Error),
 }
@@ -133,7 +133,7 @@ pub(super) fn plan_step(
 pub(super) fn plan_registry(
     valid: &ValidPipeline,
     bindings: &BindingsStep,
-    registry: Sight<Vec<StoredRegistration>>,
+    registry: Sight<ObservedRegistry>,
     tenant_seed: &str,
 ) -> RegistryStep {
     // Only a bucket that is ours and private takes tenants.
@@ -145,14 +145,10 @@ pub(super) fn plan_registry(
     match (bucket, registry) {
         (None, _) | (_, Sight::Nothing) => RegistryStep::Waiting,
         (Some(_), Sight::Failed(error)) => RegistryStep::Unknown(error),
-        (Some(bucket), Sight::Seen(stored)) => {
-            match plan_tenants(
-                &owner_name(&valid.namespace, &valid.name),
-                &valid.tenants,
-                &stored,
-                tenant_seed,
-            ) {
-                Ok(plan) => RegistryStep::Planned { bucket, plan },
+        (Some(bucket), Sight::Seen(observed)) => {
+            let owner = owner_name(&valid.namespace, &valid.name);
+            match plan_tenants(&owner, Identity::EachItsOwn, &valid.tenants, &observed, tenant_seed) {
+                Ok(plan) => RegistryStep::Planned { bucket, owner, plan },
                 Err(error) => RegistryStep::Unknown(error),
             }
         }

@@ -21,6 +21,8 @@ pub(super) fn build_web_env(
     };
     let compile =
         serde_json::to_string(&valid.compile).expect("options are plain words, which always serialize");
+    let limits =
+        serde_json::to_string(&valid.rate_limits).expect("limits are plain numbers, which always serialize");
     let mut settings = build_binding_env(known);
     settings.extend([
         env_value(env::PEERS_HOST, peers_host(valid, workloads)),
@@ -30,6 +32,7 @@ pub(super) fn build_web_env(
         env_value(env::MAX_AGE_SECONDS, valid.max_age_seconds.to_string()),
         env_value(env::MAX_STALE_SECONDS, valid.max_stale_seconds.to_string()),
         env_value(env::ERRORS, errors),
+        env_value(env::RATE_LIMITS, limits),
     ]);
     let emulator = [
         (env::SNS_CERTIFICATE_AUTHORITY, &workloads.sns_certificate_authority),

@@ -20,6 +20,7 @@ use crate::{
         observe::{ObservedChildren, Sight, binding_names, has_finalizer},
         validate::validate,
     },
+    tenants::ObservedRegistry,
 };
 
 const BASE: &str = "ap-shop-storefront-0123456789";
@@ -78,8 +79,12 @@ fn told() -> BindingsStatus {
 }
 
 fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: ObservedChildren) -> Settle {
-    let observed =
-        Observed { has_finalizer: has_finalizer(object), bindings, registry: Sight::Seen(vec![]), children };
+    let observed = Observed {
+        has_finalizer: has_finalizer(object),
+        bindings,
+        registry: Sight::Seen(ObservedRegistry::default()),
+        children,
+    };
     match plan(&validate(object).unwrap(), observed, &Config::fixture(), &chance()) {
         Plan::Settle(settle) => *settle,
         Plan::Claim(suffix) => panic!("a claimed pipeline was claimed again with {suffix}"),
@@ -167,7 +172,7 @@ fn lost_suffix_is_taken_back_from_the_status() {
     let observed = Observed {
         has_finalizer: true,
         bindings: Sight::Seen(bindings()),
-        registry: Sight::Seen(vec![]),
+        registry: Sight::Seen(ObservedRegistry::default()),
         children: ObservedChildren::default(),
     };
     let claim = plan(&validate(&object).unwrap(), observed, &Config::fixture(), &chance());

@@ -19,49 +19,61 @@ use crate::{
 };
 
 #[derive(Clone, Default)]
-pub(super) struct FakeCluster(Arc<Mutex<State>>);
+pub(crate) struct FakeCluster(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
     objects: BTreeMap<String, Value>,
     writes: Vec<String>,
     refused: BTreeSet<String>,
+    /// By bucket.
+    stores: BTreeMap<String, Arc<MemoryStore>>,
 }
 
 impl FakeCluster {
-    pub(super) fn with(key: &str, object: Value) -> Self {
+    pub(crate) fn with(key: &str, object: Value) -> Self {
         let cluster = Self::default();
         cluster.0.lock().unwrap().objects.insert(key.to_owned(), object);
         cluster
     }
 
-    pub(super) fn object(&self, key: &str) -> Value {
+    pub(crate) fn object(&self, key: &str) -> Value {
         self.0.lock().unwrap().objects[key].clone()
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.0.lock().unwrap().objects.contains_key(key)
     }
 
+    /// What a bucket holds; it is there as soon as somebody looks.
+    pub(crate) fn store(&self, bucket: &str) -> Arc<MemoryStore> {
+        self.0.lock().unwrap().stores.entry(bucket.to_owned()).or_default().clone()
+    }
+
+    /// What somebody else deletes.
+    pub(crate) fn remove(&self, key: &str) {
+        self.0.lock().unwrap().objects.remove(key);
+    }
+
     /// What somebody else writes.
-    pub(super) fn merge(&self, key: &str, patch: &Value) {
+    pub(crate) fn merge(&self, key: &str, patch: &Value) {
         let mut state = self.0.lock().unwrap();
         merge(state.objects.entry(key.to_owned()).or_default(), patch);
     }
 
     /// Answers every write of this object with 403 from now on.
-    pub(super) fn refuse(&self, key: &str) {
+    pub(crate) fn refuse(&self, key: &str) {
         self.0.lock().unwrap().refused.insert(key.to_owned());
     }
 
     /// The writes since the last call, as `METHOD plural/name by manager`.
-    pub(super) fn take_writes(&self) -> Vec<String> {
+    pub(crate) fn take_writes(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().writes)
     }
 
     /// A context whose cluster is this one, and whose AWS clients lead nowhere.
-    pub(super) fn context(&self) -> Context {
-        let client = self.client();
+    pub(crate) fn context(&self) -> Context {
+        let (client, cluster) = (self.client(), self.clone());
         let reporter = Reporter { controller: "test".into(), instance: None };
         Context {
             recorder: Recorder::new(client.clone(), reporter),
@@ -71,7 +83,7 @@ impl FakeCluster {
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
             samples: SampleBoard::default(),
-            stores: Box::new(|_| Arc::new(MemoryStore::default())),
+            stores: Box::new(move |bucket| cluster.store(bucket)),
             queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
         }
     }
@@ -116,7 +128,12 @@ impl FakeCluster {
                 .map_or_else(|| failure(404, "NotFound"), |object| (200, object));
         }
         let object = state.objects.entry(key).or_insert_with(|| json!({}));
-        merge(object, body);
+        // The status has one manager, who applies all of it: what it leaves out goes.
+        if path.ends_with("/status") {
+            object["status"] = body["status"].clone();
+        } else {
+            merge(object, body);
+        }
         (200, object.clone())
     }
 }

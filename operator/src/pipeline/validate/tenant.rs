@@ -1,6 +1,7 @@
-//! One tenant of the spec.
+//! What a tenant is made of, for inline tenants and for those that are objects of their own.
 
 use crds::TenantSpec;
+use pipeline::names::HostName;
 use url::Url;
 
 use super::{InvalidSpec, invalid, is_plain_http};
@@ -9,25 +10,38 @@ use crate::tenants::WantedTenant;
 pub(super) fn validate(tenant: &TenantSpec) -> Result<WantedTenant, InvalidSpec> {
     let TenantSpec { host, origin, load_paths, development } = tenant;
     let field = |name: &str| format!("spec.tenants[{host}].{name}");
-    let parsed_host = host.parse().map_err(|error| invalid(&field("host"), &host, &format!("{error}")))?;
-    if is_address(host) {
-        return Err(invalid(&field("host"), &host, "it must be a name; no Ingress takes an address"));
-    }
-    let url: Url = origin.parse().map_err(|error| invalid(&field("origin"), &origin, &format!("{error}")))?;
-    if !is_plain_http(&url) {
-        let problem = "it must be an http or https URL without user, query or fragment";
-        return Err(invalid(&field("origin"), &origin, problem));
-    }
-    let is_wrong = |path: &&String| !path.starts_with('/') || path.split('/').any(|segment| segment == "..");
-    if let Some(path) = load_paths.iter().find(is_wrong) {
-        return Err(invalid(&field("loadPaths"), &path, "it must begin with / and hold no .."));
-    }
     Ok(WantedTenant {
-        host: parsed_host,
-        origin: url,
-        load_paths: load_paths.clone(),
+        host: validate_host(&field("host"), host)?,
+        origin: validate_origin(&field("origin"), origin)?,
+        load_paths: validate_load_paths(&field("loadPaths"), load_paths)?,
         development: *development,
+        limits: None,
     })
+}
+
+pub fn validate_host(field: &str, host: &str) -> Result<HostName, InvalidSpec> {
+    let parsed = host.parse().map_err(|error| invalid(field, &host, &format!("{error}")))?;
+    if is_address(host) {
+        return Err(invalid(field, &host, "it must be a name; no Ingress takes an address"));
+    }
+    Ok(parsed)
+}
+
+pub fn validate_origin(field: &str, origin: &str) -> Result<Url, InvalidSpec> {
+    let url: Url = origin.parse().map_err(|error| invalid(field, &origin, &format!("{error}")))?;
+    if is_plain_http(&url) {
+        Ok(url)
+    } else {
+        Err(invalid(field, &origin, "it must be an http or https URL without user, query or fragment"))
+    }
+}
+
+pub fn validate_load_paths(field: &str, load_paths: &[String]) -> Result<Vec<String>, InvalidSpec> {
+    let is_wrong = |path: &&String| !path.starts_with('/') || path.split('/').any(|segment| segment == "..");
+    match load_paths.iter().find(is_wrong) {
+        Some(path) => Err(invalid(field, path, "it must begin with / and hold no ..")),
+        None => Ok(load_paths.to_vec()),
+    }
 }
 
 /// Whether it reads as an IPv4 address; those of IPv6 are no host names anyway.

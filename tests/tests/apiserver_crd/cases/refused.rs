@@ -31,6 +31,9 @@ fn numbers() -> Vec<Refused> {
         ("spec.freshness.maxAgeSeconds", -1, 31_536_001),
         ("spec.freshness.maxStaleSeconds", -1, 31_536_001),
         ("spec.service.nodePort", 0, 65_536),
+        ("spec.limits.requestsPerSecond", 0, 1_000_001),
+        ("spec.limits.missesPerSecond", 0, 100_001),
+        ("spec.limits.coldPathsPerMinute", 0, 1_000_001),
     ];
     let cases = bounds.map(|(field, below, above)| {
         [

@@ -1,0 +1,162 @@
+//! The driver of an `AssetTenant`'s reconcile: observe, validate, plan, apply, status. It writes the tenant
+//! into the registry of its pipeline's bucket; who is served there is the web tier's business.
+
+pub mod apply;
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod validate;
+mod wake;
+
+use std::{sync::Arc, time::Duration};
+
+use crds::AssetTenant;
+use jiff::Timestamp;
+use kube::{
+    ResourceExt,
+    core::{DeserializeGuard, error_boundary::InvalidObject},
+    runtime::controller::Action,
+};
+use pipeline::chain;
+use tokio::time::timeout;
+
+use self::{
+    apply::{Applied, WriteError, apply, apply_departure, let_go},
+    observe::{ObserveError, observe},
+    plan::{Departure, plan, plan_departure},
+    status::{Outcome, write_status},
+    validate::validate,
+};
+use crate::{context::Context, metrics::OutcomeLabels, names::qualified};
+
+pub use wake::Wakes;
+
+/// No round takes longer; what it did not reach is the next one's.
+const ROUND_TIMEOUT: Duration = Duration::from_mins(1);
+/// The time in which drift is found that nobody tells us of.
+const SETTLED: Duration = Duration::from_mins(10);
+/// While a host is somebody else's, or the pipeline is not there: nobody tells us when that ends.
+const WAITING: Duration = Duration::from_secs(30);
+/// After a round that wrote something; the next one sees what came of it.
+const WORKED: Duration = Duration::from_millis(200);
+/// After a failure that named no time.
+const FAILED: Duration = Duration::from_secs(15);
+/// Between two stages of a removal.
+const STAGE: Duration = Duration::from_millis(500);
+
+/// A round that did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    #[error("the stored object cannot be read")]
+    Unreadable(#[source] Box<InvalidObject>),
+    #[error("could not observe the tenant")]
+    Observe(#[source] ObserveError),
+    #[error("could not write the tenant")]
+    Write(#[source] WriteError),
+    #[error("could not remove the tenant's registrations")]
+    Depart(#[source] pipeline::Error),
+    #[error("the round took more than {} s", ROUND_TIMEOUT.as_secs())]
+    TimedOut,
+}
+
+impl TenantError {
+    /// The failed step as metrics name it.
+    fn step(&self) -> &'static str {
+        match self {
+            Self::Unreadable(_) => "unreadable",
+            Self::Observe(_) => "observe",
+            Self::Write(_) => "write",
+            Self::Depart(_) => "depart",
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
+pub async fn reconcile(
+    object: Arc<DeserializeGuard<AssetTenant>>,
+    context: Arc<Context>,
+) -> Result<Action, TenantError> {
+    let round = async {
+        let object = object.0.as_ref().map_err(|error| TenantError::Unreadable(Box::new(error.clone())))?;
+        if object.metadata.deletion_timestamp.is_some() {
+            remove(&context, object).await
+        } else {
+            settle(&context, object).await
+        }
+    };
+    let result = timeout(ROUND_TIMEOUT, round).await.unwrap_or(Err(TenantError::TimedOut));
+    let outcome = result.as_ref().map_or_else(TenantError::step, |_| "ok");
+    context.metrics.tenant_rounds.get_or_create(&OutcomeLabels { outcome }).inc();
+    result
+}
+
+pub fn error_policy(object: &DeserializeGuard<AssetTenant>, error: &TenantError) -> Action {
+    let name = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
+    tracing::warn!(tenant.name = name, error = chain(error), "reconcile failed");
+    match error {
+        TenantError::Unreadable(_) => Action::await_change(),
+        TenantError::Observe(_) | TenantError::Write(_) | TenantError::Depart(_) | TenantError::TimedOut => {
+            soon(FAILED)
+        }
+    }
+}
+
+async fn settle(context: &Context, object: &AssetTenant) -> Result<Action, TenantError> {
+    let observed = observe(context, object).await.map_err(TenantError::Observe)?;
+    let valid = match validate(object) {
+        Ok(valid) => valid,
+        Err(error) => {
+            tell(context, object, &Outcome::Invalid(&error)).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    let seed = format!("{:032x}", rand::random::<u128>());
+    let applied = apply(context, object, plan(&valid, observed, &seed)).await.map_err(TenantError::Write)?;
+    tell(context, object, &Outcome::Applied(&applied)).await?;
+    Ok(match &applied {
+        // The claim is a change of the object, which starts the next round.
+        Applied::Claimed => Action::await_change(),
+        Applied::Worked { .. } => Action::requeue(WORKED),
+        Applied::Registered { taken, .. } if taken.is_empty() => soon(SETTLED),
+        Applied::Registered { .. } | Applied::Waiting(_) => soon(WAITING),
+        Applied::Failed(error) => soon(error.retry_after.unwrap_or(FAILED)),
+    })
+}
+
+async fn remove(context: &Context, object: &AssetTenant) -> Result<Action, TenantError> {
+    let observed = observe(context, object).await.map_err(TenantError::Observe)?;
+    match plan_departure(object, observed) {
+        Departure::Remove { bucket, owner, steps } => {
+            match apply_departure(context, &bucket, &owner, steps).await {
+                Ok(()) => Ok(Action::requeue(STAGE)),
+                Err(error) => stop(context, object, error).await,
+            }
+        }
+        Departure::Stop(error) => stop(context, object, error).await,
+        Departure::LetGo => {
+            let_go(context, object).await.map_err(TenantError::Write)?;
+            Ok(Action::await_change())
+        }
+    }
+}
+
+async fn stop(
+    context: &Context,
+    object: &AssetTenant,
+    error: pipeline::Error,
+) -> Result<Action, TenantError> {
+    tell(context, object, &Outcome::Deleting(&chain(&error))).await?;
+    Err(TenantError::Depart(error))
+}
+
+async fn tell(context: &Context, object: &AssetTenant, outcome: &Outcome<'_>) -> Result<(), TenantError> {
+    write_status(context, object, outcome, Timestamp::now()).await.map_err(TenantError::Write)
+}
+
+/// Spread, so that many tenants do not come at once.
+fn soon(delay: Duration) -> Action {
+    Action::requeue(delay.mul_f64(rand::random_range(0.9..1.1)))
+}
+
+#[cfg(test)]
+mod tests;

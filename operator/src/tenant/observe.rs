@@ -1,0 +1,103 @@
+//! What is there: the tenant's pipeline, and what the registry holds of the tenant and its hosts.
+
+use crds::{AssetPipeline, AssetTenant, condition_type};
+use kube::{Api, ResourceExt};
+use url::Url;
+
+use crate::{
+    context::Context,
+    names::TENANT_FINALIZER,
+    pipeline::observe::Sight,
+    tenants::{ObservedRegistry, observe_registry},
+};
+
+use super::validate::owner_of;
+
+/// The cluster did not tell what is there.
+#[derive(Debug, thiserror::Error)]
+#[error("could not read AssetPipeline {name}")]
+pub struct ObserveError {
+    name: String,
+    #[source]
+    source: kube::Error,
+}
+
+/// Everything that a plan is made from.
+#[derive(Debug)]
+pub struct Observed {
+    pub has_finalizer: bool,
+    pub pipeline: PipelineSight,
+    /// Of the pipeline's bucket.
+    pub registry: Sight<ObservedRegistry>,
+}
+
+/// The pipeline, as far as a tenant is concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PipelineSight {
+    Absent,
+    /// It is being deleted; the bucket may be somebody else's any moment.
+    Going {
+        bucket: Option<String>,
+    },
+    /// It has no bucket that takes tenants yet.
+    NotReady,
+    Ready {
+        bucket: String,
+        /// The host to which SNS posts, which no tenant may have.
+        notice_host: Option<String>,
+    },
+}
+
+pub async fn observe(context: &Context, object: &AssetTenant) -> Result<Observed, ObserveError> {
+    let namespace = object.namespace().unwrap_or_default();
+    let name = &object.spec.pipeline_ref.name;
+    let pipelines: Api<AssetPipeline> = Api::namespaced(context.client.clone(), &namespace);
+    let found = pipelines.get_opt(name).await;
+    let found = found.map_err(|source| ObserveError { name: format!("{namespace}/{name}"), source })?;
+    let pipeline = see_pipeline(found.as_ref(), object);
+    let bucket = match &pipeline {
+        PipelineSight::Absent | PipelineSight::NotReady => None,
+        PipelineSight::Going { bucket } => bucket.clone(),
+        PipelineSight::Ready { bucket, .. } => Some(bucket.clone()),
+    };
+    let registry = match bucket {
+        None => Sight::Nothing,
+        Some(bucket) => observe_bucket(context, object, &bucket).await,
+    };
+    let has_finalizer = object.finalizers().iter().any(|finalizer| finalizer == TENANT_FINALIZER);
+    Ok(Observed { has_finalizer, pipeline, registry })
+}
+
+async fn observe_bucket(context: &Context, object: &AssetTenant, bucket: &str) -> Sight<ObservedRegistry> {
+    // What is no host name is told by `validate`.
+    let hosts = object.spec.hosts.iter().filter_map(|host| host.parse().ok());
+    match observe_registry(&*context.open_store(bucket), &owner_of(object), hosts).await {
+        Ok(registry) => Sight::Seen(registry),
+        Err(error) => Sight::Failed(error),
+    }
+}
+
+pub(super) fn see_pipeline(pipeline: Option<&AssetPipeline>, object: &AssetTenant) -> PipelineSight {
+    let Some(pipeline) = pipeline else { return PipelineSight::Absent };
+    let status = pipeline.status.as_ref();
+    let bucket = status.and_then(|status| status.bindings.as_ref()?.bucket.clone());
+    if pipeline.metadata.deletion_timestamp.is_some() {
+        return PipelineSight::Going { bucket };
+    }
+    let is_set_up = status.is_some_and(|status| {
+        let mut conditions = status.conditions.iter();
+        conditions
+            .any(|condition| condition.type_ == condition_type::BINDINGS_READY && condition.status == "True")
+    });
+    // A bucket that was good enough for this tenant before is so during an outage, too.
+    let known = object.status.as_ref().and_then(|status| status.bucket.as_ref());
+    match bucket {
+        Some(bucket) if is_set_up || known == Some(&bucket) => {
+            let endpoint = pipeline.spec.notifications.endpoint.as_deref();
+            let endpoint = endpoint.and_then(|endpoint| endpoint.parse::<Url>().ok());
+            let notice_host = endpoint.and_then(|url| url.host_str().map(str::to_owned));
+            PipelineSight::Ready { bucket, notice_host }
+        }
+        Some(_) | None => PipelineSight::NotReady,
+    }
+}

@@ -1,0 +1,131 @@
+//! What the API server itself does with an `AssetTenant`: refuse a wrong one with words that help, keep it
+//! with its pipeline, show columns.
+
+use anyhow::{Context, Result, bail, ensure};
+use crds::AssetTenant;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+use tests::control::Control;
+
+const NAMESPACE: &str = "default";
+
+/// A right spec in which these fields are other ones.
+fn spec(changed: &Value) -> Value {
+    let mut spec = json!({
+        "pipelineRef": {"name": "nobody"}, "hosts": ["shop.example"], "origin": "https://www.shop.example",
+    });
+    if let (Some(spec), Some(changed)) = (spec.as_object_mut(), changed.as_object()) {
+        spec.extend(changed.clone());
+    }
+    spec
+}
+
+/// Wrong fields, each with the path and the words of its refusal.
+fn refused() -> Vec<(Value, &'static str, &'static str)> {
+    let host = "a DNS name in lower case without a port, such as assets.example.com";
+    let address = "a DNS name and not an IP address";
+    let origin = "an http or https URL without user, query or fragment, such as https://www.example.com";
+    let path = "a path that begins with / and holds no .., such as /node_modules";
+    let eleven: Vec<String> = (0..11).map(|number| format!("{number}.example")).collect();
+    vec![
+        (json!({"hosts": []}), "spec.hosts", "at least 1 items"),
+        (json!({"hosts": eleven}), "spec.hosts", "at most 10 items"),
+        (json!({"hosts": ["a.example", "a.example"]}), "spec.hosts", "Duplicate value"),
+        (json!({"hosts": ["Shop.example"]}), "spec.hosts", host),
+        (json!({"hosts": ["shop.example:80"]}), "spec.hosts", host),
+        (json!({"hosts": ["10.0.0.1"]}), "spec.hosts", address),
+        (json!({"origin": "ftp://a.example"}), "spec.origin", origin),
+        (json!({"origin": ""}), "spec.origin", "at least 1 chars long"),
+        (json!({"loadPaths": ["scss"]}), "spec.loadPaths", path),
+        (json!({"loadPaths": vec!["/a"; 17]}), "spec.loadPaths", "at most 16 items"),
+        (
+            json!({"limits": {"requestsPerSecond": 0}}),
+            "spec.limits.requestsPerSecond",
+            "greater than or equal to 1",
+        ),
+        (json!({"pipelineRef": {"name": ""}}), "spec.pipelineRef.name", "at least 1 chars long"),
+        (json!({"pipelineRef": null}), "spec.pipelineRef", "Required value"),
+        (json!({"host": "a.example"}), "spec.host", "field not declared in schema"),
+    ]
+}
+
+#[tokio::test]
+async fn every_wrong_tenant_is_refused_with_the_field_and_the_way_out() -> Result<()> {
+    let client = Control::connect().await?.client;
+    let mut wrong = Vec::new();
+    for (changed, field, says) in refused() {
+        match apply(&client, &spec(&changed), PatchParams::apply("e2e").dry_run()).await? {
+            Err(message) if message.contains(field) && message.contains(says) => {}
+            Err(message) => wrong.push(format!("{field} and {says:?} are not both in: {message}")),
+            Ok(_) => wrong.push(format!("{changed} was not refused")),
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn right_tenants_are_accepted_and_not_yet_observed() -> Result<()> {
+    let client = Control::connect().await?.client;
+    let ten: Vec<String> = (0..10).map(|number| format!("{number}.example")).collect();
+    for changed in [
+        json!({}),
+        json!({"hosts": ten, "loadPaths": ["/node_modules"], "development": true}),
+        json!({"limits": {"coldPathsPerMinute": 5}}),
+    ] {
+        match apply(&client, &spec(&changed), PatchParams::apply("e2e").dry_run()).await? {
+            Ok(object) => assert_eq!(object["status"]["observedGeneration"], -1, "{object}"),
+            Err(message) => bail!("{changed} was refused: {message}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tenant_stays_with_its_pipeline() -> Result<()> {
+    let client = Control::connect().await?.client;
+    let api: Api<AssetTenant> = Api::namespaced(client.clone(), NAMESPACE);
+    let made = apply(&client, &spec(&json!({})), PatchParams::apply("e2e").force()).await?;
+    let moved = spec(&json!({"pipelineRef": {"name": "other"}}));
+    let refused = apply(&client, &moved, PatchParams::apply("e2e").dry_run().force()).await;
+    api.delete(NAME, &DeleteParams::default()).await?;
+    made.map_err(anyhow::Error::msg)?;
+    let message = refused?.err().context("the pipeline was changed")?;
+    ensure!(message.contains("spec.pipelineRef cannot be changed"), "{message}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn kubectl_get_shows_what_matters() -> Result<()> {
+    let client = Control::connect().await?.client;
+    let request = http::Request::get("/apis/assetpipeline.dev/v1alpha1/assettenants?limit=1")
+        .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
+        .body(Vec::new())?;
+    let table: Value = client.request(request).await?;
+    let columns = table["columnDefinitions"].as_array().context("there are no columns")?;
+    let shown = columns.iter().filter(|column| column["priority"] == 0).map(|column| &column["name"]);
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        ["Name", "Ready", "Reason", "Pipeline", "Host", "Origin", "Age"].iter().collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+const NAME: &str = "e2e-tenant";
+
+/// What an apply would answer: the object, or the API server's refusal.
+async fn apply(client: &Client, spec: &Value, parameters: PatchParams) -> Result<Result<Value, String>> {
+    let resource = ApiResource::erase::<AssetTenant>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &resource);
+    let object = json!({
+        "apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": NAME}, "spec": spec,
+    });
+    match api.patch(NAME, &parameters.validation_strict(), &Patch::Apply(&object)).await {
+        Ok(object) => Ok(Ok(serde_json::to_value(object)?)),
+        Err(kube::Error::Api(status)) => Ok(Err(status.message.clone())),
+        Err(error) => Err(error.into()),
+    }
+}
