@@ -1,5 +1,7 @@
 //! A certificate authority of the test's own, and signers whom it vouches for or not.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_lc_rs::{
     rand::SystemRandom,
     signature::{RSA_PKCS1_SHA256, RsaEncoding, RsaKeyPair},
@@ -32,7 +34,9 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params.distinguished_name.push(DnType::CommonName, format!("authority {}", rand_name()));
+        params
+            .distinguished_name
+            .push(DnType::CommonName, format!("authority {}", NUMBER.fetch_add(1, Ordering::Relaxed)));
         let key = KeyPair::generate().unwrap();
         let certificate = certify(&params, &key);
         Self { pem: certificate.pem(), der: certificate.der().to_vec(), issuer: Issuer::new(params, key) }
@@ -43,9 +47,8 @@ impl Authority {
     }
 }
 
-fn rand_name() -> String {
-    KeyPair::generate().unwrap().public_key_raw().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
+/// Authorities are told apart by their names.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// What SNS's own certificate says: a server of this name, valid for a long time.
 pub(crate) fn signer_params(name: &str) -> CertificateParams {

@@ -120,8 +120,8 @@ async fn certificate_between_signer_and_authority_comes_along_or_is_fetched() {
     let (authority, key) = (Authority::new(), SigningKey::generate());
     let between = authority.intermediate();
     let along = [between.certify(&signer_params(SIGNER_NAME), &key), between.pem.clone()].concat();
-    let alone = between.certify(&with_issuer_at(signer_params(SIGNER_NAME), ISSUER), &key);
-    for (pem, fetched) in [(along, None), (alone, Some("crt.r2m01.amazontrust.com/r2m01.cer"))] {
+    let single = between.certify(&with_issuer_at(signer_params(SIGNER_NAME), ISSUER), &key);
+    for (pem, fetched) in [(along, None), (single, Some("crt.r2m01.amazontrust.com/r2m01.cer"))] {
         let site = Site::trusting(&authority.pem).await;
         site.certificates.put(CERTIFICATE_URL, Answer::File(pem.into_bytes()));
         site.certificates.put(ISSUER, Answer::File(between.der.clone()));

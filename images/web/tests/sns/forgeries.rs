@@ -87,7 +87,7 @@ pub(crate) fn by_signature(key: &SigningKey, other: &SigningKey, notice: &str) -
     all.push(Forgery::of("notification as a confirmation", &as_confirmation));
     let text = plain.signed_text();
     let mut flipped = key.sign(&text);
-    flipped[100] ^= 1;
+    *flipped.get_mut(100).unwrap() ^= 1;
     for (name, signature) in [
         ("signature of another key", other.sign(&text)),
         ("signature with SHA-384", key.sign_as(&RSA_PKCS1_SHA384, &text)),
@@ -100,7 +100,7 @@ pub(crate) fn by_signature(key: &SigningKey, other: &SigningKey, notice: &str) -
     ] {
         all.push(Forgery::of(name, &plain.clone().signed_with(&signature)));
     }
-    let hex: String = key.sign(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = key.sign(&text).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     all.push(Forgery::of("signature in hex", &plain.clone().with("Signature", hex)));
     // Signed by SNS, since somebody published it to our topic; but no notice.
     for text in ["", "{}", "null", "[]", "look at /app.css"] {
@@ -203,7 +203,7 @@ fn values(key: &SigningKey, notice: &str, all: &mut Vec<Forgery>) {
         ("signature that is no base64", "!".repeat(344)),
         ("signature in base64 for URLs", URL_SAFE_NO_PAD.encode(&signature)),
         ("signature with a line break", format!("{}\n{}", &encoded[..76], &encoded[76..])),
-        ("signature that is cut off", STANDARD.encode(&signature[..255])),
+        ("signature that is cut off", STANDARD.encode(signature.split_last().unwrap().1)),
         ("signature that is too long", STANDARD.encode([&signature[..], &[0; 300]].concat())),
     ] {
         all.push(Forgery::of(name, &plain.clone().with("Signature", text)));

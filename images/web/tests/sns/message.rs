@@ -65,8 +65,8 @@ impl Message {
     }
 
     pub(crate) fn signed_text(&self) -> String {
-        let present = SIGNED.iter().filter_map(|name| Some((name, self.0.get(*name)?.as_str()?)));
-        present.map(|(name, value)| format!("{name}\n{value}\n")).collect()
+        let present = SIGNED.iter().filter_map(|name| Some((*name, self.0.get(*name)?.as_str()?)));
+        present.flat_map(|(name, value)| [name, "\n", value, "\n"]).collect()
     }
 
     pub(crate) fn body(&self) -> String {
