@@ -33,7 +33,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
     vec![
         (json!({"hosts": []}), "spec.hosts", "at least 1 items"),
         (json!({"hosts": eleven}), "spec.hosts", "at most 10 items"),
-        (json!({"hosts": ["a.example", "a.example"]}), "spec.hosts", "Duplicate value"),
+        (json!({"hosts": ["a.example", "a.example"]}), "spec.hosts", "duplicate entries"),
         (json!({"hosts": ["Shop.example"]}), "spec.hosts", host),
         (json!({"hosts": ["shop.example:80"]}), "spec.hosts", host),
         (json!({"hosts": ["10.0.0.1"]}), "spec.hosts", address),
@@ -47,7 +47,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
             "greater than or equal to 1",
         ),
         (json!({"pipelineRef": {"name": ""}}), "spec.pipelineRef.name", "at least 1 chars long"),
-        (json!({"pipelineRef": null}), "spec.pipelineRef", "Required value"),
+        (json!({"pipelineRef": null}), "spec.pipelineRef", "must be of type object"),
         (json!({"host": "a.example"}), "spec.host", "field not declared in schema"),
     ]
 }
