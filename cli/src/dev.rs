@@ -21,8 +21,8 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use url::Url;
 use web::{
-    ErrorDisplay, HoldSettings, Policy, ServeSettings, Web, WebPorts, WebSettings, metrics::WebMetrics,
-    public_router, serve as serve_web,
+    ErrorDisplay, Fleet, HoldSettings, Policy, ServeSettings, Web, WebPorts, WebSettings,
+    metrics::WebMetrics, public_router, serve as serve_web,
 };
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings,
@@ -81,6 +81,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
         queue: queue.clone(),
         tenants: Arc::new(SingleTenant(Arc::new(tenant))),
         direct: None,
+        fleet: Arc::new(Fleet::alone()),
     };
     let web = Arc::new(Web::new(ports, web_settings(), WebMetrics::register(&mut Registry::default())));
     let hearing = tokio::spawn(hear(web.clone(), notifier.subscribe()));
@@ -119,6 +120,8 @@ fn web_settings() -> WebSettings {
     let hold = HoldSettings {
         hold: HOLD,
         max_held: MAX_HELD,
+        max_held_of_tenant: MAX_HELD,
+        max_waits: 0,
         recheck: OnOff::On,
         reply_to: None,
         options: CompileOptions::default(),

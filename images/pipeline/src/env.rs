@@ -20,6 +20,10 @@ pub const PEERS_HOST: &str = "ASSETS_PEERS_HOST";
 pub const POD_IP: &str = "ASSETS_POD_IP";
 /// Seconds that a visitor is held before 503.
 pub const HOLD_SECONDS: &str = "ASSETS_HOLD_SECONDS";
+/// Visitors whom one web pod holds at the same time.
+pub const MAX_HELD: &str = "ASSETS_MAX_HELD";
+/// How many of a hundred of these places one tenant may take.
+pub const TENANT_PERCENT: &str = "ASSETS_TENANT_PERCENT";
 /// Seconds for which a compiled file is fresh.
 pub const MAX_AGE_SECONDS: &str = "ASSETS_MAX_AGE_SECONDS";
 /// Seconds after which a stale file is no longer served before it was compiled again.

@@ -27,5 +27,6 @@ pub mod shutdown;
 pub mod signature;
 pub mod telemetry;
 pub mod tenant;
+pub mod trace;
 
 pub use error::{Error, ErrorKind, chain};

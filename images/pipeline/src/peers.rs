@@ -16,6 +16,8 @@ const MEMBERSHIP_TIME: Duration = Duration::from_secs(5);
 /// At most one look-up in this time, so that forged addresses cost no stream of look-ups.
 const LOOKUP_INTERVAL: Duration = Duration::from_millis(200);
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Web pods that are known at the most; far more than one pipeline has.
+const MAX_MEMBERS: usize = 1_000;
 
 /// Tells whether an address belongs to a web pod of this pipeline.
 pub struct Peers {
@@ -58,6 +60,17 @@ impl Peers {
             }
         }
         Ok(members.addresses.contains(&address))
+    }
+
+    /// Looks the members up now, whatever is known; in order, at most 1,000.
+    pub async fn refresh(&self) -> Result<Vec<IpAddr>, Error> {
+        let addresses = lookup(&self.host).await?;
+        let mut sorted: Vec<IpAddr> = addresses.iter().copied().collect();
+        *self.members.lock().await = Members { addresses, read_at: Some(Instant::now()) };
+        // Cut in order, so that all pods know the same ones.
+        sorted.sort_unstable();
+        sorted.truncate(MAX_MEMBERS);
+        Ok(sorted)
     }
 }
 

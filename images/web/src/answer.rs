@@ -10,7 +10,8 @@ use axum::{
         HeaderName, HeaderValue, StatusCode,
         header::{
             ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-            ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+            ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER,
+            X_CONTENT_TYPE_OPTIONS,
         },
         response::Builder,
     },
@@ -83,7 +84,12 @@ fn status_of(failure: Failure) -> (StatusCode, &'static str) {
 
 /// A held visitor whose time is up; the job goes on.
 pub(crate) fn not_in_time(end: HoldEnd) -> Response {
-    unavailable(&end.to_string(), None)
+    let mut response = unavailable(&end.to_string(), None);
+    if end == HoldEnd::Draining {
+        // Asked again on this connection, this pod would have nothing better to say.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 /// 503 with the time after which asking again makes sense.

@@ -65,14 +65,24 @@ impl Files {
         Ok(Some(manifest))
     }
 
+    /// Remembers a manifest that another pod has read, unless a later one is remembered.
+    pub(crate) async fn remember(&self, key: &Key, manifest: Arc<Manifest>) {
+        let known = self.remembered(key).await;
+        if known.is_none_or(|known| known.sources_read_at <= manifest.sources_read_at) {
+            self.manifests.insert(key.clone(), manifest).await;
+            self.marks.change(key);
+        }
+    }
+
     pub(crate) async fn body(&self, key: &Key, good: &Good, encoding: Encoding) -> Result<Bytes, Error> {
         let name = key.body_object(&good.digest, encoding);
-        if let Some(body) = self.bodies.get(&name).await {
-            return Ok(body);
-        }
-        let body = read_body(&*self.store, key, &good.digest, encoding).await?;
-        self.bodies.insert(name, body.clone()).await;
-        Ok(body)
+        // However many ask at the same time, the store is read once.
+        let read = read_body(&*self.store, key, &good.digest, encoding);
+        self.bodies.try_get_with(name, read).await.map_err(|shared: Arc<Error>| {
+            let mut error = Error::new(shared.kind, format!("read the body of {key}"));
+            error.retry_after = shared.retry_after;
+            error.with_source(shared)
+        })
     }
 }
 

@@ -1,6 +1,11 @@
 //! Holding visitors: one job for each key that somebody waits for, however many wait.
+//!
+//! Owns this pod's holds, be it that visitors wait here or that other pods wait here for theirs. What
+//! brings a hold to its end is its driver's: a job of our own (`drive`), or the key's owner (`forward`).
 
 mod drive;
+mod forward;
+mod places;
 
 use std::{
     collections::HashMap,
@@ -11,16 +16,25 @@ use std::{
 use drive::Driver;
 use jiff::Timestamp;
 use pipeline::{
-    key::Key, manifest::Manifest, options::CompileOptions, ports::Queue, settings::OnOff, tenant::Tenant,
+    key::Key, manifest::Manifest, names::JobId, options::CompileOptions, ports::Queue, settings::OnOff,
+    tenant::Tenant, trace::TraceParent,
 };
+use places::{NoPlace, Places};
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{Notify, Semaphore, mpsc, watch},
     time::{Instant, timeout_at},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 use url::Url;
 
-use crate::{breaker::Breakers, files::Files, metrics::WebMetrics, policy::Policy};
+use crate::{
+    breaker::Breakers,
+    files::Files,
+    fleet::Fleet,
+    metrics::{RefusalLabels, WayLabels, WebMetrics},
+    policy::Policy,
+};
 
 /// Hints that one hold remembers; one is enough to make it look.
 const HINTS: usize = 4;
@@ -32,6 +46,10 @@ pub struct HoldSettings {
     pub hold: Duration,
     /// Visitors who may wait at the same time in this process.
     pub max_held: usize,
+    /// How many of them may belong to one tenant.
+    pub max_held_of_tenant: usize,
+    /// Waits of other pods that may be open at the same time in this process; one per key and pod.
+    pub max_waits: usize,
     /// Whether the store is asked again while visitors wait.
     pub recheck: OnOff,
     /// Where workers send the direct notice; `None` in a process of one.
@@ -46,6 +64,27 @@ pub(crate) struct Order {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) policy: Policy,
     pub(crate) asked_at: Timestamp,
+    /// The W3C trace context that the request came with, unchecked.
+    pub(crate) traceparent: Option<Arc<str>>,
+}
+
+impl Order {
+    /// Whether the manifest answers those who wait: it is that of the job that was sent for them, was
+    /// made from sources that were read after they asked, or would be served to a visit now.
+    fn is_answered_by(&self, manifest: &Manifest, job: Option<&JobId>, now: Timestamp) -> bool {
+        job == Some(&manifest.job)
+            || manifest.sources_read_at >= self.asked_at
+            || self.policy.judge(Some(manifest), now).is_settled()
+    }
+}
+
+/// For whom a hold is joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waiter {
+    /// A visitor of this pod: the key's owner is asked first.
+    Visitor,
+    /// Another pod, for its visitors: this pod acts as the owner, whoever is.
+    Peer,
 }
 
 /// By which way the news of a manifest came.
@@ -54,6 +93,8 @@ pub(crate) enum Way {
     Direct,
     Sns,
     Recheck,
+    /// The key's owner answered.
+    Owner,
 }
 
 impl Way {
@@ -62,6 +103,7 @@ impl Way {
             Self::Direct => "direct",
             Self::Sns => "sns",
             Self::Recheck => "recheck",
+            Self::Owner => "owner",
         }
     }
 }
@@ -75,74 +117,124 @@ pub(crate) enum HoldEnd {
     Full,
     #[error("the job could not be sent; ask again")]
     Failed,
+    #[error("this server is about to stop; ask again")]
+    Draining,
 }
 
-/// The manifest that answers everybody who waits, or why there is none. `None` while they wait.
-type Outcome = Option<Result<Arc<Manifest>, HoldEnd>>;
+/// The manifest that answers everybody who waits, and the job that was sent for it, if one was.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) job: Option<JobId>,
+}
+
+/// What ended a hold. `None` while it is open.
+type Outcome = Option<Result<Ended, HoldEnd>>;
+
+/// What holds need from the rest of the process.
+pub(crate) struct HoldParts {
+    pub(crate) files: Arc<Files>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) metrics: Arc<WebMetrics>,
+}
 
 /// All holds of one process.
 pub(crate) struct Holds {
-    pub(crate) files: Arc<Files>,
-    pub(crate) queue: Arc<dyn Queue>,
     pub(crate) settings: HoldSettings,
-    pub(crate) metrics: Arc<WebMetrics>,
+    parts: HoldParts,
     /// Told of what became of each job.
     pub(crate) breakers: Breakers,
-    places: Semaphore,
+    places: Arc<Places>,
+    waits: Semaphore,
     by_key: Mutex<HashMap<Key, Hold>>,
     drivers: TaskTracker,
+    /// Nobody new is held.
+    draining: CancellationToken,
+    /// Every hold ends.
+    ending: CancellationToken,
 }
 
 /// One key's hold, as visitors and notices see it.
 struct Hold {
     started: Instant,
     hints: mpsc::Sender<Way>,
+    /// Told when another pod waits here, so that the hold has to be the owner's.
+    owning: Arc<Notify>,
     outcome: watch::Receiver<Outcome>,
 }
 
 impl Holds {
-    pub(crate) fn new(
-        files: Arc<Files>,
-        queue: Arc<dyn Queue>,
-        settings: HoldSettings,
-        metrics: Arc<WebMetrics>,
-    ) -> Self {
-        let places = Semaphore::new(settings.max_held);
+    pub(crate) fn new(parts: HoldParts, settings: HoldSettings) -> Self {
         Self {
-            files,
-            queue,
+            places: Arc::new(Places::new(settings.max_held, settings.max_held_of_tenant)),
+            waits: Semaphore::new(settings.max_waits),
             settings,
-            breakers: Breakers::new(metrics.clone()),
-            metrics,
-            places,
+            breakers: Breakers::new(parts.metrics.clone()),
+            parts,
             by_key: Mutex::default(),
             drivers: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            ending: CancellationToken::new(),
         }
     }
 
-    /// Waits until a job has ended that answers the order, sending one where none is under way. A visitor
-    /// who leaves frees the place; the job goes on.
+    /// Waits until a job has ended that answers the order, having one sent where none is under way. A
+    /// visitor who leaves frees the place; the job goes on.
     pub(crate) async fn wait(self: &Arc<Self>, order: Order) -> Result<Arc<Manifest>, HoldEnd> {
         let deadline = Instant::now() + self.settings.hold;
-        let _place = self.places.try_acquire().map_err(|_| HoldEnd::Full)?;
-        let _held = HeldVisitor::new(&self.metrics);
-        let mut outcome = self.join(order);
-        let ended = timeout_at(deadline, outcome.wait_for(Option::is_some)).await;
-        match ended {
-            Err(_) => Err(HoldEnd::Deadline),
-            // The driver is gone without a word only when the process stops.
-            Ok(Err(_)) => Err(HoldEnd::Failed),
-            Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(HoldEnd::Failed)),
+        if self.is_draining() {
+            return Err(self.refuse("draining", HoldEnd::Draining));
+        }
+        let mut place = match self.places.take(&order.key.tenant_id) {
+            Ok(place) => place,
+            Err(NoPlace::ForTenant) => return Err(self.refuse("tenant", HoldEnd::Full)),
+            Err(NoPlace::ForAnybody) => return Err(self.refuse("total", HoldEnd::Full)),
+        };
+        let outcome = self.join(order, Waiter::Visitor);
+        tokio::select! {
+            ended = end_of(outcome, deadline) => ended.map(|ended| ended.manifest),
+            () = place.lost() => Err(self.refuse("put_out", HoldEnd::Full)),
         }
     }
 
-    /// Sends a job where none is under way, and does not wait for it.
-    pub(crate) fn refresh(self: &Arc<Self>, order: Order) {
-        self.join(order);
+    /// As `wait`, for another pod's visitors: longer, since each of them has a deadline of their own.
+    pub(crate) async fn wait_for_peer(self: &Arc<Self>, order: Order) -> Result<Ended, HoldEnd> {
+        let deadline = Instant::now() + 2 * self.settings.hold;
+        if self.is_draining() {
+            return Err(HoldEnd::Draining);
+        }
+        let _wait = self.waits.try_acquire().map_err(|_| HoldEnd::Full)?;
+        end_of(self.join(order, Waiter::Peer), deadline).await
     }
 
-    /// Waits until every hold has ended; call when no visitor is left.
+    /// Has a job sent where none is under way, and does not wait for it.
+    pub(crate) fn refresh(self: &Arc<Self>, order: Order) {
+        if !self.is_draining() {
+            self.join(order, Waiter::Visitor);
+        }
+    }
+
+    /// Holds nobody new from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.is_cancelled()
+    }
+
+    /// Returns when no other pod waits here any more; call after `drain`.
+    pub(crate) async fn until_peers_are_answered(&self) {
+        // The semaphore is never closed, and has as many permits as it was made with.
+        let all = u32::try_from(self.settings.max_waits).unwrap_or(u32::MAX);
+        let _ = self.waits.acquire_many(all).await;
+    }
+
+    /// Ends every hold, and waits until that is done: whoever still waits has to ask elsewhere.
     pub(crate) async fn finish(&self) {
+        self.drain();
+        self.ending.cancel();
         self.drivers.close();
         self.drivers.wait().await;
     }
@@ -154,25 +246,58 @@ impl Holds {
 
     /// Makes the key's hold look at the store, if there is one.
     pub(crate) fn hint(&self, key: &Key, way: Way) {
+        self.parts.metrics.notices.get_or_create(&WayLabels { way: way.as_str() }).inc();
         if let Some(hold) = self.lock().get(key) {
             // A full channel already holds a hint that has not been followed yet.
             let _ = hold.hints.try_send(way);
         }
     }
 
-    fn join(self: &Arc<Self>, order: Order) -> watch::Receiver<Outcome> {
+    /// Visitors who wait here.
+    pub(crate) fn held(&self) -> usize {
+        self.places.taken()
+    }
+
+    /// Other pods' waits.
+    pub(crate) fn waits(&self) -> usize {
+        self.settings.max_waits.saturating_sub(self.waits.available_permits())
+    }
+
+    /// Keys that have a hold.
+    pub(crate) fn open(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// How long the visitor who came first has waited; nothing where nobody waits.
+    pub(crate) fn oldest_wait(&self) -> Duration {
+        self.places.oldest_wait().unwrap_or_default()
+    }
+
+    fn refuse(&self, why: &'static str, end: HoldEnd) -> HoldEnd {
+        self.parts.metrics.visitors_refused.get_or_create(&RefusalLabels { why }).inc();
+        end
+    }
+
+    fn join(self: &Arc<Self>, order: Order, waiter: Waiter) -> watch::Receiver<Outcome> {
         let mut holds = self.lock();
         if let Some(hold) = holds.get(&order.key)
             && hold.started.elapsed() < self.settings.hold
         {
+            if waiter == Waiter::Peer {
+                hold.owning.notify_one();
+            }
             return hold.outcome.clone();
         }
         let started = Instant::now();
         let (hints, hinted) = mpsc::channel(HINTS);
         let (sender, outcome) = watch::channel(None);
-        let driver = Driver { holds: self.clone(), order: order.clone(), started, hinted };
-        holds.insert(order.key, Hold { started, hints, outcome: outcome.clone() });
-        self.drivers.spawn(driver.run(sender));
+        let owning = Arc::new(Notify::new());
+        let trace = TraceParent::continuing(order.traceparent.as_deref());
+        let span = tracing::info_span!("hold", key = %order.key, trace.id = trace.trace_id());
+        let hold = Hold { started, hints, owning: owning.clone(), outcome: outcome.clone() };
+        holds.insert(order.key.clone(), hold);
+        let driver = Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning };
+        self.drivers.spawn(driver.run(sender).instrument(span));
         outcome
     }
 
@@ -190,18 +315,11 @@ impl Holds {
     }
 }
 
-/// Counts a visitor as held for as long as it lives.
-struct HeldVisitor<'m>(&'m WebMetrics);
-
-impl<'m> HeldVisitor<'m> {
-    fn new(metrics: &'m WebMetrics) -> Self {
-        metrics.visitors_held.inc();
-        Self(metrics)
-    }
-}
-
-impl Drop for HeldVisitor<'_> {
-    fn drop(&mut self) {
-        self.0.visitors_held.dec();
+async fn end_of(mut outcome: watch::Receiver<Outcome>, deadline: Instant) -> Result<Ended, HoldEnd> {
+    match timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
+        Err(_) => Err(HoldEnd::Deadline),
+        // The driver is gone without a word only when the process stops.
+        Ok(Err(_)) => Err(HoldEnd::Failed),
+        Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(HoldEnd::Failed)),
     }
 }

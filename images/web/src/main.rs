@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use pipeline::{
     aws::{S3Store, SnsSubscriptions, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
+    chain,
     direct::DirectNotices,
     operation::Operation,
     peers::Peers,
@@ -20,13 +21,16 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use web::{
-    ServeSettings, SnsTopic, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics,
-    public_service, serve, settings::Settings,
+    Fleet, H2Transport, ServeSettings, SnsTopic, Web, WebPorts, WebSettings, internal_router,
+    metrics::WebMetrics, public_service, serve, settings::Settings,
 };
 
 /// After the last held visitor's deadline, until connections that are still open are cut.
 const DRAIN_SLACK: Duration = Duration::from_secs(2);
+/// After the longest wait at another pod, until its connection is given up.
+const WAIT_SLACK: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let settings = Settings::parse();
@@ -46,52 +50,77 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut operation = Operation::default();
     let metrics = WebMetrics::register(&mut operation.registry);
     let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
-    let web = Arc::new(connect(settings, keys.clone(), metrics, &mut operation.registry).await?);
+    let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
+    let fleet = Arc::new(assemble(settings, keys.clone())?);
+    let web =
+        Arc::new(connect(settings, keys.clone(), (&peers, &fleet), metrics, &mut operation.registry).await?);
+    web.register(&mut operation.registry);
+    // A pod that knows no other one takes every key for its own.
+    if let Err(error) = fleet.refresh(&peers).await {
+        tracing::warn!(error = chain(&error), "starting without knowing the other web pods");
+    }
     let stopped = operation.stopped.clone();
     let operation_listener = listen(settings.pod.operation_listen).await?;
     let internal_listener = listen(settings.internal_listen).await?;
     let public_listener = listen(settings.listen).await?;
-    tracing::info!(listen = %settings.listen, "web started");
+    tracing::info!(listen = %settings.listen, fleet.size = fleet.size(), "web started");
 
     let mut around = JoinSet::new();
     around.spawn(operation.serve(operation_listener, shutdown.clone()));
     let internal = internal_router(web.clone(), keys);
     around.spawn(serve(internal_listener, internal, ServeSettings::INTERNAL, stopped.clone()));
+    around.spawn(watch(fleet, peers, stopped.clone()));
+    let draining = CancellationToken::new();
     let drained = async {
         shutdown.cancelled().await;
+        web.drain();
+        draining.cancel();
         sleep(web.hold() + DRAIN_SLACK).await;
     };
     let public = public_service(web.clone());
+    let serving = async {
+        serve(public_listener, public, ServeSettings::PUBLIC, draining.clone()).await?;
+        web.until_peers_are_answered().await;
+        std::io::Result::Ok(())
+    };
     tokio::select! {
-        served = serve(public_listener, public, ServeSettings::PUBLIC, shutdown.clone()) => {
-            served.context("could not serve visitors")?;
-        }
+        served = serving => served.context("could not serve visitors")?,
         Some(ended) = around.join_next() => bail!("a listener ended too early: {ended:?}"),
         () = drained => tracing::warn!("connections are cut that were still open after the longest hold"),
     }
+    // Other pods that still wait here are told to go on to the next in rank.
+    let _ = timeout(DRAIN_SLACK, web.finish()).await;
     stopped.cancel();
     // What does not end in time holds nothing that another pod could not do.
-    let _ = timeout(DRAIN_SLACK, async { tokio::join!(web.finish(), around.join_all()) }).await;
+    let _ = timeout(DRAIN_SLACK, around.join_all()).await;
     tracing::info!("web stopped");
     Ok(())
+}
+
+fn assemble(settings: &Settings, keys: SigningKeys) -> anyhow::Result<Fleet> {
+    // A wait lasts for two holds at the most.
+    let transport = H2Transport::new(2 * settings.hold().hold + WAIT_SLACK)?;
+    let fingerprint = settings.compile_options.fingerprint();
+    Ok(Fleet::new(settings.member(), fingerprint, keys, Arc::new(transport)))
 }
 
 async fn connect(
     settings: &Settings,
     keys: SigningKeys,
+    (peers, fleet): (&Arc<Peers>, &Arc<Fleet>),
     metrics: WebMetrics,
     registry: &mut Registry,
 ) -> anyhow::Result<Web> {
     let sdk = sdk_config().await;
     let store = Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone()));
-    let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
     let tenants = StoreTenants::new(store.clone());
     tenants.register(registry);
     let ports = WebPorts {
         store,
         queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
         tenants: Arc::new(tenants),
-        direct: Some(DirectNotices::new(keys, peers)?),
+        direct: Some(DirectNotices::new(keys, peers.clone())?),
+        fleet: fleet.clone(),
     };
     let topic_arn = &settings.pod.topic_arn;
     let subscriptions = Arc::new(SnsSubscriptions::new(sns_client(&sdk), topic_arn));
@@ -101,6 +130,11 @@ async fn connect(
     let settings =
         WebSettings { policy: settings.policy(), hold: settings.hold(), limits: settings.rate_limits, topic };
     Ok(Web::new(ports, settings, metrics))
+}
+
+async fn watch(fleet: Arc<Fleet>, peers: Arc<Peers>, stop: CancellationToken) -> std::io::Result<()> {
+    fleet.keep_watch(peers, stop).await;
+    Ok(())
 }
 
 async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {

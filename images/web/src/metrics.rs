@@ -17,7 +17,7 @@ pub struct AnswerLabels {
 /// What ended a hold.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct WayLabels {
-    /// `direct`, `sns`, `recheck`, `deadline` or `failed`.
+    /// `direct`, `sns`, `recheck`, `owner`, `deadline`, `draining` or `failed`.
     pub way: &'static str,
 }
 
@@ -36,14 +36,33 @@ pub struct LimitLabels {
     pub limit: &'static str,
 }
 
+/// Why a visitor was not held.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct RefusalLabels {
+    /// `tenant` or `total`, whose places were all taken; `put_out`, for a visitor of a tenant with fewer;
+    /// `draining`.
+    pub why: &'static str,
+}
+
+/// What came of waiting at a key's owner.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ForwardLabels {
+    /// `answered`; `needless`, where the store had the answer first; `taken_over`, where another pod took
+    /// this one for the owner; `deadline`; or why the next in rank was asked: `lost`, `refused`,
+    /// `not_believed`, `not_accepted`.
+    pub outcome: &'static str,
+}
+
 /// Counted by one web pod since its start.
 pub struct WebMetrics {
     pub answers: Family<AnswerLabels, Counter>,
     /// The one of `answers` that hits from memory raise, without the family's lock.
     pub hits: Counter,
-    pub visitors_held: Gauge,
+    pub visitors_refused: Family<RefusalLabels, Counter>,
     pub jobs_sent: Counter,
     pub holds_ended: Family<WayLabels, Counter>,
+    pub forwards: Family<ForwardLabels, Counter>,
+    pub notices: Family<WayLabels, Counter>,
     pub notices_relayed: Counter,
     pub notices_refused: Counter,
     pub sns_messages: Family<SnsLabels, Counter>,
@@ -58,9 +77,11 @@ impl WebMetrics {
         let metrics = Self {
             answers,
             hits,
-            visitors_held: Gauge::default(),
+            visitors_refused: Family::default(),
             jobs_sent: Counter::default(),
             holds_ended: Family::default(),
+            forwards: Family::default(),
+            notices: Family::default(),
             notices_relayed: Counter::default(),
             notices_refused: Counter::default(),
             sns_messages: Family::default(),
@@ -70,9 +91,11 @@ impl WebMetrics {
         let Self {
             answers,
             hits: _,
-            visitors_held,
+            visitors_refused,
             jobs_sent,
             holds_ended,
+            forwards,
+            notices,
             notices_relayed,
             notices_refused,
             sns_messages,
@@ -80,9 +103,15 @@ impl WebMetrics {
             breakers_open,
         } = &metrics;
         registry.register("assets_web_answers", "Answers by layer and status", answers.clone());
-        registry.register("assets_web_visitors_held", "Visitors who wait for a job", visitors_held.clone());
+        registry.register(
+            "assets_web_visitors_refused",
+            "Visitors who were not held",
+            visitors_refused.clone(),
+        );
         registry.register("assets_web_jobs_sent", "Jobs sent to the queue", jobs_sent.clone());
         registry.register("assets_web_holds_ended", "Holds by what ended them", holds_ended.clone());
+        registry.register("assets_web_forwards", "Waits at keys' owners by outcome", forwards.clone());
+        registry.register("assets_web_notices", "Notices that were believed by way", notices.clone());
         registry.register(
             "assets_web_notices_relayed",
             "Notices passed on to the waiting pod",

@@ -11,7 +11,7 @@ use axum::{
 };
 use pipeline::{direct::NOTICE_PATH, signature::SigningKeys};
 
-use crate::{answer, complete, sns, visit::Visit, web::Web};
+use crate::{answer, complete, fleet, sns, visit::Visit, web::Web};
 
 pub(crate) type AppState = Arc<Web>;
 
@@ -32,6 +32,8 @@ pub fn public_router(web: Arc<Web>) -> Router {
 pub fn internal_router(web: Arc<Web>, keys: SigningKeys) -> Router {
     Router::new()
         .route(NOTICE_PATH, post(complete::notice))
+        .route(fleet::WAIT_PATH, post(fleet::serve::wait))
+        .route(&format!("{}/{{fingerprint}}", fleet::WAIT_PATH), get(fleet::serve::takes_waits))
         .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))
         .with_state((web, keys))
 }

@@ -15,10 +15,15 @@ use pipeline::{
 };
 use url::Url;
 
-use crate::{Authority, ErrorDisplay, HoldSettings, InvalidAuthority, Policy};
+use crate::{Authority, ErrorDisplay, HoldSettings, InvalidAuthority, Member, Policy};
 
-/// Visitors whom one pod holds at the same time: at 20 kB each, 200 MB.
-pub const MAX_HELD: usize = 10_000;
+/// Visitors whom one pod holds at the same time, unless it is told otherwise: at 20 kB each, 200 MB.
+const MAX_HELD: usize = 10_000;
+/// How many of a hundred places one tenant may take, unless it is told otherwise.
+const TENANT_PERCENT: usize = 50;
+
+/// Waits of other pods that one pod keeps open at the same time: at 4 kB each, 80 MB.
+pub const MAX_WAITS: usize = 20_000;
 
 /// How long a failure is believed before the origin is asked again.
 pub const FAILURE_AGE: Duration = Duration::from_secs(5);
@@ -44,6 +49,12 @@ pub struct Settings {
     /// Seconds that a visitor is held before 503
     #[arg(long, env = env::HOLD_SECONDS, default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..=110))]
     pub hold_seconds: u64,
+    /// Visitors that are held at the same time, at the most
+    #[arg(long, env = env::MAX_HELD, default_value_t = MAX_HELD)]
+    pub max_held: usize,
+    /// How many of a hundred places for held visitors one tenant may take
+    #[arg(long, env = env::TENANT_PERCENT, default_value_t = TENANT_PERCENT, value_parser = parse_percent)]
+    pub tenant_percent: usize,
     /// Seconds for which a compiled file is fresh
     #[arg(long, env = env::MAX_AGE_SECONDS, default_value_t = 300)]
     pub max_age_seconds: u64,
@@ -80,7 +91,9 @@ impl Settings {
     pub fn hold(&self) -> HoldSettings {
         HoldSettings {
             hold: Duration::from_secs(self.hold_seconds),
-            max_held: MAX_HELD,
+            max_held: self.max_held,
+            max_held_of_tenant: self.max_held.saturating_mul(self.tenant_percent) / 100,
+            max_waits: MAX_WAITS,
             recheck: self.recheck,
             reply_to: Some(self.reply_to()),
             options: self.compile_options.clone(),
@@ -95,9 +108,15 @@ impl Settings {
         }
     }
 
+    /// This pod, as other pods know it.
+    pub fn member(&self) -> Member {
+        Member(SocketAddr::new(self.pod_ip, self.internal_listen.port()))
+    }
+
     fn reply_to(&self) -> Url {
-        let address = SocketAddr::new(self.pod_ip, self.internal_listen.port());
-        format!("http://{address}{NOTICE_PATH}").parse().expect("an address with a port and a path is a URL")
+        format!("http://{}{NOTICE_PATH}", self.member())
+            .parse()
+            .expect("an address with a port and a path is a URL")
     }
 }
 
@@ -107,6 +126,11 @@ fn parse_options(text: &str) -> Result<CompileOptions, serde_json::Error> {
 
 fn parse_rate_limits(text: &str) -> Result<RateLimits, serde_json::Error> {
     serde_json::from_str(text)
+}
+
+fn parse_percent(text: &str) -> Result<usize, String> {
+    let percent = text.parse().ok().filter(|percent| (1..=100).contains(percent));
+    percent.ok_or_else(|| "it is no whole number from 1 to 100".to_owned())
 }
 
 #[cfg(test)]
@@ -143,6 +167,8 @@ mod tests {
             ("--errors", "Maybe"),
             ("--compile-options", "{\"engine\":\"Less\"}"),
             ("--rate-limits", "{\"missesPerSecond\":0}"),
+            ("--tenant-percent", "0"),
+            ("--tenant-percent", "101"),
         ] {
             let arguments =
                 REQUIRED.into_iter().filter(|argument| *argument != "--pod-ip" && *argument != "10.0.0.7");

@@ -1,11 +1,15 @@
 //! A visit: what a request asks for, parsed once.
 
+use std::sync::Arc;
+
 use http::{
     HeaderMap, Uri,
     header::{ACCEPT_ENCODING, HOST, IF_MODIFIED_SINCE, IF_NONE_MATCH},
 };
 use percent_encoding::percent_decode_str;
 use pipeline::{key::AssetPath, names::HostName};
+
+const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent");
 
 /// What a visitor asks for. Only `Host` names the tenant; forwarded-host headers are never read, and the
 /// query string plays no part in what is served, only in how long it may be kept.
@@ -18,6 +22,8 @@ pub(crate) struct Visit {
     pub(crate) if_modified_since: Option<String>,
     /// The query's `v`.
     pub(crate) version: Option<String>,
+    /// The request's W3C trace context, unchecked.
+    pub(crate) traceparent: Option<Arc<str>>,
 }
 
 /// Why a request is no visit; each is answered 404 or 400.
@@ -45,6 +51,7 @@ impl Visit {
             if_none_match: owned(IF_NONE_MATCH),
             if_modified_since: owned(IF_MODIFIED_SINCE),
             version: uri.query().and_then(version).map(str::to_owned),
+            traceparent: text(headers, TRACEPARENT).map(Into::into),
         })
     }
 }

@@ -16,14 +16,18 @@ use pipeline::{
     tenant::Tenant,
 };
 
+use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
 
 use crate::{
     answer::{self, Layer},
     breaker::Refusal,
     files::Files,
-    hold::{HoldEnd, HoldSettings, Holds, Order, Way},
+    fleet::{Fleet, WaitRequest},
+    gauges::Gauges,
+    hold::{HoldEnd, HoldParts, HoldSettings, Holds, Order, Way},
     limits::{Limit, Limits, TenantLimiter, TooMany},
+    lookups::Lookups,
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{ErrorDisplay, Policy, Staleness, Verdict},
@@ -39,6 +43,7 @@ pub struct WebPorts {
     pub tenants: Arc<dyn Tenants>,
     /// For notices that belong to another pod; `None` in a process of one.
     pub direct: Option<DirectNotices>,
+    pub fleet: Arc<Fleet>,
 }
 
 /// How the web tier works.
@@ -55,14 +60,16 @@ pub struct WebSettings {
 pub struct Web {
     pub(crate) files: Arc<Files>,
     pub(crate) holds: Arc<Holds>,
+    lookups: Lookups,
     pub(crate) direct: Option<DirectNotices>,
     pub(crate) topic: Option<SnsTopic>,
     pub(crate) metrics: Arc<WebMetrics>,
     pub(crate) relays: TaskTracker,
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) fingerprint: Fingerprint,
     tenants: Arc<dyn Tenants>,
     limits: Limits,
     policy: Policy,
-    fingerprint: Fingerprint,
 }
 
 /// What an answer is given again under.
@@ -81,13 +88,16 @@ enum Unanswered {
 
 impl Web {
     pub fn new(ports: WebPorts, settings: WebSettings, metrics: WebMetrics) -> Self {
-        let WebPorts { store, queue, tenants, direct } = ports;
+        let WebPorts { store, queue, tenants, direct, fleet } = ports;
         let WebSettings { policy, hold, limits, topic } = settings;
         let metrics = Arc::new(metrics);
         let files = Arc::new(Files::new(store));
         let fingerprint = hold.options.fingerprint();
-        let holds = Arc::new(Holds::new(files.clone(), queue, hold, metrics.clone()));
+        let around =
+            HoldParts { files: files.clone(), queue, fleet: fleet.clone(), metrics: metrics.clone() };
+        let holds = Arc::new(Holds::new(around, hold));
         Self {
+            lookups: Lookups::new(files.clone()),
             files,
             holds,
             direct,
@@ -95,10 +105,17 @@ impl Web {
             limits: Limits::new(limits, metrics.clone()),
             metrics,
             relays: TaskTracker::new(),
+            fleet,
+            fingerprint,
             tenants,
             policy,
-            fingerprint,
         }
+    }
+
+    /// Adds what is true at the moment of a scrape.
+    pub fn register(&self, registry: &mut Registry) {
+        let gauges = Gauges { holds: self.holds.clone(), fleet: self.fleet.clone() };
+        registry.register_collector(Box::new(gauges));
     }
 
     /// How long a held visitor waits at the most.
@@ -111,11 +128,30 @@ impl Web {
         self.holds.hint(&notice.key, Way::Direct);
     }
 
-    /// Waits until what was begun for visitors and notices has ended; call after the listeners have stopped.
+    /// Holds nobody new from now on, be it a visitor or another pod; those who are held stay.
+    pub fn drain(&self) {
+        self.fleet.leave();
+        self.holds.drain();
+    }
+
+    /// Returns when no other pod waits here any more; call after `drain`.
+    pub async fn until_peers_are_answered(&self) {
+        self.holds.until_peers_are_answered().await;
+    }
+
+    /// Ends what was begun for visitors, other pods and notices; call after the visitors are gone.
     pub async fn finish(&self) {
+        self.holds.finish().await;
         self.relays.close();
         self.relays.wait().await;
-        self.holds.finish().await;
+    }
+
+    /// What another pod waits for, by the policy of this one.
+    pub(crate) fn order_of(&self, request: WaitRequest) -> Order {
+        let WaitRequest { key, tenant, asked_at, traceparent, .. } = request;
+        let policy = self.policy_for(&tenant);
+        let traceparent = traceparent.map(Into::into);
+        Order { key, tenant: Arc::new(tenant), policy, asked_at, traceparent }
     }
 
     /// Makes every answer be built anew, as after a change that no manifest tells.
@@ -159,7 +195,8 @@ impl Web {
         };
         // Before the manifest is read, so that no later change is missed.
         let mark = self.files.marks.take(&key);
-        let order = Order { key, tenant, policy, asked_at: Timestamp::now() };
+        let traceparent = visit.traceparent.clone();
+        let order = Order { key, tenant, policy, asked_at: Timestamp::now(), traceparent };
         let keep = Keep { mark, limiter };
         match self.judge(&order, &keep.limiter).await {
             Ok((layer, verdict)) => (layer, self.respond(visit, &order, keep, layer, verdict).await),
@@ -171,7 +208,7 @@ impl Web {
     }
 
     async fn judge(&self, order: &Order, limiter: &TenantLimiter) -> Result<(Layer, Verdict), Unanswered> {
-        let Order { key, policy, asked_at, tenant: _ } = order;
+        let Order { key, policy, asked_at, tenant: _, traceparent: _ } = order;
         let mut stale = None;
         if let Some(manifest) = self.files.remembered(key).await {
             let verdict = policy.judge(Some(&manifest), *asked_at);
@@ -181,14 +218,15 @@ impl Web {
             }
             stale = matches!(verdict, Verdict::Serve { .. }).then_some(verdict);
         }
-        // Who joins a hold pays nothing, and is held until it ends.
-        let paid = if self.holds.is_open(key) { Ok(None) } else { self.limits.look_up(key, limiter) };
+        // Who joins a hold or a look-up pays nothing, and is held until the hold ends.
+        let is_free = self.holds.is_open(key) || self.lookups.is_under_way(key);
+        let paid = if is_free { Ok(None) } else { self.limits.look_up(key, limiter) };
         let _paid = match (paid, stale) {
             (Ok(paid), _) => paid,
             (Err(_), Some(stale)) => return Ok((Layer::Memory, stale)),
             (Err(too_many), None) => return Err(Unanswered::TooMany(too_many)),
         };
-        let manifest = self.files.read(key).await.map_err(Unanswered::Port)?;
+        let manifest = self.lookups.read(key).await.map_err(Unanswered::Port)?;
         let verdict = policy.judge(manifest.as_deref(), *asked_at);
         match verdict {
             Verdict::Wait => {
@@ -216,7 +254,7 @@ impl Web {
         limiter: &TenantLimiter,
         manifest: Option<&Manifest>,
     ) -> Result<Option<Verdict>, Unanswered> {
-        let Order { key, policy, asked_at, tenant } = order;
+        let Order { key, policy, asked_at, tenant, traceparent: _ } = order;
         if self.holds.is_open(key) {
             return Ok(None);
         }

@@ -131,10 +131,18 @@ impl Site {
         let tenants = Arc::new(Registered::default());
         tenants.tenants.lock().unwrap().extend([tenant(HOSTS[0], "a-g1"), tenant(HOSTS[1], "b-g1")]);
         let queue = Arc::new(MemoryQueue::new(100));
-        let ports = WebPorts { store, queue, tenants: tenants.clone(), direct: None };
+        let ports = WebPorts {
+            store,
+            queue,
+            tenants: tenants.clone(),
+            direct: None,
+            fleet: Arc::new(web::Fleet::alone()),
+        };
         let hold = HoldSettings {
             hold: Duration::from_secs(25),
             max_held: 10,
+            max_held_of_tenant: 10,
+            max_waits: 10,
             recheck: OnOff::On,
             reply_to: None,
             options: CompileOptions::default(),

@@ -33,8 +33,8 @@ use prometheus_client::registry::Registry;
 use tokio::{task::JoinHandle, time::Instant};
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, HoldSettings, Policy, Web, WebPorts, WebSettings, internal_router, metrics::WebMetrics,
-    public_router,
+    ErrorDisplay, Fleet, HoldSettings, Policy, Web, WebPorts, WebSettings, internal_router,
+    metrics::WebMetrics, public_router,
 };
 
 const HOLD: Duration = Duration::from_secs(25);
@@ -74,9 +74,23 @@ impl Site {
 
     fn serving(policy: Policy, recheck: OnOff, store: Arc<MemoryStore>, tenants: Arc<dyn Tenants>) -> Self {
         let queue = Arc::new(MemoryQueue::new(100));
-        let ports = WebPorts { store: store.clone(), queue: queue.clone(), tenants, direct: None };
+        let ports = WebPorts {
+            store: store.clone(),
+            queue: queue.clone(),
+            tenants,
+            direct: None,
+            fleet: Arc::new(Fleet::alone()),
+        };
         let options = CompileOptions::default();
-        let hold = HoldSettings { hold: HOLD, max_held: 1000, recheck, reply_to: None, options };
+        let hold = HoldSettings {
+            hold: HOLD,
+            max_held: 1000,
+            max_held_of_tenant: 1000,
+            max_waits: 1000,
+            recheck,
+            reply_to: None,
+            options,
+        };
         let metrics = WebMetrics::register(&mut Registry::default());
         let settings = WebSettings { policy, hold, limits: RateLimits::default(), topic: None };
         let web = Arc::new(Web::new(ports, settings, metrics));

@@ -1,4 +1,5 @@
-//! One hold's course: send the job, then look at the store at every hint and now and then without one.
+//! One hold's course where this pod acts as the key's owner: send the job, then look at the store at
+//! every hint and now and then without one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,13 +10,14 @@ use pipeline::{
     manifest::Manifest,
     names::JobId,
     settings::OnOff,
+    trace::TraceParent,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     time::{Instant, sleep_until},
 };
 
-use super::{HoldEnd, Holds, Order, Outcome, Way};
+use super::{Ended, HoldEnd, Holds, Order, Outcome, Waiter, Way};
 use crate::metrics::WayLabels;
 
 const FIRST_RECHECK: Duration = Duration::from_millis(200);
@@ -25,45 +27,66 @@ const LONGEST_RECHECK: Duration = Duration::from_millis(800);
 pub(super) struct Driver {
     pub(super) holds: Arc<Holds>,
     pub(super) order: Order,
+    /// This hold's step of the trace of the request that opened it.
+    pub(super) trace: TraceParent,
+    /// Who opened the hold.
+    pub(super) waiter: Waiter,
     pub(super) started: Instant,
     pub(super) hinted: mpsc::Receiver<Way>,
+    /// Tells that another pod waits here.
+    pub(super) owning: Arc<Notify>,
 }
 
 impl Driver {
     pub(super) async fn run(mut self, sender: watch::Sender<Outcome>) {
-        let ended = match self.remembered().await {
-            Some(manifest) => Ok((manifest, None)),
-            None => self.run_job().await.map(|(manifest, way)| (manifest, Some(way))),
+        let ending = self.holds.ending.clone();
+        let ended = tokio::select! {
+            ended = self.run_to_end() => ended,
+            () = ending.cancelled() => Err(HoldEnd::Draining),
         };
         self.note_end(&ended);
         // Forgotten first: whoever comes after the answer is told finds it in memory, not in this hold.
         self.holds.forget(&self.order.key, self.started);
-        sender.send_replace(Some(ended.map(|(manifest, _)| manifest)));
+        sender.send_replace(Some(ended.map(|(ended, _)| ended)));
     }
 
-    fn note_end(&self, ended: &Result<(Arc<Manifest>, Option<Way>), HoldEnd>) {
+    async fn run_to_end(&mut self) -> Result<(Ended, Option<Way>), HoldEnd> {
+        if let Some(manifest) = self.remembered().await {
+            return Ok((Ended { manifest, job: None }, None));
+        }
+        let ended = match self.wait_at_owners().await {
+            Some(ended) => ended,
+            None => self.run_job().await,
+        };
+        ended.map(|(ended, way)| (ended, Some(way)))
+    }
+
+    fn note_end(&self, ended: &Result<(Ended, Option<Way>), HoldEnd>) {
         let way = match ended {
             Ok((_, None)) => return,
-            Ok((manifest, Some(way))) => {
-                self.holds.breakers.record(&self.order.tenant.origin, &manifest.outcome);
+            Ok((ended, Some(way))) => {
+                self.holds.breakers.record(&self.order.tenant.origin, &ended.manifest.outcome);
                 way.as_str()
             }
             Err(HoldEnd::Deadline) => "deadline",
+            Err(HoldEnd::Draining) => "draining",
             Err(HoldEnd::Failed | HoldEnd::Full) => "failed",
         };
-        self.holds.metrics.holds_ended.get_or_create(&WayLabels { way }).inc();
+        self.holds.parts.metrics.holds_ended.get_or_create(&WayLabels { way }).inc();
     }
 
     /// The answer that another hold of this key brought while this one was being opened.
     async fn remembered(&self) -> Option<Arc<Manifest>> {
-        let Order { key, policy, asked_at: _, tenant: _ } = &self.order;
-        let manifest = self.holds.files.remembered(key).await?;
-        policy.judge(Some(&manifest), Timestamp::now()).is_settled().then_some(manifest)
+        let manifest = self.holds.parts.files.remembered(&self.order.key).await?;
+        self.order.is_answered_by(&manifest, None, Timestamp::now()).then_some(manifest)
     }
 
-    async fn run_job(&mut self) -> Result<(Arc<Manifest>, Way), HoldEnd> {
+    async fn run_job(&mut self) -> Result<(Ended, Way), HoldEnd> {
         match self.send_job().await {
-            Ok(job) => self.watch(&job).await,
+            Ok(job) => {
+                let (manifest, way) = self.watch(&job).await?;
+                Ok((Ended { manifest, job: Some(job) }, way))
+            }
             Err(error) => {
                 tracing::error!(key = %self.order.key, error = chain(&error), "could not send a job");
                 Err(HoldEnd::Failed)
@@ -72,7 +95,7 @@ impl Driver {
     }
 
     async fn send_job(&self) -> Result<JobId, Error> {
-        let Order { key, tenant, asked_at, policy: _ } = &self.order;
+        let Order { key, tenant, asked_at, policy: _, traceparent: _ } = &self.order;
         let settings = &self.holds.settings;
         let job = Job {
             version: JOB_VERSION,
@@ -86,16 +109,16 @@ impl Driver {
             not_before: *asked_at,
             expires: *asked_at + SignedDuration::from_secs(JOB_LIFETIME_SECONDS),
             reply_to: settings.reply_to.clone(),
-            traceparent: None,
+            traceparent: Some(self.trace.as_str().to_owned()),
         };
-        self.holds.queue.send(&job.to_message(), key.tenant_id.as_str()).await?;
-        self.holds.metrics.jobs_sent.inc();
+        self.holds.parts.queue.send(&job.to_message(), key.tenant_id.as_str()).await?;
+        self.holds.parts.metrics.jobs_sent.inc();
         tracing::info!(job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, "job sent");
         Ok(job.id)
     }
 
     async fn watch(&mut self, job: &JobId) -> Result<(Arc<Manifest>, Way), HoldEnd> {
-        let deadline = self.started + 2 * self.holds.settings.hold;
+        let deadline = self.deadline();
         let mut pause = FIRST_RECHECK;
         let mut next_check = Instant::now() + pause;
         loop {
@@ -113,26 +136,28 @@ impl Driver {
             if way == Way::Recheck {
                 pause = (pause * 2).min(LONGEST_RECHECK);
             }
-            if let Some(manifest) = self.look(job).await {
+            if let Some(manifest) = self.look(Some(job)).await {
                 return Ok((manifest, way));
             }
             next_check = Instant::now() + pause;
         }
     }
 
-    /// The manifest in the store, if it is the job's own, was made from sources that were read after the
-    /// visitors asked, or would be served to a visit now.
-    async fn look(&self, job: &JobId) -> Option<Arc<Manifest>> {
-        let Order { key, policy, asked_at, tenant: _ } = &self.order;
-        let manifest = match self.holds.files.read(key).await {
+    /// The latest visitor who may have joined has waited in vain by then.
+    pub(super) fn deadline(&self) -> Instant {
+        self.started + 2 * self.holds.settings.hold
+    }
+
+    /// The manifest in the store, if it answers those who wait.
+    pub(super) async fn look(&self, job: Option<&JobId>) -> Option<Arc<Manifest>> {
+        let key = &self.order.key;
+        let manifest = match self.holds.parts.files.read(key).await {
             Ok(manifest) => manifest?,
             Err(error) => {
                 tracing::warn!(%key, error = chain(&error), "could not read a manifest that visitors wait for");
                 return None;
             }
         };
-        let is_answer = manifest.job == *job || manifest.sources_read_at >= *asked_at;
-        let is_settled = is_answer || policy.judge(Some(&manifest), Timestamp::now()).is_settled();
-        is_settled.then_some(manifest)
+        self.order.is_answered_by(&manifest, job, Timestamp::now()).then_some(manifest)
     }
 }

@@ -28,8 +28,8 @@ use pipeline::{
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use web::{
-    Authority, ErrorDisplay, HoldSettings, Policy, SnsTopic, Web, WebPorts, WebSettings, metrics::WebMetrics,
-    public_router,
+    Authority, ErrorDisplay, Fleet, HoldSettings, Policy, SnsTopic, Web, WebPorts, WebSettings,
+    metrics::WebMetrics, public_router,
 };
 
 use crate::message::TOPIC;
@@ -110,10 +110,24 @@ impl Site {
         let topic = SnsTopic::new(TOPIC, authority, Some(endpoint), subscriptions.clone()).unwrap();
         let (queue, store) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryStore::default()));
         let tenants = Arc::new(SingleTenant(Arc::new(tenant())));
-        let ports = WebPorts { store: store.clone(), queue: queue.clone(), tenants, direct: None };
+        let ports = WebPorts {
+            store: store.clone(),
+            queue: queue.clone(),
+            tenants,
+            direct: None,
+            fleet: Arc::new(Fleet::alone()),
+        };
         let options = CompileOptions::default();
         let hold = Duration::from_secs(25);
-        let hold = HoldSettings { hold, max_held: 10, recheck: OnOff::Off, reply_to: None, options };
+        let hold = HoldSettings {
+            hold,
+            max_held: 10,
+            max_held_of_tenant: 10,
+            max_waits: 10,
+            recheck: OnOff::Off,
+            reply_to: None,
+            options,
+        };
         let settings =
             WebSettings { policy: policy(), hold, limits: RateLimits::default(), topic: Some(topic) };
         let mut registry = Registry::default();

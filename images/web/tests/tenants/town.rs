@@ -64,10 +64,13 @@ impl Town {
             queue: queue.clone(),
             tenants: Arc::new(StoreTenants::new(store.clone())),
             direct: None,
+            fleet: Arc::new(web::Fleet::alone()),
         };
         let hold = HoldSettings {
             hold: Duration::from_secs(25),
             max_held: 1000,
+            max_held_of_tenant: 1000,
+            max_waits: 10,
             recheck: OnOff::On,
             reply_to: None,
             options: CompileOptions::default(),
