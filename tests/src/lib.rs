@@ -4,6 +4,7 @@
 //! The local cluster is the crate `cluster`; what is checked stands in the suites.
 
 pub mod control;
+pub mod crowd;
 pub mod ended;
 pub mod metrics;
 pub mod moto;

@@ -83,6 +83,16 @@ impl Origin {
         Gate { _closed: closed }
     }
 
+    /// A style sheet that takes as long to read as its gates are closed, one after the other: `/<name>.scss`
+    /// imports another file, which imports a third. Gives the gates in the order in which they are met.
+    pub fn put_slow(&self, name: &str, sass: &str) -> [Gate; 3] {
+        self.put(&format!("/{name}.scss"), &format!("@import \"{name}-slow\";\n"));
+        self.put(&format!("/_{name}-slow.scss"), &format!("@import \"{name}-slower\";\n"));
+        self.put(&format!("/_{name}-slower.scss"), sass);
+        [format!("/{name}.scss"), format!("/_{name}-slow.scss"), format!("/_{name}-slower.scss")]
+            .map(|path| self.close_gate(&path))
+    }
+
     pub fn asked(&self, path: &str) -> Asked {
         lock(&self.site).asked.get(path).copied().unwrap_or_default()
     }

@@ -39,7 +39,13 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// Who comes by way of the Service.
     pub fn new(node_port: u16, host: &str) -> Result<Self> {
+        Self::at(SocketAddr::from((Ipv4Addr::LOCALHOST, node_port)), host)
+    }
+
+    /// Who comes to one address, such as a pod's own.
+    pub fn at(address: SocketAddr, host: &str) -> Result<Self> {
         // Without idle connections kube-proxy chooses a pod for each request.
         let client = Client::builder()
             .no_proxy()
@@ -48,7 +54,6 @@ impl Visitor {
             .timeout(PATIENCE)
             .build()
             .context("cannot make a visitor")?;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, node_port));
         Ok(Self { client, address, host: host.to_owned() })
     }
 

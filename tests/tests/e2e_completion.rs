@@ -66,10 +66,10 @@ async fn only_way_is(scene: &Scene, way: &str) -> Result<()> {
     let jobs = web.sum("assets_web_jobs_sent_total");
     ensure!(jobs >= 6, "only {jobs} jobs were sent for {FILES} files");
     let mut ways = web.by_label("assets_web_holds_ended_total", "way");
-    // The other pod hears it from the key's owner.
-    let heard_of_owner = ways.remove("owner").unwrap_or_default();
-    let answered = web.by_label("assets_web_forwards_total", "outcome").remove("answered");
-    assert_eq!(heard_of_owner, answered.unwrap_or_default());
-    assert_eq!(ways, [(way.to_owned(), jobs)].into());
+    // The other pod hears it from the key's owner, where it does not find out first: SNS reaches any pod.
+    let forwards = web.by_label("assets_web_forwards_total", "outcome");
+    let count = |outcome| forwards.get(outcome).copied().unwrap_or_default();
+    assert_eq!(ways.remove("owner").unwrap_or_default(), count("answered"));
+    assert_eq!(ways, [(way.to_owned(), jobs + count("needless"))].into());
     Ok(())
 }

@@ -35,12 +35,27 @@ const WAIT_SLACK: Duration = Duration::from_secs(5);
 fn main() -> ExitCode {
     let settings = Settings::parse();
     telemetry::init("info");
+    allow_connections(settings.max_held);
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the web tier cannot go on");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Raises the soft limit on open files to the hard one. Container runtimes start processes with as few as
+/// 1,024 and leave the rest to them.
+fn allow_connections(max_held: usize) {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) if usize::try_from(limit).is_ok_and(|limit| limit < max_held) => tracing::warn!(
+            limit,
+            max_held,
+            "fewer files may be open than visitors held: raise the hard limit of the container runtime"
+        ),
+        Ok(_) => {}
+        Err(error) => tracing::warn!(error = chain(&error), "could not raise the limit on open files"),
     }
 }
 

@@ -8,13 +8,13 @@ use kube::{
     ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
-use pipeline::env::OPERATION_PORT;
+use pipeline::env::{OPERATION_PORT, PUBLIC_PORT};
 use reqwest::Client;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{PIPELINE, Scene};
-use crate::{control::FIELD_MANAGER, metrics::Samples};
+use crate::{control::FIELD_MANAGER, metrics::Samples, visitor::Visitor};
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
@@ -64,12 +64,15 @@ impl Scene {
         Ok(sum)
     }
 
+    /// A visitor of the first tenant who comes to this web pod and no other.
+    pub fn visitor_at(&self, pod: &Pod) -> Result<Visitor> {
+        Visitor::at(address_of(pod, PUBLIC_PORT)?, self.visitor.host())
+    }
+
     /// What one pod has counted.
     pub async fn metrics_of(&self, pod: &Pod) -> Result<Samples> {
         let client = Client::builder().no_proxy().timeout(ANSWERS_WITHIN).build()?;
-        let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
-        let ip = ip.with_context(|| format!("pod {} has no address", pod.name_any()))?;
-        let address = SocketAddr::new(ip.parse()?, OPERATION_PORT);
+        let address = address_of(pod, OPERATION_PORT)?;
         let answer = client.get(format!("http://{address}/metrics")).send().await?.error_for_status()?;
         Ok(Samples::parse(&answer.text().await?))
     }
@@ -128,6 +131,12 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+fn address_of(pod: &Pod, port: u16) -> Result<SocketAddr> {
+    let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
+    let ip = ip.with_context(|| format!("pod {} has no address", pod.name_any()))?;
+    Ok(SocketAddr::new(ip.parse()?, port))
 }
 
 /// Kills all processes of a container; the nodes share this machine's processes.

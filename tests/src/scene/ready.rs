@@ -62,8 +62,9 @@ impl Scene {
         Ok(())
     }
 
-    /// Pods of an earlier template are waited for: until they are gone, visitors may still meet them.
-    async fn check_web_pods(&self, setting: &Setting) -> Result<()> {
+    /// Pods of an earlier template are waited for: until they are gone, visitors may still meet them. All
+    /// pods have to know each other: those that do not may name two owners of a key.
+    pub async fn check_web_pods(&self, setting: &Setting) -> Result<()> {
         let deployment = self.deployment(Tier::Web).await?;
         let status = deployment.status.context("the web Deployment has no status")?;
         ensure!(status.observed_generation == deployment.metadata.generation, "the roll-out has not begun");
@@ -72,6 +73,10 @@ impl Scene {
         let wanted = usize::try_from(setting.web_replicas)?;
         ensure!(pods.len() == wanted, "there are {} web pods, not {wanted}", pods.len());
         ensure!(pods.iter().all(is_ready), "not all web pods are ready");
+        for pod in pods {
+            let known = self.metrics_of(&pod).await?.sum("assets_web_fleet_members");
+            ensure!(known == wanted as u64, "pod {} knows {known} of {wanted} web pods", pod.name_any());
+        }
         Ok(())
     }
 }
