@@ -19,10 +19,13 @@ use pipeline::{
 };
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use web::{
-    ErrorDisplay, Fleet, HoldSettings, Policy, ServeSettings, Web, WebPorts, WebSettings,
-    metrics::WebMetrics, public_router, serve as serve_web,
+    ErrorDisplay, Fleet, HoldSettings, LiveSettings, Policy, ServeSettings, Web, WebPorts, WebSettings,
+    metrics::WebMetrics,
+    public_router, serve as serve_web,
+    settings::{MAX_WATCHED, REFRESH_EVERY},
 };
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings,
@@ -38,6 +41,8 @@ const VISIBILITY: Duration = Duration::from_secs(8);
 const MAX_HELD: usize = 1_000;
 const MAX_RECEIVE_COUNT: u32 = 100;
 const CONCURRENCY: u16 = 2;
+/// Open pages; a developer has few.
+const MAX_STREAMS: usize = 100;
 
 /// On a laptop every visit asks for what the files say now, and errors are shown in the page.
 const POLICY: Policy = Policy {
@@ -57,11 +62,14 @@ pub(crate) struct DevArguments {
     /// Folder in which imports are looked for, too; may be given several times
     #[arg(long = "load-path", value_name = "DIR")]
     load_paths: Vec<PathBuf>,
+    /// How compile errors are answered: shown in the page, or by a status that browsers ignore
+    #[arg(long, value_enum, default_value_t = ErrorDisplay::Show)]
+    errors: ErrorDisplay,
 }
 
 #[tokio::main]
 pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
-    let DevArguments { dir, listen, load_paths } = arguments;
+    let DevArguments { dir, listen, load_paths, errors } = arguments;
     let root = site::open(&dir)?;
     let load_roots =
         load_paths.iter().map(|path| site::open_folder(path)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -74,7 +82,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     let store = Arc::new(DiskStore::open(folder.path()).context("cannot use the temporary folder")?);
     let queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
     let notifier = Arc::new(MemoryNotifier::default());
-    let tenant = tenant_of(&root, load_roots.len())?;
+    let tenant = tenant_of(&root, load_roots.len(), errors)?;
 
     let ports = WebPorts {
         store: store.clone(),
@@ -83,7 +91,8 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
         direct: None,
         fleet: Arc::new(Fleet::alone()),
     };
-    let web = Arc::new(Web::new(ports, web_settings(), WebMetrics::register(&mut Registry::default())));
+    let web = Web::new(ports, web_settings(errors), WebMetrics::register(&mut Registry::default()));
+    let web = Arc::new(web.with_live_reload(live_settings(shutdown.clone())));
     let hearing = tokio::spawn(hear(web.clone(), notifier.subscribe()));
 
     let ports = WorkerPorts {
@@ -103,7 +112,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tenant_of(root: &Path, load_roots: usize) -> anyhow::Result<Tenant> {
+fn tenant_of(root: &Path, load_roots: usize, errors: ErrorDisplay) -> anyhow::Result<Tenant> {
     let origin =
         Url::from_directory_path(root).ok().context("the folder's path cannot be written as a URL")?;
     Ok(Tenant {
@@ -111,12 +120,24 @@ fn tenant_of(root: &Path, load_roots: usize) -> anyhow::Result<Tenant> {
         id: "local".parse()?,
         origin,
         load_paths: (0..load_roots).map(FileOrigin::load_path).collect(),
-        development: true,
+        // Sites in development always have their errors shown.
+        development: errors == ErrorDisplay::Show,
         limits: None,
     })
 }
 
-fn web_settings() -> WebSettings {
+fn live_settings(ended: CancellationToken) -> LiveSettings {
+    LiveSettings {
+        max_streams: MAX_STREAMS,
+        max_streams_per_tenant: MAX_STREAMS,
+        max_watched: MAX_WATCHED,
+        max_watched_per_tenant: MAX_WATCHED,
+        refresh_every: REFRESH_EVERY,
+        ended,
+    }
+}
+
+fn web_settings(errors: ErrorDisplay) -> WebSettings {
     let hold = HoldSettings {
         hold: HOLD,
         max_held: MAX_HELD,
@@ -126,7 +147,8 @@ fn web_settings() -> WebSettings {
         reply_to: None,
         options: CompileOptions::default(),
     };
-    WebSettings { policy: POLICY, hold, limits: RateLimits::default(), topic: None }
+    let policy = Policy { errors, ..POLICY };
+    WebSettings { policy, hold, limits: RateLimits::default(), topic: None }
 }
 
 fn worker_settings() -> anyhow::Result<WorkerSettings> {

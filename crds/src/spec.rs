@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use aws::{AwsSpec, NotificationsSpec};
-pub use compile::{CompileErrors, CompileSpec, CompileStyle, FreshnessSpec};
+pub use compile::{CompileErrors, CompileSpec, CompileStyle, FreshnessSpec, LiveReload};
 pub use ingress::{IngressScheme, IngressSpec};
 pub use limits::LimitsSpec;
 pub use service::{ServiceSpec, ServiceType};
@@ -100,6 +100,11 @@ pub struct AssetPipelineSpec {
     /// `Status`: status 422, which browsers ignore. A tenant with `development: true` always gets `Show`.
     #[serde(default)]
     pub errors: CompileErrors,
+    /// Whether pages may listen for changes of their style sheets. `Enabled`: a page that loads the script
+    /// `/_assets/live.js` of a tenant's host shows changed style sheets without being loaded anew, within
+    /// seconds for tenants with `development: true`. Each such page keeps a connection to a web pod.
+    #[serde(default)]
+    pub live_reload: LiveReload,
     /// For how long compiled files are served before their sources are looked at again.
     #[serde(default)]
     pub freshness: FreshnessSpec,

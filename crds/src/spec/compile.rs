@@ -29,6 +29,17 @@ pub enum CompileErrors {
     Status,
 }
 
+/// Whether pages may listen for changes of their style sheets. Not `On` and `Off`, which YAML takes for
+/// booleans.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LiveReload {
+    /// `/_assets/live.js` puts changed style sheets into pages that load it.
+    Enabled,
+    /// Nothing is served below `/_assets`.
+    #[default]
+    Disabled,
+}
+
 /// For how long compiled files are served before their sources are looked at again.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]

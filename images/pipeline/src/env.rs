@@ -10,6 +10,8 @@ pub const TOPIC_ARN: &str = "ASSETS_TOPIC_ARN";
 pub const SNS_CERTIFICATE_AUTHORITY: &str = "ASSETS_SNS_CERTIFICATE_AUTHORITY";
 /// Where the signer's certificate is fetched, in place of SNS's own host; for emulators.
 pub const SNS_CERTIFICATE_ENDPOINT: &str = "ASSETS_SNS_CERTIFICATE_ENDPOINT";
+/// `On` or `Off`: whether pages may listen for changes of their style sheets.
+pub const LIVE_RELOAD: &str = "ASSETS_LIVE_RELOAD";
 /// Compile options as JSON, see [`crate::options::CompileOptions`].
 pub const COMPILE_OPTIONS: &str = "ASSETS_COMPILE_OPTIONS";
 /// A file with the keys that sign what pods say to pods: one key a line, the first one signs, all are accepted.

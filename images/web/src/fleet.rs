@@ -28,6 +28,8 @@ use pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::hold::Accepts;
+
 pub use members::Member;
 
 /// The path of the internal listener where a pod waits at a key's owner.
@@ -57,6 +59,8 @@ pub(crate) struct WaitRequest {
     pub(crate) tenant: Tenant,
     /// When the first of the waiting visitors asked.
     pub(crate) asked_at: Timestamp,
+    #[serde(default)]
+    pub(crate) accepts: Accepts,
     /// The W3C trace context of the hold that waits.
     #[serde(default)]
     pub(crate) traceparent: Option<String>,
@@ -192,18 +196,20 @@ pub(crate) struct Waited<'w> {
     pub(crate) key: &'w Key,
     pub(crate) tenant: &'w Tenant,
     pub(crate) asked_at: Timestamp,
+    pub(crate) accepts: Accepts,
     pub(crate) traceparent: &'w str,
 }
 
 impl Pods {
     async fn wait(&self, owner: Member, waited: Waited<'_>) -> Result<WaitAnswer, FleetError> {
-        let Waited { key, tenant, asked_at, traceparent } = waited;
+        let Waited { key, tenant, asked_at, accepts, traceparent } = waited;
         let request = WaitRequest {
             version: WAIT_VERSION,
             to: owner,
             key: key.clone(),
             tenant: tenant.clone(),
             asked_at,
+            accepts,
             traceparent: Some(traceparent.into()),
         };
         let (signature, request) = call::seal(&self.keys, &request, Timestamp::now());

@@ -20,6 +20,7 @@ use pipeline::{
     tenant::Tenant, trace::TraceParent,
 };
 use places::{NoPlace, Places};
+use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
     time::{Instant, timeout_at},
@@ -64,17 +65,31 @@ pub(crate) struct Order {
     pub(crate) tenant: Arc<Tenant>,
     pub(crate) policy: Policy,
     pub(crate) asked_at: Timestamp,
+    pub(crate) accepts: Accepts,
     /// The W3C trace context that the request came with, unchecked.
     pub(crate) traceparent: Option<Arc<str>>,
 }
 
+/// Which manifests answer an order, beside that of the job that was sent for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Accepts {
+    /// One that would be served to a visit now.
+    #[default]
+    Served,
+    /// Only one that was made from sources read since: somebody looks for a change.
+    Newer,
+}
+
 impl Order {
     /// Whether the manifest answers those who wait: it is that of the job that was sent for them, was
-    /// made from sources that were read after they asked, or would be served to a visit now.
+    /// made from sources that were read after they asked, or, where no newer one is looked for, would be
+    /// served to a visit now.
     fn is_answered_by(&self, manifest: &Manifest, job: Option<&JobId>, now: Timestamp) -> bool {
-        job == Some(&manifest.job)
-            || manifest.sources_read_at >= self.asked_at
-            || self.policy.judge(Some(manifest), now).is_settled()
+        let is_newer = job == Some(&manifest.job) || manifest.sources_read_at >= self.asked_at;
+        match self.accepts {
+            Accepts::Served => is_newer || self.policy.judge(Some(manifest), now).is_settled(),
+            Accepts::Newer => is_newer,
+        }
     }
 }
 

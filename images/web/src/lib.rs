@@ -12,6 +12,7 @@ mod fleet;
 mod gauges;
 mod hold;
 mod limits;
+mod live;
 mod lookups;
 pub mod metrics;
 mod negotiate;
@@ -26,6 +27,7 @@ mod web;
 
 pub use fleet::{Fleet, Member, Transport, h2::H2Transport};
 pub use hold::HoldSettings;
+pub use live::LiveSettings;
 pub use policy::{ErrorDisplay, Policy};
 pub use ready::{PublicService, public_service};
 pub use router::{internal_router, public_router};

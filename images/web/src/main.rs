@@ -67,8 +67,11 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
     let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
     let fleet = Arc::new(assemble(settings, keys.clone())?);
-    let web =
-        Arc::new(connect(settings, keys.clone(), (&peers, &fleet), metrics, &mut operation.registry).await?);
+    let web = connect(settings, keys.clone(), (&peers, &fleet), metrics, &mut operation.registry).await?;
+    let web = Arc::new(match settings.live(shutdown.clone()) {
+        Some(live) => web.with_live_reload(live),
+        None => web,
+    });
     web.register(&mut operation.registry);
     // A pod that knows no other one takes every key for its own.
     if let Err(error) = fleet.refresh(&peers).await {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
-use pipeline::manifest::{Good, Manifest, OriginFailure, Outcome};
+use pipeline::{
+    manifest::{Good, Manifest, OriginFailure, Outcome},
+    names::Digest,
+};
 
 /// How a compile error is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,6 +43,14 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    /// Of the file that is served.
+    pub(crate) fn digest(&self) -> Option<&Digest> {
+        match self {
+            Self::Serve { good, .. } => Some(&good.digest),
+            Self::Fail { .. } | Self::Wait => None,
+        }
+    }
+
     /// Whether no job is needed to answer this visit or the next one.
     pub(crate) fn is_settled(&self) -> bool {
         match self {

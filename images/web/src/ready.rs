@@ -29,7 +29,8 @@ use tokio::time::Instant;
 use crate::{
     answer::file::{File, IMMUTABLE, is_prefix},
     limits::TenantLimiter,
-    visit::{Visit, authority, text, version},
+    visit::{Visit, authority, text, told, version},
+    web::Web,
 };
 
 /// Locks; visitors of different files rarely share one.
@@ -209,6 +210,11 @@ impl Ready {
         let mut headers = answer.headers().clone();
         headers.insert(CACHE_CONTROL, repeatable.cache_control.clone());
         Some(Self { place, headers, repeatable })
+    }
+
+    fn is_outdated(&self, web: &Web, query: Option<&str>) -> bool {
+        let Some(query) = query else { return false };
+        web.is_outdated(Some(&self.repeatable.digest), version(query), told(query))
     }
 
     fn answer(&self, method: &Method, query: Option<&str>) -> Response {

@@ -11,7 +11,13 @@ use axum::{
 };
 use pipeline::{direct::NOTICE_PATH, signature::SigningKeys};
 
-use crate::{answer, complete, fleet, sns, visit::Visit, web::Web};
+use crate::{
+    answer, complete, fleet,
+    live::{self, LIVE_PATH, LIVE_SCRIPT_PATH},
+    sns,
+    visit::Visit,
+    web::Web,
+};
 
 pub(crate) type AppState = Arc<Web>;
 
@@ -23,6 +29,8 @@ pub fn public_router(web: Arc<Web>) -> Router {
     Router::new()
         .route("/health", get(async || StatusCode::OK))
         .route("/work_complete", post(sns::work_complete).get(visit))
+        .route(LIVE_PATH, get(live::stream))
+        .route(LIVE_SCRIPT_PATH, get(live::script))
         .fallback(visit)
         .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))
         .with_state(web)

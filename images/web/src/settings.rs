@@ -13,9 +13,10 @@ use pipeline::{
     rate::RateLimits,
     settings::{OnOff, PodSettings},
 };
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{Authority, ErrorDisplay, HoldSettings, InvalidAuthority, Member, Policy};
+use crate::{Authority, ErrorDisplay, HoldSettings, InvalidAuthority, LiveSettings, Member, Policy};
 
 /// Visitors whom one pod holds at the same time, unless it is told otherwise: at 20 kB each, 200 MB.
 const MAX_HELD: usize = 10_000;
@@ -27,6 +28,16 @@ pub const MAX_WAITS: usize = 20_000;
 
 /// How long a failure is believed before the origin is asked again.
 pub const FAILURE_AGE: Duration = Duration::from_secs(5);
+
+/// Pages that may listen for changes in one pod, and of one tenant in it.
+pub const MAX_STREAMS: usize = 1_000;
+pub const MAX_STREAMS_PER_TENANT: usize = 50;
+/// Style sheets that they may listen for in one pod, and of one tenant in it.
+pub const MAX_WATCHED: usize = 500;
+pub const MAX_WATCHED_PER_TENANT: usize = 64;
+
+/// How often the sources of a tenant in development are looked at while a page listens.
+pub const REFRESH_EVERY: Duration = Duration::from_secs(2);
 
 /// Serves a pipeline's visitors.
 #[derive(Debug, Parser)]
@@ -67,6 +78,9 @@ pub struct Settings {
     /// How much one tenant may ask of this pod, as JSON
     #[arg(long, env = env::RATE_LIMITS, default_value = "{}", value_parser = parse_rate_limits)]
     pub rate_limits: RateLimits,
+    /// Whether pages may listen for changes of their style sheets
+    #[arg(long, env = env::LIVE_RELOAD, value_enum, default_value_t = OnOff::Off)]
+    pub live_reload: OnOff,
     /// Whether the store is asked again while visitors wait
     #[arg(long, env = env::RECHECK, value_enum, default_value_t = OnOff::On)]
     pub recheck: OnOff,
@@ -97,6 +111,21 @@ impl Settings {
             recheck: self.recheck,
             reply_to: Some(self.reply_to()),
             options: self.compile_options.clone(),
+        }
+    }
+
+    /// How pages are told of changes, until `ended`; `None` where live reload is off.
+    pub fn live(&self, ended: CancellationToken) -> Option<LiveSettings> {
+        match self.live_reload {
+            OnOff::Off => None,
+            OnOff::On => Some(LiveSettings {
+                max_streams: MAX_STREAMS,
+                max_streams_per_tenant: MAX_STREAMS_PER_TENANT,
+                max_watched: MAX_WATCHED,
+                max_watched_per_tenant: MAX_WATCHED_PER_TENANT,
+                refresh_every: REFRESH_EVERY,
+                ended,
+            }),
         }
     }
 

@@ -16,7 +16,7 @@ mod signed_text;
 mod source;
 mod topic_arn;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -153,6 +153,3 @@ fn is_text(headers: &HeaderMap) -> bool {
     let essence = value.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("text/plain")
 }
-
-/// How long one fetch of a certificate may take.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(4);

@@ -12,7 +12,8 @@ use pipeline::{key::AssetPath, names::HostName};
 const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent");
 
 /// What a visitor asks for. Only `Host` names the tenant; forwarded-host headers are never read, and the
-/// query string plays no part in what is served, only in how long it may be kept.
+/// query string plays no part in what is served, only in how long it may be kept and in whether memory
+/// knows enough to answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Visit {
     pub(crate) host: HostName,
@@ -22,8 +23,16 @@ pub(crate) struct Visit {
     pub(crate) if_modified_since: Option<String>,
     /// The query's `v`.
     pub(crate) version: Option<String>,
+    pub(crate) told: Told,
     /// The request's W3C trace context, unchecked.
     pub(crate) traceparent: Option<Arc<str>>,
+}
+
+/// Whether the page was told that its style sheet has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    Nothing,
+    OfAChange,
 }
 
 /// Why a request is no visit; each is answered 404 or 400.
@@ -39,10 +48,8 @@ pub(crate) enum NoVisit {
 
 impl Visit {
     pub(crate) fn parse(uri: &Uri, headers: &HeaderMap) -> Result<Self, NoVisit> {
-        let authority = authority(uri, headers).ok_or(NoVisit::NoHost)?;
-        let host = HostName::from_authority(authority).map_err(|_| NoVisit::UnknownHost)?;
-        let path = percent_decode_str(uri.path()).decode_utf8().map_err(|_| NoVisit::NoStyleSheet)?;
-        let path = path.parse().map_err(|_| NoVisit::NoStyleSheet)?;
+        let host = Self::host_of(uri, headers)?;
+        let path = Self::path_of(uri.path())?;
         let owned = |name| text(headers, name).map(str::to_owned);
         Ok(Self {
             host,
@@ -51,8 +58,21 @@ impl Visit {
             if_none_match: owned(IF_NONE_MATCH),
             if_modified_since: owned(IF_MODIFIED_SINCE),
             version: uri.query().and_then(version).map(str::to_owned),
+            told: uri.query().map_or(Told::Nothing, told),
             traceparent: text(headers, TRACEPARENT).map(Into::into),
         })
+    }
+
+    /// The host that a request is for.
+    pub(crate) fn host_of(uri: &Uri, headers: &HeaderMap) -> Result<HostName, NoVisit> {
+        let authority = authority(uri, headers).ok_or(NoVisit::NoHost)?;
+        HostName::from_authority(authority).map_err(|_| NoVisit::UnknownHost)
+    }
+
+    /// The style sheet that a URL's path names, percent-encoded as it stands there.
+    pub(crate) fn path_of(encoded: &str) -> Result<AssetPath, NoVisit> {
+        let path = percent_decode_str(encoded).decode_utf8().map_err(|_| NoVisit::NoStyleSheet)?;
+        path.parse().map_err(|_| NoVisit::NoStyleSheet)
     }
 }
 
@@ -64,6 +84,12 @@ pub(crate) fn authority<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> Option<&'r 
 /// The value of the query's first `v`, as it stands there.
 pub(crate) fn version(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("v="))
+}
+
+/// By the query's `live`, which the script for pages that listen puts there.
+pub(crate) fn told(query: &str) -> Told {
+    let is_told = query.split('&').any(|pair| pair == "live" || pair.starts_with("live="));
+    if is_told { Told::OfAChange } else { Told::Nothing }
 }
 
 pub(crate) fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {

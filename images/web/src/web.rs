@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use pipeline::{
     Error, ErrorKind, chain,
     direct::DirectNotices,
-    key::Key,
+    key::{AssetPath, Key},
     manifest::Manifest,
-    names::Fingerprint,
+    names::{Digest, Fingerprint, HostName},
     notice::Notice,
     ports::{Queue, Store, Tenants},
     rate::RateLimits,
@@ -20,20 +20,21 @@ use prometheus_client::registry::Registry;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    answer::{self, Layer},
+    answer::{self, Layer, file::is_prefix},
     breaker::Refusal,
     files::Files,
     fleet::{Fleet, WaitRequest},
     gauges::Gauges,
-    hold::{HoldEnd, HoldParts, HoldSettings, Holds, Order, Way},
+    hold::{Accepts, HoldEnd, HoldParts, HoldSettings, Holds, Order, Way},
     limits::{Limit, Limits, TenantLimiter, TooMany},
+    live::{Live, LiveSettings},
     lookups::Lookups,
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{ErrorDisplay, Policy, Staleness, Verdict},
     ready::{Mark, Repeatable},
     sns::SnsTopic,
-    visit::{NoVisit, Visit},
+    visit::{NoVisit, Told, Visit},
 };
 
 /// What the web tier needs from the outside.
@@ -67,8 +68,10 @@ pub struct Web {
     pub(crate) relays: TaskTracker,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) fingerprint: Fingerprint,
+    /// `None` where live reload is off.
+    pub(crate) live: Option<Live>,
     tenants: Arc<dyn Tenants>,
-    limits: Limits,
+    pub(crate) limits: Limits,
     policy: Policy,
 }
 
@@ -107,6 +110,7 @@ impl Web {
             relays: TaskTracker::new(),
             fleet,
             fingerprint,
+            live: None,
             tenants,
             policy,
         }
@@ -116,6 +120,11 @@ impl Web {
     pub fn register(&self, registry: &mut Registry) {
         let gauges = Gauges { holds: self.holds.clone(), fleet: self.fleet.clone() };
         registry.register_collector(Box::new(gauges));
+    }
+
+    /// Tells pages of changes, too.
+    pub fn with_live_reload(self, settings: LiveSettings) -> Self {
+        Self { live: Some(Live::new(settings)), ..self }
     }
 
     /// How long a held visitor waits at the most.
@@ -141,6 +150,9 @@ impl Web {
 
     /// Ends what was begun for visitors, other pods and notices; call after the visitors are gone.
     pub async fn finish(&self) {
+        if let Some(live) = &self.live {
+            live.finish().await;
+        }
         self.holds.finish().await;
         self.relays.close();
         self.relays.wait().await;
@@ -148,10 +160,10 @@ impl Web {
 
     /// What another pod waits for, by the policy of this one.
     pub(crate) fn order_of(&self, request: WaitRequest) -> Order {
-        let WaitRequest { key, tenant, asked_at, traceparent, .. } = request;
+        let WaitRequest { key, tenant, asked_at, accepts, traceparent, .. } = request;
         let policy = self.policy_for(&tenant);
         let traceparent = traceparent.map(Into::into);
-        Order { key, tenant: Arc::new(tenant), policy, asked_at, traceparent }
+        Order { key, tenant: Arc::new(tenant), policy, asked_at, accepts, traceparent }
     }
 
     /// Makes every answer be built anew, as after a change that no manifest tells.
@@ -168,18 +180,26 @@ impl Web {
 
     /// The whole answer to a visit.
     pub(crate) async fn answer(&self, visit: &Visit) -> Response {
-        let (layer, response) = match self.tenants.lookup(&visit.host).await {
-            Ok(Some(tenant)) => self.answer_tenant(visit, tenant).await,
-            Ok(None) => (Layer::None, answer::no_visit(&NoVisit::UnknownHost)),
-            Err(Error { kind: ErrorKind::Throttled, retry_after, .. }) => {
-                let retry_after = retry_after.unwrap_or_default();
-                (Layer::None, answer::limited("too many hosts are looked up; ask again", retry_after))
-            }
-            Err(error) => (Layer::None, port_failed(&error)),
+        let (layer, response) = match self.find_tenant(&visit.host).await {
+            Ok(tenant) => self.answer_tenant(visit, tenant).await,
+            Err(refusal) => (Layer::None, refusal),
         };
         let labels = AnswerLabels { layer: layer.as_str(), status: response.status().as_u16() };
         self.metrics.answers.get_or_create(&labels).inc();
         response
+    }
+
+    /// The tenant of a host, or why there is none, as an answer.
+    pub(crate) async fn find_tenant(&self, host: &HostName) -> Result<Arc<Tenant>, Response> {
+        match self.tenants.lookup(host).await {
+            Ok(Some(tenant)) => Ok(tenant),
+            Ok(None) => Err(answer::no_visit(&NoVisit::UnknownHost)),
+            Err(Error { kind: ErrorKind::Throttled, retry_after, .. }) => {
+                let retry_after = retry_after.unwrap_or_default();
+                Err(answer::limited("too many hosts are looked up; ask again", retry_after))
+            }
+            Err(error) => Err(port_failed(&error)),
+        }
     }
 
     async fn answer_tenant(&self, visit: &Visit, tenant: Arc<Tenant>) -> (Layer, Response) {
@@ -187,18 +207,12 @@ impl Web {
         if let Err(too_many) = limiter.take(Limit::Requests) {
             return (Layer::None, answer::rate_limited(&too_many));
         }
-        let policy = self.policy_for(&tenant);
-        let key = Key {
-            fingerprint: self.fingerprint.clone(),
-            tenant_id: tenant.id.clone(),
-            path: visit.path.clone(),
-        };
-        // Before the manifest is read, so that no later change is missed.
-        let mark = self.files.marks.take(&key);
         let traceparent = visit.traceparent.clone();
-        let order = Order { key, tenant, policy, asked_at: Timestamp::now(), traceparent };
+        let order = Order { traceparent, ..self.order_now(tenant, visit.path.clone()) };
+        // Before the manifest is read, so that no later change is missed.
+        let mark = self.files.marks.take(&order.key);
         let keep = Keep { mark, limiter };
-        match self.judge(&order, &keep.limiter).await {
+        match self.judge(visit, &order, &keep.limiter).await {
             Ok((layer, verdict)) => (layer, self.respond(visit, &order, keep, layer, verdict).await),
             Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
             Err(Unanswered::TooMany(too_many)) => (Layer::None, answer::rate_limited(&too_many)),
@@ -207,13 +221,28 @@ impl Web {
         }
     }
 
-    async fn judge(&self, order: &Order, limiter: &TenantLimiter) -> Result<(Layer, Verdict), Unanswered> {
-        let Order { key, policy, asked_at, tenant: _, traceparent: _ } = order;
+    /// The order of somebody who asks for the tenant's style sheet now.
+    pub(crate) fn order_now(&self, tenant: Arc<Tenant>, path: AssetPath) -> Order {
+        let policy = self.policy_for(&tenant);
+        let key = Key { fingerprint: self.fingerprint.clone(), tenant_id: tenant.id.clone(), path };
+        let asked_at = Timestamp::now();
+        Order { key, tenant, policy, asked_at, accepts: Accepts::Served, traceparent: None }
+    }
+
+    async fn judge(
+        &self,
+        visit: &Visit,
+        order: &Order,
+        limiter: &TenantLimiter,
+    ) -> Result<(Layer, Verdict), Unanswered> {
+        let Order { key, policy, asked_at, tenant: _, accepts: _, traceparent: _ } = order;
         let mut stale = None;
         if let Some(manifest) = self.files.remembered(key).await {
             let verdict = policy.judge(Some(&manifest), *asked_at);
             let is_refreshing = matches!(verdict, Verdict::Serve { .. }) && self.holds.is_open(key);
-            if verdict.is_settled() || is_refreshing {
+            let remembered = verdict.digest();
+            let is_outdated = self.is_outdated(remembered, visit.version.as_deref(), visit.told);
+            if !is_outdated && (verdict.is_settled() || is_refreshing) {
                 return Ok((Layer::Memory, verdict));
             }
             stale = matches!(verdict, Verdict::Serve { .. }).then_some(verdict);
@@ -246,6 +275,13 @@ impl Web {
         }
     }
 
+    /// Whether the visit's page was told of something else than what memory holds, by a pod that knew more.
+    /// The look at the store that follows counts as a miss.
+    pub(crate) fn is_outdated(&self, remembered: Option<&Digest>, version: Option<&str>, told: Told) -> bool {
+        let is_named = || version.zip(remembered).is_some_and(|(version, digest)| is_prefix(version, digest));
+        self.live.is_some() && told == Told::OfAChange && !is_named()
+    }
+
     /// Whether a job may be sent for a visitor who cannot be answered without one; the verdict where its
     /// origin is left alone, and something is known that can be served.
     fn admit(
@@ -254,7 +290,7 @@ impl Web {
         limiter: &TenantLimiter,
         manifest: Option<&Manifest>,
     ) -> Result<Option<Verdict>, Unanswered> {
-        let Order { key, policy, asked_at, tenant, traceparent: _ } = order;
+        let Order { key, policy, asked_at, tenant, accepts: _, traceparent: _ } = order;
         if self.holds.is_open(key) {
             return Ok(None);
         }
@@ -269,6 +305,11 @@ impl Web {
         let Some(refusal) = refusal else { return Ok(None) };
         let verdict = manifest.and_then(|manifest| policy.judge_without_origin(manifest, *asked_at));
         verdict.map(Some).ok_or(Unanswered::OriginLeftAlone(refusal))
+    }
+
+    /// Whether a job may be sent for nobody but a page that listens.
+    pub(crate) fn may_send(&self, order: &Order, manifest: Option<&Manifest>) -> bool {
+        matches!(self.admit(order, &self.limits.of(&order.tenant), manifest), Ok(None))
     }
 
     async fn respond(

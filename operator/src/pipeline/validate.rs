@@ -16,7 +16,7 @@ use std::{
 
 use crds::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileStyle, FreshnessSpec,
-    IngressSpec, ServiceSpec, ServiceType,
+    IngressSpec, LiveReload, ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -78,6 +78,7 @@ pub struct ValidPipeline {
     pub endpoint: Option<Url>,
     pub compile: CompileOptions,
     pub errors: CompileErrors,
+    pub live_reload: LiveReload,
     pub max_age_seconds: u32,
     pub max_stale_seconds: u32,
     pub rate_limits: RateLimits,
@@ -113,6 +114,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         notifications,
         compile,
         errors,
+        live_reload,
         freshness,
         limits,
         private_networks,
@@ -141,6 +143,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             .transpose()?,
         compile: build_compile_options(compile.style),
         errors: *errors,
+        live_reload: *live_reload,
         max_age_seconds,
         max_stale_seconds,
         rate_limits: validate_rate_limits(limits)?,

@@ -52,6 +52,9 @@ pub const NEEDED: [Package; 12] = [
 /// What fetches npm packages.
 pub const NODE: [Package; 2] = [program("nodejs", "node"), program("npm", "npm")];
 
+/// What the tests of pages need: a browser without a screen.
+pub const BROWSER: [Package; 1] = [program("chromium", "chromium")];
+
 impl Package {
     fn is_there(&self) -> bool {
         match self.shown_by {

@@ -119,6 +119,7 @@ mod tests {
             },
             tenant,
             asked_at: Timestamp::UNIX_EPOCH,
+            accepts: crate::hold::Accepts::Served,
             traceparent: None,
         }
     }

@@ -95,7 +95,7 @@ impl Driver {
     }
 
     async fn send_job(&self) -> Result<JobId, Error> {
-        let Order { key, tenant, asked_at, policy: _, traceparent: _ } = &self.order;
+        let Order { key, tenant, asked_at, policy: _, accepts: _, traceparent: _ } = &self.order;
         let settings = &self.holds.settings;
         let job = Job {
             version: JOB_VERSION,

@@ -53,6 +53,7 @@ impl Driver {
             key: &order.key,
             tenant: &order.tenant,
             asked_at: order.asked_at,
+            accepts: order.accepts,
             traceparent: trace.as_str(),
         };
         let mut waiting = std::pin::pin!(holds.parts.fleet.wait(owner, waited));

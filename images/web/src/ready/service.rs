@@ -54,9 +54,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Answering {
         let Some(asked) = Asked::of(&request) else { return self.0.clone().route(request, None) };
-        if let Some(ready) = self.0.ready.find(&asked, &self.0.web.files.marks, Instant::now()) {
+        let query = request.uri().query();
+        if let Some(ready) = self.0.ready.find(&asked, &self.0.web.files.marks, Instant::now())
+            && !ready.is_outdated(&self.0.web, query)
+        {
             let answer = match self.0.web.note_ready(&ready.repeatable.limiter) {
-                Ok(()) => ready.answer(request.method(), request.uri().query()),
+                Ok(()) => ready.answer(request.method(), query),
                 Err(too_many) => rate_limited(&too_many),
             };
             return Answering::Ready(Some(answer));

@@ -5,11 +5,13 @@ use std::time::Duration;
 use reqwest::{Client, header::HOST, redirect::Policy};
 use url::Url;
 
-use super::{FETCH_TIMEOUT, certificate::CertificateError};
+use super::certificate::CertificateError;
 
 /// A certificate with all that is between it and its authority has a tenth of this.
 const MAX_BYTES: usize = 64 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The whole fetch.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Where certificates come from.
 pub(super) struct Source {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
+mod live;
 mod site;
 
 use std::{collections::BTreeSet, time::Duration};

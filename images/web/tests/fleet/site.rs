@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, BodyDataStream, to_bytes},
     http::{HeaderMap, Request, Response, StatusCode},
 };
 use bytes::Bytes;
@@ -34,8 +34,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, Fleet, HoldSettings, Member, Policy, Transport, Web, WebPorts, WebSettings,
-    internal_router, metrics::WebMetrics, public_router,
+    ErrorDisplay, Fleet, HoldSettings, LiveSettings, Member, Policy, PublicService, Transport, Web, WebPorts,
+    WebSettings, internal_router, metrics::WebMetrics, public_service,
 };
 
 pub(crate) const HOLD: Duration = Duration::from_secs(25);
@@ -126,7 +126,7 @@ pub(crate) struct Pod {
     pub(crate) web: Arc<Web>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) internal: Router,
-    public: Router,
+    public: PublicService,
     registry: Registry,
 }
 
@@ -184,12 +184,21 @@ impl Site {
         Self::with(&vec![OnOff::On; pods], BOUNDS)
     }
 
+    /// As `new`, of tenants in development.
+    pub(crate) fn developed(pods: usize) -> Self {
+        Self::of(&vec![OnOff::On; pods], BOUNDS, EveryHost { development: true })
+    }
+
     /// One pod for each re-check.
     pub(crate) fn with(rechecks: &[OnOff], bounds: Bounds) -> Self {
+        Self::of(rechecks, bounds, EveryHost { development: false })
+    }
+
+    fn of(rechecks: &[OnOff], bounds: Bounds, tenants: EveryHost) -> Self {
         let queue = Arc::new(MemoryQueue::new(100));
         let mut site = Self { pods: Vec::new(), lanes: Arc::default(), queue, store: Arc::default() };
         let pods = rechecks.iter().enumerate();
-        site.pods = pods.map(|(pod, recheck)| site.start(pod, *recheck, bounds)).collect();
+        site.pods = pods.map(|(pod, recheck)| site.start(pod, *recheck, bounds, tenants)).collect();
         let everybody: Vec<Member> = (0..rechecks.len()).map(member).collect();
         for pod in &site.pods {
             pod.fleet.set_members(&everybody);
@@ -197,7 +206,7 @@ impl Site {
         site
     }
 
-    fn start(&self, pod: usize, recheck: OnOff, bounds: Bounds) -> Pod {
+    fn start(&self, pod: usize, recheck: OnOff, bounds: Bounds, tenants: EveryHost) -> Pod {
         let options = CompileOptions::default();
         let keys = SigningKeys::from_text(KEYS).unwrap();
         let fleet =
@@ -205,7 +214,7 @@ impl Site {
         let ports = WebPorts {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            tenants: Arc::new(EveryHost),
+            tenants: Arc::new(tenants),
             direct: None,
             fleet: fleet.clone(),
         };
@@ -222,11 +231,8 @@ impl Site {
         };
         let mut registry = Registry::default();
         let metrics = WebMetrics::register(&mut registry);
-        let web = Arc::new(Web::new(
-            ports,
-            WebSettings { policy: POLICY, hold, limits: RateLimits::default(), topic: None },
-            metrics,
-        ));
+        let settings = WebSettings { policy: POLICY, hold, limits: RateLimits::default(), topic: None };
+        let web = Arc::new(Web::new(ports, settings, metrics).with_live_reload(live()));
         web.register(&mut registry);
         let internal = internal_router(web.clone(), keys);
         let lane = Lane {
@@ -237,7 +243,7 @@ impl Site {
             asked: Vec::new(),
         };
         self.lanes.0.lock().unwrap().push(lane);
-        Pod { public: public_router(web.clone()), web, fleet, internal, registry }
+        Pod { public: public_service(web.clone()), web, fleet, internal, registry }
     }
 
     /// Takes the one job that is there, or will be within a second, and says which pod sent it.
@@ -293,6 +299,14 @@ impl Pod {
         })
     }
 
+    /// A page that listens for the style sheet: its answer, and then its events.
+    pub(crate) async fn listen(&self, path: &str) -> BodyDataStream {
+        let request = Request::get(format!("/_assets/live?path={path}")).header("host", "shop.example");
+        let answer = self.public.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        answer.into_body().into_data_stream()
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.visitor(path).await.unwrap()
     }
@@ -306,8 +320,22 @@ impl Pod {
     }
 }
 
+fn live() -> LiveSettings {
+    LiveSettings {
+        max_streams: 10,
+        max_streams_per_tenant: 10,
+        max_watched: 10,
+        max_watched_per_tenant: 10,
+        refresh_every: Duration::from_secs(2),
+        ended: CancellationToken::new(),
+    }
+}
+
 /// Every host `<name>.example` is a tenant `<name>-g1`.
-struct EveryHost;
+#[derive(Debug, Clone, Copy)]
+struct EveryHost {
+    development: bool,
+}
 
 #[async_trait]
 impl Tenants for EveryHost {
@@ -318,7 +346,7 @@ impl Tenants for EveryHost {
             id: format!("{name}-g1").parse().unwrap(),
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
-            development: false,
+            development: self.development,
             limits: None,
         })))
     }

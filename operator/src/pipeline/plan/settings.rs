@@ -1,6 +1,6 @@
 //! The settings that the pods read from their environment, by the names of [`pipeline::env`].
 
-use crds::CompileErrors;
+use crds::{CompileErrors, LiveReload};
 use k8s_openapi::api::core::v1::EnvVar;
 use pipeline::env;
 
@@ -34,6 +34,11 @@ pub(super) fn build_web_env(
         env_value(env::ERRORS, errors),
         env_value(env::RATE_LIMITS, limits),
     ]);
+    match valid.live_reload {
+        LiveReload::Enabled => settings.push(env_value(env::LIVE_RELOAD, "On")),
+        // Pods have it off by themselves.
+        LiveReload::Disabled => {}
+    }
     let emulator = [
         (env::SNS_CERTIFICATE_AUTHORITY, &workloads.sns_certificate_authority),
         (env::SNS_CERTIFICATE_ENDPOINT, &workloads.sns_certificate_endpoint),
