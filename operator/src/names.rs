@@ -17,6 +17,11 @@ pub const FINALIZER: &str = "assetpipeline.dev/bindings";
 pub const TENANT_FINALIZER: &str = "assetpipeline.dev/registrations";
 /// The random end of the names of a pipeline's AWS resources; written before the first of them is made.
 pub const SUFFIX_ANNOTATION: &str = "assetpipeline.dev/binding-suffix";
+/// On a pipeline: another text than before has the key that signs what pods say to pods replaced now. On
+/// the Secret of the keys: the text that was last followed.
+pub const ROTATE_ANNOTATION: &str = "assetpipeline.dev/rotate-notice-key";
+/// On the Secret of the keys: how far their replacement has come, and since when.
+pub const KEY_PROGRESS_ANNOTATION: &str = "assetpipeline.dev/notice-key-progress";
 /// On every child: the digest of what was last applied. A difference means that it must be applied again.
 pub const APPLIED_ANNOTATION: &str = "assetpipeline.dev/applied";
 

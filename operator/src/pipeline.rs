@@ -183,6 +183,7 @@ fn draw_chance() -> Chance {
         suffix: BindingSuffix::from_random(rand::random()),
         notice_key: format!("{}{}", hex128(), hex128()),
         tenant_seed: hex128(),
+        now: Timestamp::now(),
     }
 }
 

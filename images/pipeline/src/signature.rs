@@ -1,11 +1,20 @@
 //! What pods say to pods is signed: HMAC-SHA-256 over the time and the body, with keys from a Secret.
 
-use std::{fs, path::Path, time::Duration};
+mod key_file;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use jiff::Timestamp;
 
 use crate::{Error, ErrorKind};
+
+pub use key_file::KeyFile;
 
 /// The header that carries time and signature: `t=<unix seconds>,v1=<hex>`.
 pub const SIGNATURE_HEADER: &str = "x-assets-signature";
@@ -15,9 +24,17 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// Shorter keys than this are a mistake in the Secret.
 const MIN_KEY_BYTES: usize = 16;
 
-/// The keys of one pipeline: the first signs, every one is accepted, so that keys can be rotated.
+/// The keys of one pipeline: the first signs, every one is accepted, so that keys can be rotated. Clones
+/// share them, and a replacement reaches all of them.
 #[derive(Clone)]
-pub struct SigningKeys(Vec<hmac::Key>);
+pub struct SigningKeys(Arc<RwLock<Keys>>);
+
+#[derive(Clone)]
+struct Keys {
+    /// As the file has them, in order.
+    lines: Vec<String>,
+    keys: Vec<hmac::Key>,
+}
 
 impl SigningKeys {
     /// One key a line; empty lines do not count.
@@ -31,7 +48,9 @@ impl SigningKeys {
         if lines.iter().any(|line| line.len() < MIN_KEY_BYTES) {
             return Err(invalid("a key is shorter than 16 bytes"));
         }
-        Ok(Self(lines.iter().map(|line| hmac::Key::new(hmac::HMAC_SHA256, line.as_bytes())).collect()))
+        let keys = lines.iter().map(|line| hmac::Key::new(hmac::HMAC_SHA256, line.as_bytes())).collect();
+        let lines = lines.into_iter().map(str::to_owned).collect();
+        Ok(Self(Arc::new(RwLock::new(Keys { lines, keys }))))
     }
 
     pub fn from_file(path: &Path) -> Result<Self, Error> {
@@ -43,7 +62,8 @@ impl SigningKeys {
 
     /// The value of [`SIGNATURE_HEADER`] for this body at this time.
     pub fn sign(&self, body: &[u8], now: Timestamp) -> String {
-        let key = self.0.first().expect("from_text refuses an empty list of keys");
+        let keys = self.read();
+        let key = keys.keys.first().expect("from_text refuses an empty list of keys");
         let time = now.as_second();
         format!("t={time},v1={}", hex::encode(hmac::sign(key, &signed_text(time, body))))
     }
@@ -53,7 +73,30 @@ impl SigningKeys {
         let Some((time, signature)) = parse_header(header) else { return false };
         let apart = now.as_second().abs_diff(time);
         apart <= WINDOW.as_secs()
-            && self.0.iter().any(|key| hmac::verify(key, &signed_text(time, body), &signature).is_ok())
+            && self
+                .read()
+                .keys
+                .iter()
+                .any(|key| hmac::verify(key, &signed_text(time, body), &signature).is_ok())
+    }
+
+    /// Takes over the other's keys, for all clones. Answers whether they were other ones.
+    pub fn replace(&self, other: &Self) -> bool {
+        let taken = other.read().clone();
+        if self.read().lines == taken.lines {
+            return false;
+        }
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = taken;
+        true
+    }
+
+    fn count(&self) -> usize {
+        self.read().keys.len()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Keys> {
+        // No code panics while it holds the lock half-way through a change.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,7 +12,7 @@ use pipeline::{
     peers::Peers,
     registry::StoreTenants,
     shutdown,
-    signature::SigningKeys,
+    signature::{KeyFile, SigningKeys},
     telemetry,
 };
 use prometheus_client::registry::Registry;
@@ -85,6 +85,8 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
 
     let mut around = JoinSet::new();
     around.spawn(operation.serve(operation_listener, shutdown.clone()));
+    let key_file = KeyFile::new(keys.clone(), settings.pod.notice_key_file.clone());
+    around.spawn(follow(key_file, stopped.clone()));
     let internal = internal_router(web.clone(), keys);
     around.spawn(serve(internal_listener, internal, ServeSettings::INTERNAL, stopped.clone()));
     around.spawn(watch(fleet, peers, stopped.clone()));
@@ -152,6 +154,11 @@ async fn connect(
 
 async fn watch(fleet: Arc<Fleet>, peers: Arc<Peers>, stop: CancellationToken) -> std::io::Result<()> {
     fleet.keep_watch(peers, stop).await;
+    Ok(())
+}
+
+async fn follow(key_file: KeyFile, stop: CancellationToken) -> std::io::Result<()> {
+    key_file.follow(stop).await;
     Ok(())
 }
 

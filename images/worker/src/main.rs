@@ -11,10 +11,11 @@ use pipeline::{
     peers::Peers,
     settings::OnOff,
     shutdown,
-    signature::SigningKeys,
+    signature::{KeyFile, SigningKeys},
     telemetry,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings, child,
     metrics::WorkerMetrics,
@@ -42,7 +43,9 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("could not listen for signals")?;
     let mut operation = Operation::default();
     let metrics = WorkerMetrics::register(&mut operation.registry);
-    let ports = connect(settings).await?;
+    let stopped = operation.stopped.clone();
+    let mut following = JoinSet::new();
+    let ports = connect(settings, &mut following, stopped.clone()).await?;
     let compiler = Compiler {
         program: std::env::current_exe().context("could not find this program's own file")?,
         limits: COMPILE_LIMITS,
@@ -55,7 +58,6 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         compiler,
     };
     let worker = Arc::new(Worker::new(ports, work, metrics));
-    let stopped = operation.stopped.clone();
     let listener = TcpListener::bind(settings.pod.operation_listen).await;
     let listener =
         listener.with_context(|| format!("could not listen at {}", settings.pod.operation_listen))?;
@@ -64,16 +66,23 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     worker.work(shutdown).await;
     stopped.cancel();
     served.await?.context("could not serve /health and /metrics")?;
+    following.join_all().await;
     tracing::info!("worker stopped; every job that it had taken is ended or handed back");
     Ok(())
 }
 
-async fn connect(settings: &Settings) -> anyhow::Result<WorkerPorts> {
+async fn connect(
+    settings: &Settings,
+    following: &mut JoinSet<()>,
+    ended: CancellationToken,
+) -> anyhow::Result<WorkerPorts> {
     let sdk = sdk_config().await;
     let direct = match settings.direct_notices {
         OnOff::Off => None,
         OnOff::On => {
-            let keys = SigningKeys::from_file(&settings.pod.notice_key_file)?;
+            let path = settings.pod.notice_key_file.clone();
+            let keys = SigningKeys::from_file(&path)?;
+            following.spawn(KeyFile::new(keys.clone(), path).follow(ended));
             let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
             Some(DirectNotices::new(keys, peers)?)
         }

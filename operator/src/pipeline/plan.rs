@@ -5,6 +5,7 @@ mod change;
 mod children;
 mod disruption_budget;
 mod ingress;
+mod key_rotation;
 mod metadata;
 mod notice_secret;
 mod peers_service;
@@ -18,6 +19,8 @@ mod worker_deployment;
 pub use bindings::{BindingsStep, KnownBindings, RegistryStep, SubscriptionState};
 pub use change::Change;
 pub use children::{Children, ForeignChild};
+
+use jiff::Timestamp;
 
 use super::{
     observe::Observed,
@@ -42,14 +45,15 @@ pub struct Settle {
     pub children: Children,
 }
 
-/// Chance, drawn before planning so that planning has none.
+/// Chance and time, drawn before planning so that planning has neither.
 #[derive(Debug, Clone)]
 pub struct Chance {
     pub suffix: BindingSuffix,
-    /// A key for a pipeline that has none yet: 64 hex digits.
+    /// A key for a pipeline that needs a new one: 64 hex digits.
     pub notice_key: String,
     /// Makes the labels of new tenants unique for ever.
     pub tenant_seed: String,
+    pub now: Timestamp,
 }
 
 /// The names, and the pipeline that they belong to, are `valid`'s; what is there is `observed`.
@@ -63,8 +67,7 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
     let want = bindings::build_want(valid, suffix, config, &children);
     let bindings = bindings::plan_step(bindings, &valid.told, &want);
     let registry = bindings::plan_registry(valid, &bindings.step, registry, &chance.tenant_seed);
-    let children =
-        children::plan_children(valid, children, bindings.known.as_ref(), config, &chance.notice_key);
+    let children = children::plan_children(valid, children, bindings.known.as_ref(), config, chance);
     Plan::Settle(Box::new(Settle {
         bindings: bindings.step,
         registry,

@@ -30,7 +30,7 @@ use url::Url;
 use super::observe::told_suffix;
 use crate::{
     aws::{BindingSuffix, subscription::NOTICE_PATH},
-    names::SUFFIX_ANNOTATION,
+    names::{ROTATE_ANNOTATION, SUFFIX_ANNOTATION},
     scaler::Limits,
     tenants::WantedTenant,
 };
@@ -79,6 +79,8 @@ pub struct ValidPipeline {
     pub compile: CompileOptions,
     pub errors: CompileErrors,
     pub live_reload: LiveReload,
+    /// The wish by which a person last asked for another notice key.
+    pub rotate: Option<String>,
     pub max_age_seconds: u32,
     pub max_stale_seconds: u32,
     pub rate_limits: RateLimits,
@@ -144,6 +146,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         compile: build_compile_options(compile.style),
         errors: *errors,
         live_reload: *live_reload,
+        rotate: object.annotations().get(ROTATE_ANNOTATION).cloned(),
         max_age_seconds,
         max_stale_seconds,
         rate_limits: validate_rate_limits(limits)?,

@@ -126,6 +126,8 @@ pub(crate) struct Pod {
     pub(crate) web: Arc<Web>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) internal: Router,
+    /// Which the pod signs and believes by.
+    pub(crate) keys: SigningKeys,
     public: PublicService,
     registry: Registry,
 }
@@ -234,7 +236,7 @@ impl Site {
         let settings = WebSettings { policy: POLICY, hold, limits: RateLimits::default(), topic: None };
         let web = Arc::new(Web::new(ports, settings, metrics).with_live_reload(live()));
         web.register(&mut registry);
-        let internal = internal_router(web.clone(), keys);
+        let internal = internal_router(web.clone(), keys.clone());
         let lane = Lane {
             member: member(pod),
             internal: internal.clone(),
@@ -243,7 +245,7 @@ impl Site {
             asked: Vec::new(),
         };
         self.lanes.0.lock().unwrap().push(lane);
-        Pod { public: public_service(web.clone()), web, fleet, internal, registry }
+        Pod { keys, public: public_service(web.clone()), web, fleet, internal, registry }
     }
 
     /// Takes the one job that is there, or will be within a second, and says which pod sent it.

@@ -12,7 +12,7 @@ use k8s_openapi::{
 use kube::{Resource, ResourceExt};
 
 use super::{
-    KnownBindings,
+    Chance, KnownBindings,
     change::{Change, plan_absence, plan_change},
     disruption_budget::build_disruption_budget,
     ingress::build_ingress,
@@ -100,7 +100,7 @@ pub(super) fn plan_children(
     observed: ObservedChildren,
     known: Option<&KnownBindings>,
     config: &Config,
-    fresh_key: &str,
+    chance: &Chance,
 ) -> Children {
     let ObservedChildren {
         web_service_account,
@@ -115,7 +115,7 @@ pub(super) fn plan_children(
         ingress,
     } = observed;
     let owner = &valid.owner_reference;
-    let secret = build_notice_secret(valid, notice_secret.as_ref(), fresh_key);
+    let secret = build_notice_secret(valid, notice_secret.as_ref(), chance);
     let web_service_account =
         plan_change(owner, web_service_account, build_service_account(valid, Tier::Web));
     let worker_service_account =

@@ -2,7 +2,7 @@
 
 use crds::{AssetPipeline, AssetPipelineStatus, BindingsStatus};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
-use kube::Resource;
+use kube::{Resource, ResourceExt};
 use pipeline::{Error, ErrorKind};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -15,7 +15,7 @@ use crate::{
         subscription::{Subscription, SubscriptionStep},
         topic::{FoundTopic, ObservedTopic},
     },
-    names::SUFFIX_ANNOTATION,
+    names::{KEY_PROGRESS_ANNOTATION, ROTATE_ANNOTATION, SUFFIX_ANNOTATION},
     pipeline::{
         observe::{ObservedChildren, Sight, binding_names, has_finalizer},
         validate::validate,
@@ -33,6 +33,7 @@ fn chance() -> Chance {
     Chance {
         suffix: BindingSuffix::from_random(0xfeed),
         notice_key: "f".repeat(64),
+        now: "2026-11-21T12:00:00Z".parse().unwrap(),
         tenant_seed: "seed".into(),
     }
 }
@@ -235,6 +236,24 @@ fn notice_key_is_drawn_once() {
     secret.data.as_mut().unwrap().get_mut("keys").unwrap().0 = b"older\n".to_vec();
     let second = settle(&fixture(), Sight::Seen(bindings()), observed).children;
     assert_eq!(keys(applied(&second.notice_secret)), "older\n");
+}
+
+#[test]
+fn settled_keys_are_not_written_again_and_a_wish_has_another_key_accepted() {
+    let keys = |secret: Secret| String::from_utf8(secret.data.unwrap()["keys"].0.clone()).unwrap();
+    let first = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let again = settle(&fixture(), Sight::Seen(bindings()), stored_children(&first)).children;
+    assert!(is_kept(&again.notice_secret));
+    let mut observed = stored_children(&first);
+    let secret = observed.notice_secret.as_mut().unwrap();
+    secret.data.as_mut().unwrap().get_mut("keys").unwrap().0 = b"older\n".to_vec();
+    let mut wishing = fixture();
+    wishing.annotations_mut().insert(ROTATE_ANNOTATION.to_owned(), "now".to_owned());
+    let wished = settle(&wishing, Sight::Seen(bindings()), observed).children;
+    let secret = applied(&wished.notice_secret);
+    assert_eq!(secret.annotations()[ROTATE_ANNOTATION], "now");
+    assert_eq!(secret.annotations()[KEY_PROGRESS_ANNOTATION], "Introduced since 2026-11-21T12:00:00Z");
+    assert_eq!(keys(secret), format!("older\n{}\n", "f".repeat(64)));
 }
 
 #[test]
