@@ -40,6 +40,7 @@ fn lowest() -> Value {
         "limits": {"requestsPerSecond": 1, "missesPerSecond": 1, "coldPathsPerMinute": 1},
         "compile": {"style": "Expanded"},
         "errors": "Status",
+        "liveReload": "Disabled",
         "ingress": {"className": "c", "scheme": "InternetFacing"},
         "aws": {"credentialsSecretName": "c"},
         "tenants": [{"host": "a", "origin": "http://a"}],
@@ -58,6 +59,7 @@ fn highest() -> Value {
         "limits": {"requestsPerSecond": 1_000_000, "missesPerSecond": 100_000, "coldPathsPerMinute": 1_000_000},
         "compile": {"style": "Compressed"},
         "errors": "Show",
+        "liveReload": "Enabled",
     })
 }
 

@@ -48,6 +48,7 @@ fn words() -> Vec<Refused> {
     vec![
         wrong("spec.compile.style", r#"supported values: "Expanded", "Compressed""#, "Nested"),
         wrong("spec.errors", r#"supported values: "Show", "Status""#, "Hide"),
+        wrong("spec.liveReload", r#"supported values: "Enabled", "Disabled""#, "On"),
         wrong("spec.service.type", r#"supported values: "ClusterIP", "NodePort""#, "LoadBalancer"),
         wrong("spec.ingress.scheme", r#"supported values: "Internal", "InternetFacing""#, "Public"),
         wrong("spec.ingress.certificateArn", ":certificate/", "certificate"),
