@@ -12,6 +12,7 @@ use clap::Args;
 use pipeline::{
     embedded::{DiskStore, MemoryNotifier, MemoryQueue, SingleTenant},
     options::CompileOptions,
+    purge::Purges,
     rate::RateLimits,
     settings::OnOff,
     shutdown,
@@ -22,7 +23,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use web::{
-    ErrorDisplay, Fleet, HoldSettings, LiveSettings, Policy, ServeSettings, Web, WebPorts, WebSettings,
+    Backoff, ErrorDisplay, Fleet, HoldSettings, LiveSettings, Policy, ServeSettings, Web, WebPorts,
+    WebSettings,
     metrics::WebMetrics,
     public_router, serve as serve_web,
     settings::{MAX_WATCHED, REFRESH_EVERY},
@@ -44,12 +46,14 @@ const CONCURRENCY: u16 = 2;
 /// Open pages; a developer has few.
 const MAX_STREAMS: usize = 100;
 
-/// On a laptop every visit asks for what the files say now, and errors are shown in the page.
+/// On a laptop every visit asks for what the files say now, failures included: there is no origin that would
+/// have to be spared. Errors are shown in the page.
 const POLICY: Policy = Policy {
     errors: ErrorDisplay::Show,
     max_age: Duration::ZERO,
     max_stale: Duration::ZERO,
-    failure_age: Duration::ZERO,
+    backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
+    purged: None,
 };
 
 #[derive(Debug, Args)]
@@ -123,6 +127,7 @@ fn tenant_of(root: &Path, load_roots: usize, errors: ErrorDisplay) -> anyhow::Re
         // Sites in development always have their errors shown.
         development: errors == ErrorDisplay::Show,
         limits: None,
+        purges: Purges::default(),
     })
 }
 

@@ -1,7 +1,10 @@
 //! `kubectl assets …`: what people do with a pipeline from their own machine.
 
+mod cluster;
 mod dev;
+mod purge;
 mod site;
+mod why;
 
 use std::process::ExitCode;
 
@@ -20,6 +23,10 @@ struct Arguments {
 enum Command {
     /// Serve a folder's Sass through the whole pipeline, as one process
     Dev(dev::DevArguments),
+    /// Have style sheets made anew before they are served again
+    Purge(purge::PurgeArguments),
+    /// Tell what a style sheet's URL is made of, and why it is fresh or not
+    Why(why::WhyArguments),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +37,8 @@ fn main() -> ExitCode {
     telemetry::init("warn");
     let outcome = match command {
         Command::Dev(arguments) => dev::serve(arguments),
+        Command::Purge(arguments) => purge::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

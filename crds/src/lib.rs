@@ -6,11 +6,13 @@
 
 mod asset_tenant;
 mod generate;
+mod purge;
 mod spec;
 mod status;
 
 pub use asset_tenant::{AssetTenant, AssetTenantSpec, AssetTenantStatus, PipelineReference};
 pub use generate::{Unprintable, asset_pipeline_crd, asset_tenant_crd, print_template, print_yaml};
+pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, PurgeStatus};
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, CompileErrors, CompileSpec, CompileStyle, FreshnessSpec,
     IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH, NotificationsSpec, ServiceSpec,

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::PurgeStatus;
+
 /// The names of the conditions.
 pub mod condition_type {
     /// Everything that the spec asks for is there and serves.
@@ -91,6 +93,10 @@ pub struct AssetPipelineStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host"]))]
     pub tenants: Vec<TenantStatus>,
+    /// The latest purges that were ordered, and what came of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub purges: Vec<PurgeStatus>,
 }
 
 /// The pods of one tier.

@@ -10,6 +10,7 @@ pub mod context;
 pub mod metrics;
 pub mod names;
 pub mod pipeline;
+pub mod purges;
 pub mod scaler;
 pub mod settled;
 pub mod tenant;

@@ -13,7 +13,9 @@ use pipeline::{
     Error, ErrorKind,
     names::{Digest, HostName, TenantId},
     ports::{Condition, ETag, PutOutcome, Store},
+    purge::Purges,
     rate::RateLimits,
+    registry::read_registration,
     tenant::{REGISTRATION_VERSION, Registration, Tenant, registry_object},
 };
 use url::Url;
@@ -109,6 +111,17 @@ pub async fn observe_registry(
     Ok(ObservedRegistry { claims, stored: found.into_iter().flatten().collect() })
 }
 
+/// All hosts of the tenant that has this one; empty where nobody has claimed it.
+pub async fn fetch_names(store: &dyn Store, host: &HostName) -> Result<BTreeSet<HostName>, Error> {
+    let Some(Registration { owner, label, .. }) = read_registration(store, host).await? else {
+        return Ok(BTreeSet::new());
+    };
+    let observed = observe_registry(store, &owner, [host.clone()]).await?;
+    let registrations = observed.stored.into_iter().map(|stored| stored.registration);
+    let same = registrations.filter(|found| found.owner == owner && found.label == label);
+    Ok(same.map(|found| found.tenant.host).collect())
+}
+
 async fn fetch_registration(store: &dyn Store, name: &str) -> Result<Option<StoredRegistration>, Error> {
     let Some(object) = store.get(name).await? else { return Ok(None) };
     let invalid = || Error::new(ErrorKind::Invalid, format!("read registration {name}"));
@@ -133,6 +146,11 @@ pub fn plan_tenants(
     plan.steps.extend(claims::plan(owner, wanted, observed));
     let ours = || observed.stored.iter().filter(|stored| stored.registration.owner == owner);
     let latest = ours().max_by_key(|stored| stored.registration.generation);
+    // They outlive every change, and are one for all names of a tenant.
+    let mut shared = Purges::default();
+    ours().flat_map(|stored| stored.registration.tenant.purges.records()).for_each(|purge| {
+        shared.add(purge.clone());
+    });
     for tenant in wanted {
         let existing = observed.stored.iter().find(|stored| stored.registration.tenant.host == tenant.host);
         if let Some(taken) = existing.filter(|stored| stored.registration.owner != owner) {
@@ -143,9 +161,13 @@ pub fn plan_tenants(
             Identity::EachItsOwn => (existing, tenant.host.as_str()),
             Identity::Shared => (latest, owner),
         };
-        let registration = match ancestor {
+        let mut registration = match ancestor {
             Some(ancestor) => plan_registration(owner, tenant, &ancestor.registration)?,
             None => build_registration(owner, tenant, &new_label(random, seed), 1)?,
+        };
+        registration.tenant.purges = match identity {
+            Identity::EachItsOwn => existing.map_or_else(Purges::default, purges_of),
+            Identity::Shared => shared.clone(),
         };
         plan.registered.push((tenant.host.clone(), registration.tenant.id.clone()));
         match existing {
@@ -159,6 +181,10 @@ pub fn plan_tenants(
     // Last, so that no label is forgotten while a registration still has an older generation of it.
     plan.steps.extend(plan_removals(owner, wanted, &observed.stored));
     Ok(plan)
+}
+
+fn purges_of(stored: &StoredRegistration) -> Purges {
+    stored.registration.tenant.purges.clone()
 }
 
 /// The removal of this owner's registrations that are not wanted any more.
@@ -198,7 +224,7 @@ fn build_registration(
     let id = TenantId::at_generation(label, generation).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("name tenant {host}")).with_source(source)
     })?;
-    let tenant = Tenant { host, id, origin, load_paths, development, limits };
+    let tenant = Tenant { host, id, origin, load_paths, development, limits, purges: Purges::default() };
     Ok(Registration {
         version: REGISTRATION_VERSION,
         owner: owner.to_owned(),

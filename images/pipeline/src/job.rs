@@ -21,6 +21,17 @@ pub const RUN_LIMIT_SECONDS: u32 = 15;
 /// How long after its sending a job may still be started, in seconds.
 pub const JOB_LIFETIME_SECONDS: i64 = 600;
 
+/// How a worker goes about a job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// The sender knows of no manifest: the sources are fetched and compiled.
+    #[default]
+    Compile,
+    /// There is a manifest: the origin is asked whether its closure has changed, and only then is it
+    /// compiled.
+    Revalidate,
+}
+
 /// One order to compile. Complete: a worker needs no other source of settings to carry it out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,7 +47,10 @@ pub struct Job {
     pub options: CompileOptions,
     /// The sender's view of [`CompileOptions::fingerprint`]; a worker of another build hands the job back.
     pub fingerprint: Fingerprint,
-    /// A manifest whose sources were read at this time or later makes the job needless.
+    #[serde(default)]
+    pub task: Task,
+    /// A manifest whose sources were read at this time or later makes the job needless, and no source is
+    /// read for the job before it: of a purge it lies ahead by what clocks may differ.
     pub not_before: Timestamp,
     /// An unstarted job is dropped after this time.
     pub expires: Timestamp,

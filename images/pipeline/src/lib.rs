@@ -19,6 +19,7 @@ pub mod operation;
 pub mod options;
 pub mod peers;
 pub mod ports;
+pub mod purge;
 pub mod rate;
 pub mod record;
 pub mod registry;
@@ -28,5 +29,6 @@ pub mod signature;
 pub mod telemetry;
 pub mod tenant;
 pub mod trace;
+pub mod why;
 
 pub use error::{Error, ErrorKind, chain};

@@ -102,12 +102,47 @@ pub struct Manifest {
     /// Compiler and version that ran, such as `grass/0.13.4`.
     pub engine: String,
     pub job: JobId,
+    /// How many jobs in a row have failed, this one included; 0 for a compiled file.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
     /// On a failure: the file that was good before, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<Good>,
 }
 
+/// A path of serde's, which gives a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+impl Closure {
+    /// Whether it tells nothing, so that nothing can be said of what was made from it.
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.absent.is_empty()
+    }
+
+    /// Whether this URL was asked for.
+    pub fn has(&self, url: &str) -> bool {
+        self.read.iter().any(|source| source.url == url) || self.absent.iter().any(|absent| absent == url)
+    }
+}
+
 impl Manifest {
+    /// Whether what is served by this manifest may be another one after a change of this URL of the origin.
+    pub fn may_depend_on(&self, url: &str) -> bool {
+        let is_whole = match &self.outcome {
+            Outcome::Compiled { .. } | Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } => {
+                !self.closure.is_empty()
+            }
+            // It ended before everything was asked for.
+            Outcome::OriginFailed { .. } => false,
+        };
+        !is_whole
+            || self.closure.has(url)
+            || self.last_good.as_ref().is_some_and(|good| good.closure.has(url))
+    }
+
     /// The newest good file that this manifest knows: its own, or the one before a failure.
     pub fn good(&self) -> Option<Good> {
         match &self.outcome {

@@ -1,4 +1,5 @@
-//! The listener for those who run the pods: `/health`, `/ready` and `/metrics`, apart from visitors.
+//! The listener for those who run the pods, apart from visitors: `/health`, `/ready`, `/metrics`, and what a
+//! tier adds.
 //!
 //! Served by a thread of its own: however busy the process's other threads are, a probe is answered, and
 //! no pod is killed for its load.
@@ -22,6 +23,8 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[derive(Default)]
 pub struct Operation {
     pub registry: Registry,
+    /// What else is served there.
+    pub more: Router,
     /// Cancelled when the process has finished its work; ends the listener.
     pub stopped: CancellationToken,
 }
@@ -41,7 +44,7 @@ impl Operation {
     }
 
     async fn run(self, listener: std::net::TcpListener, draining: CancellationToken) -> io::Result<()> {
-        let Self { registry, stopped } = self;
+        let Self { registry, more, stopped } = self;
         let registry = Arc::new(registry);
         let ready = async move || {
             if draining.is_cancelled() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
@@ -49,7 +52,8 @@ impl Operation {
         let router = Router::new()
             .route("/health", get(async || StatusCode::OK))
             .route("/ready", get(ready))
-            .route("/metrics", get(async move || metrics(&registry)));
+            .route("/metrics", get(async move || metrics(&registry)))
+            .merge(more);
         let listener = TcpListener::from_std(listener)?;
         axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned()).await
     }

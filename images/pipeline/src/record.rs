@@ -34,32 +34,50 @@ pub async fn read_manifest(store: &dyn Store, key: &Key) -> Result<Option<Stored
     Ok(Some(StoredManifest { manifest, etag: object.etag }))
 }
 
-/// Stores the manifest, unless the store has one whose sources were read later; gives the one that stands.
-///
-/// A failure takes over the last good file of the manifest that it replaces. Bodies must have been
-/// stored before: whoever reads a manifest finds them.
+/// Reads the key's manifest and does as [`replace_manifest`].
 pub async fn write_manifest(
     store: &dyn Store,
     key: &Key,
     manifest: Manifest,
 ) -> Result<StoredManifest, Error> {
+    let standing = read_manifest(store, key).await?;
+    replace_manifest(store, key, standing, manifest).await
+}
+
+/// Stores the manifest, unless the store has one whose sources were read later; gives the one that stands.
+///
+/// `standing` is the manifest as it was last read; it is read again only where another writer came between.
+/// A failure takes over the last good file of the manifest that it replaces. Bodies must have been stored
+/// before: whoever reads a manifest finds them.
+pub async fn replace_manifest(
+    store: &dyn Store,
+    key: &Key,
+    mut standing: Option<StoredManifest>,
+    manifest: Manifest,
+) -> Result<StoredManifest, Error> {
     let name = key.manifest_object();
     for _ in 0..MAX_WRITE_ATTEMPTS {
-        let current = read_manifest(store, key).await?;
-        let (next, condition) = match current {
-            Some(current) if current.manifest.sources_read_at > manifest.sources_read_at => {
-                return Ok(current);
+        let (next, condition) = match standing {
+            Some(standing) if stands(&standing.manifest, &manifest) => return Ok(standing),
+            Some(standing) => {
+                (succeed(&standing.manifest, manifest.clone()), Condition::IfMatch(standing.etag))
             }
-            Some(current) => (succeed(&current.manifest, manifest.clone()), Condition::IfMatch(current.etag)),
             None => (begin(manifest.clone()), Condition::IfAbsent),
         };
         match store.put(&name, Bytes::from(to_json(&next)), condition).await? {
             PutOutcome::Stored(etag) => return Ok(StoredManifest { manifest: next, etag }),
-            PutOutcome::PreconditionFailed => {}
+            PutOutcome::PreconditionFailed => standing = read_manifest(store, key).await?,
         }
     }
     let attempted = format!("write manifest {name} against {MAX_WRITE_ATTEMPTS} concurrent writers");
     Err(Error::new(ErrorKind::Unavailable, attempted))
+}
+
+/// Whether the stored manifest is not to be replaced by the next one: its sources were read later, or it is
+/// that very one, whose put seemed to fail because the store's answer was lost.
+fn stands(standing: &Manifest, next: &Manifest) -> bool {
+    let is_same = standing.job == next.job && standing.sources_read_at == next.sources_read_at;
+    is_same || standing.sources_read_at > next.sources_read_at
 }
 
 /// A body that a manifest names. One that is missing is an error: manifests are written last.
@@ -89,14 +107,17 @@ pub async fn write_body(
 
 /// The first manifest of its key.
 fn begin(mut manifest: Manifest) -> Manifest {
-    manifest.modified_at = match manifest.outcome {
-        Outcome::Compiled { .. } => Some(manifest.sources_read_at),
-        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => None,
+    (manifest.modified_at, manifest.failures) = match manifest.outcome {
+        Outcome::Compiled { .. } => (Some(manifest.sources_read_at), 0),
+        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
+            (None, 1)
+        }
     };
     manifest
 }
 
 fn succeed(previous: &Manifest, next: Manifest) -> Manifest {
+    let failures = previous.failures.saturating_add(1);
     let previous = previous.good();
     let mut next = begin(next);
     if let Outcome::Compiled { digest, .. } = &next.outcome {
@@ -107,6 +128,7 @@ fn succeed(previous: &Manifest, next: Manifest) -> Manifest {
         });
     } else {
         next.last_good = previous;
+        next.failures = failures;
     }
     next
 }

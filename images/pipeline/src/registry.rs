@@ -3,7 +3,12 @@
 //! A store that cannot be read for a moment takes no known tenant down, and strangers' hosts cannot take
 //! the store's time from the known ones.
 
-use std::{mem::size_of, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    mem::{size_of, size_of_val},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use moka::{future::Cache, policy::EvictionPolicy};
@@ -157,9 +162,11 @@ impl Tenants for StoreTenants {
 fn weigh(host: &HostName, answer: &Answer) -> u32 {
     let texts = match &answer.found {
         Ok(Some(tenant)) => {
-            let Tenant { host, id, origin, load_paths, development: _, limits: _ } = &**tenant;
+            let Tenant { host, id, origin, load_paths, development: _, limits: _, purges } = &**tenant;
+            let purges = size_of_val(purges.records());
             let load_paths: usize = load_paths.iter().map(|path| path.len() + size_of::<String>()).sum();
-            size_of::<Tenant>() + host.as_str().len() + id.as_str().len() + origin.as_str().len() + load_paths
+            let texts = host.as_str().len() + id.as_str().len() + origin.as_str().len();
+            size_of::<Tenant>() + texts + load_paths + purges
         }
         Ok(None) => 0,
         Err(_) => size_of::<Error>(),

@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::{
     names::{HostName, TenantId},
+    purge::Purges,
     rate::RateLimits,
 };
 
@@ -45,6 +46,9 @@ pub struct Tenant {
     /// How much the tenant may ask of one web pod, in place of the pipeline's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<RateLimits>,
+    /// What is not served any more unless its sources were read since.
+    #[serde(default, skip_serializing_if = "Purges::is_empty")]
+    pub purges: Purges,
 }
 
 /// What `tenants/<host>.json` holds: the tenant, and whose claim on the host it is.

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use members::Members;
 use pipeline::{
     Error,
+    job::Task,
     key::Key,
     manifest::Manifest,
     names::{Fingerprint, JobId},
@@ -61,6 +62,13 @@ pub(crate) struct WaitRequest {
     pub(crate) asked_at: Timestamp,
     #[serde(default)]
     pub(crate) accepts: Accepts,
+    /// Sources have to be read since then: the latest purge that the asker knows of. The owner may not know
+    /// of it yet.
+    #[serde(default)]
+    pub(crate) purged: Option<Timestamp>,
+    /// What the asker knows of a manifest.
+    #[serde(default)]
+    pub(crate) task: Task,
     /// The W3C trace context of the hold that waits.
     #[serde(default)]
     pub(crate) traceparent: Option<String>,
@@ -197,12 +205,14 @@ pub(crate) struct Waited<'w> {
     pub(crate) tenant: &'w Tenant,
     pub(crate) asked_at: Timestamp,
     pub(crate) accepts: Accepts,
+    pub(crate) purged: Option<Timestamp>,
+    pub(crate) task: Task,
     pub(crate) traceparent: &'w str,
 }
 
 impl Pods {
     async fn wait(&self, owner: Member, waited: Waited<'_>) -> Result<WaitAnswer, FleetError> {
-        let Waited { key, tenant, asked_at, accepts, traceparent } = waited;
+        let Waited { key, tenant, asked_at, accepts, purged, task, traceparent } = waited;
         let request = WaitRequest {
             version: WAIT_VERSION,
             to: owner,
@@ -210,6 +220,8 @@ impl Pods {
             tenant: tenant.clone(),
             asked_at,
             accepts,
+            purged,
+            task,
             traceparent: Some(traceparent.into()),
         };
         let (signature, request) = call::seal(&self.keys, &request, Timestamp::now());

@@ -16,8 +16,8 @@ use std::{
 use drive::Driver;
 use jiff::Timestamp;
 use pipeline::{
-    key::Key, manifest::Manifest, names::JobId, options::CompileOptions, ports::Queue, settings::OnOff,
-    tenant::Tenant, trace::TraceParent,
+    job::Task, key::Key, manifest::Manifest, names::JobId, options::CompileOptions, ports::Queue,
+    settings::OnOff, tenant::Tenant, trace::TraceParent,
 };
 use places::{NoPlace, Places};
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,8 @@ pub(crate) struct Order {
     pub(crate) policy: Policy,
     pub(crate) asked_at: Timestamp,
     pub(crate) accepts: Accepts,
+    /// What whoever asks knows of a manifest; this pod may know more.
+    pub(crate) task: Task,
     /// The W3C trace context that the request came with, unchecked.
     pub(crate) traceparent: Option<Arc<str>>,
 }
@@ -83,13 +85,19 @@ pub(crate) enum Accepts {
 impl Order {
     /// Whether the manifest answers those who wait: it is that of the job that was sent for them, was
     /// made from sources that were read after they asked, or, where no newer one is looked for, would be
-    /// served to a visit now.
+    /// served to a visit now. What was made from sources that were read before a purge answers nobody.
     fn is_answered_by(&self, manifest: &Manifest, job: Option<&JobId>, now: Timestamp) -> bool {
         let is_newer = job == Some(&manifest.job) || manifest.sources_read_at >= self.asked_at;
+        let is_news = is_newer && !self.policy.is_purged(manifest.sources_read_at);
         match self.accepts {
-            Accepts::Served => is_newer || self.policy.judge(Some(manifest), now).is_settled(),
-            Accepts::Newer => is_newer,
+            Accepts::Served => is_news || self.policy.judge(Some(manifest), now).is_settled(),
+            Accepts::Newer => is_news,
         }
+    }
+
+    /// A manifest whose sources were read before this is too old for whoever asks.
+    fn not_before(&self) -> Timestamp {
+        self.policy.purged.map_or(self.asked_at, |purged| purged.max(self.asked_at))
     }
 }
 
@@ -173,6 +181,8 @@ pub(crate) struct Holds {
 /// One key's hold, as visitors and notices see it.
 struct Hold {
     started: Instant,
+    /// The purge that its job was told of: whoever knows of a later one needs another job.
+    purged: Option<Timestamp>,
     hints: mpsc::Sender<Way>,
     /// Told when another pod waits here, so that the hold has to be the owner's.
     owning: Arc<Notify>,
@@ -297,6 +307,7 @@ impl Holds {
         let mut holds = self.lock();
         if let Some(hold) = holds.get(&order.key)
             && hold.started.elapsed() < self.settings.hold
+            && hold.purged >= order.policy.purged
         {
             if waiter == Waiter::Peer {
                 hold.owning.notify_one();
@@ -307,9 +318,10 @@ impl Holds {
         let (hints, hinted) = mpsc::channel(HINTS);
         let (sender, outcome) = watch::channel(None);
         let owning = Arc::new(Notify::new());
+        let purged = order.policy.purged;
         let trace = TraceParent::continuing(order.traceparent.as_deref());
         let span = tracing::info_span!("hold", key = %order.key, trace.id = trace.trace_id());
-        let hold = Hold { started, hints, owning: owning.clone(), outcome: outcome.clone() };
+        let hold = Hold { started, purged, hints, owning: owning.clone(), outcome: outcome.clone() };
         holds.insert(order.key.clone(), hold);
         let driver = Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning };
         self.drivers.spawn(driver.run(sender).instrument(span));
@@ -317,9 +329,9 @@ impl Holds {
     }
 
     /// Forgets a hold that has ended, unless a newer one has taken its place.
-    fn forget(&self, key: &Key, started: Instant) {
+    fn forget(&self, key: &Key, owning: &Arc<Notify>) {
         let mut holds = self.lock();
-        if holds.get(key).is_some_and(|hold| hold.started == started) {
+        if holds.get(key).is_some_and(|hold| Arc::ptr_eq(&hold.owning, owning)) {
             holds.remove(key);
         }
     }

@@ -10,6 +10,7 @@ use pipeline::{
     direct::DirectNotices,
     operation::Operation,
     peers::Peers,
+    purge::PurgedTenants,
     registry::StoreTenants,
     shutdown,
     signature::{KeyFile, SigningKeys},
@@ -18,13 +19,14 @@ use pipeline::{
 use prometheus_client::registry::Registry;
 use tokio::{
     net::TcpListener,
+    runtime::Handle,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use web::{
     Fleet, H2Transport, ServeSettings, SnsTopic, Web, WebPorts, WebSettings, internal_router,
-    metrics::WebMetrics, public_service, serve, settings::Settings,
+    metrics::WebMetrics, public_service, serve, settings::Settings, why_router,
 };
 
 /// After the last held visitor's deadline, until connections that are still open are cut.
@@ -73,6 +75,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         None => web,
     });
     web.register(&mut operation.registry);
+    operation.more = why_router(web.clone(), Handle::current());
     // A pod that knows no other one takes every key for its own.
     if let Err(error) = fleet.refresh(&peers).await {
         tracing::warn!(error = chain(&error), "starting without knowing the other web pods");
@@ -136,9 +139,9 @@ async fn connect(
     let tenants = StoreTenants::new(store.clone());
     tenants.register(registry);
     let ports = WebPorts {
-        store,
+        store: store.clone(),
         queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
-        tenants: Arc::new(tenants),
+        tenants: Arc::new(PurgedTenants::new(tenants, store)),
         direct: Some(DirectNotices::new(keys, peers.clone())?),
         fleet: fleet.clone(),
     };

@@ -27,8 +27,35 @@ pub struct Policy {
     pub max_age: Duration,
     /// Past this age a file is compiled again before it is served.
     pub max_stale: Duration,
-    /// A failure is believed for this long; then the origin is asked again.
-    pub failure_age: Duration,
+    /// How long a failure is believed; then the origin is asked again.
+    pub backoff: Backoff,
+    /// What was made of sources that were read before this is not served.
+    pub purged: Option<Timestamp>,
+}
+
+/// How long a failure is believed: twice as long with each further one in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    pub first: Duration,
+    pub longest: Duration,
+}
+
+impl Backoff {
+    /// For sites that are visited.
+    pub const PRODUCTION: Self = Self { first: Duration::from_secs(5), longest: Duration::from_mins(5) };
+    /// For sites under development: the origin is asked at every visit, yet once a second at the most.
+    pub const DEVELOPMENT: Self = Self { first: Duration::from_secs(1), longest: Duration::from_secs(1) };
+
+    /// Whichever lets the origin be asked sooner.
+    pub(crate) fn or_sooner(self, other: Self) -> Self {
+        if other.longest < self.longest { other } else { self }
+    }
+
+    /// `failures` is how many there were in a row, the one in question included.
+    pub fn after(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(31);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
+    }
 }
 
 /// What a visitor gets.
@@ -81,11 +108,23 @@ pub(crate) enum Failure {
 }
 
 impl Policy {
+    /// Whether the sources of this outcome were read too early to be believed.
+    pub(crate) fn is_purged(&self, sources_read_at: Timestamp) -> bool {
+        self.purged.is_some_and(|purged| sources_read_at < purged)
+    }
+
+    /// The file that may be served; one from before a purge is none.
+    fn good_of(&self, manifest: &Manifest) -> Option<Good> {
+        manifest.good().filter(|good| !self.is_purged(good.sources_read_at))
+    }
+
     /// The verdict on a manifest that a visit finds at `now`.
     pub(crate) fn judge(&self, manifest: Option<&Manifest>, now: Timestamp) -> Verdict {
-        let Some(manifest) = manifest else { return Verdict::Wait };
+        let Some(manifest) = manifest.filter(|manifest| !self.is_purged(manifest.sources_read_at)) else {
+            return Verdict::Wait;
+        };
         let age = age_of(manifest.sources_read_at, now);
-        match (&manifest.outcome, manifest.good()) {
+        match (&manifest.outcome, self.good_of(manifest)) {
             (Outcome::Compiled { .. }, Some(good)) => {
                 if age < self.max_age {
                     Verdict::Serve { good, age, staleness: Staleness::Fresh }
@@ -96,7 +135,7 @@ impl Policy {
                 }
             }
             (outcome, last_good) => {
-                if age < self.failure_age {
+                if age < self.backoff.after(manifest.failures) {
                     self.judge_failure(outcome, last_good, now)
                 } else {
                     self.judge_old_failure(outcome, last_good, now)
@@ -106,9 +145,12 @@ impl Policy {
     }
 
     /// The verdict on the outcome of the job that this visit waited for: fresh, whatever the clocks of
-    /// worker and web say and however long the job took.
+    /// worker and web say and however long the job took. Only a purge makes it worthless.
     pub(crate) fn judge_answer(&self, manifest: &Manifest, now: Timestamp) -> Verdict {
-        match (&manifest.outcome, manifest.good()) {
+        if self.is_purged(manifest.sources_read_at) {
+            return Verdict::Wait;
+        }
+        match (&manifest.outcome, self.good_of(manifest)) {
             (Outcome::Compiled { .. }, Some(good)) => {
                 let age = age_of(manifest.sources_read_at, now);
                 Verdict::Serve { good, age, staleness: Staleness::Fresh }
@@ -122,9 +164,9 @@ impl Policy {
     pub(crate) fn judge_without_origin(&self, manifest: &Manifest, now: Timestamp) -> Option<Verdict> {
         let is_error = matches!(manifest.outcome, Outcome::CompileError { .. });
         if is_error && self.errors == ErrorDisplay::Show {
-            return Some(self.judge_answer(manifest, now));
+            return Some(self.judge_answer(manifest, now)).filter(|verdict| *verdict != Verdict::Wait);
         }
-        let good = manifest.good()?;
+        let good = self.good_of(manifest)?;
         let age = age_of(good.sources_read_at, now);
         Some(Verdict::Serve { good, age, staleness: Staleness::InsteadOfFailure })
     }

@@ -16,7 +16,7 @@ use pipeline::{
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{Authority, ErrorDisplay, HoldSettings, InvalidAuthority, LiveSettings, Member, Policy};
+use crate::{Authority, Backoff, ErrorDisplay, HoldSettings, InvalidAuthority, LiveSettings, Member, Policy};
 
 /// Visitors whom one pod holds at the same time, unless it is told otherwise: at 20 kB each, 200 MB.
 const MAX_HELD: usize = 10_000;
@@ -25,9 +25,6 @@ const TENANT_PERCENT: usize = 50;
 
 /// Waits of other pods that one pod keeps open at the same time: at 4 kB each, 80 MB.
 pub const MAX_WAITS: usize = 20_000;
-
-/// How long a failure is believed before the origin is asked again.
-pub const FAILURE_AGE: Duration = Duration::from_secs(5);
 
 /// Pages that may listen for changes in one pod, and of one tenant in it.
 pub const MAX_STREAMS: usize = 1_000;
@@ -98,7 +95,8 @@ impl Settings {
             errors: self.errors,
             max_age: Duration::from_secs(self.max_age_seconds),
             max_stale: Duration::from_secs(self.max_stale_seconds),
-            failure_age: FAILURE_AGE,
+            backoff: Backoff::PRODUCTION,
+            purged: None,
         }
     }
 

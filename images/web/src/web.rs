@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use pipeline::{
     Error, ErrorKind, chain,
     direct::DirectNotices,
+    job::Task,
     key::{AssetPath, Key},
     manifest::Manifest,
     names::{Digest, Fingerprint, HostName},
@@ -31,7 +32,8 @@ use crate::{
     lookups::Lookups,
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
-    policy::{ErrorDisplay, Policy, Staleness, Verdict},
+    policy::{Backoff, ErrorDisplay, Policy, Staleness, Verdict},
+    purge::DependencyPurges,
     ready::{Mark, Repeatable},
     sns::SnsTopic,
     visit::{NoVisit, Told, Visit},
@@ -70,8 +72,10 @@ pub struct Web {
     pub(crate) fingerprint: Fingerprint,
     /// `None` where live reload is off.
     pub(crate) live: Option<Live>,
-    tenants: Arc<dyn Tenants>,
+    pub(crate) tenants: Arc<dyn Tenants>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) limits: Limits,
+    dependencies: DependencyPurges,
     policy: Policy,
 }
 
@@ -82,7 +86,7 @@ struct Keep {
 }
 
 /// Why a visit has no verdict.
-enum Unanswered {
+pub(crate) enum Unanswered {
     Held(HoldEnd),
     TooMany(TooMany),
     OriginLeftAlone(Refusal),
@@ -94,7 +98,8 @@ impl Web {
         let WebPorts { store, queue, tenants, direct, fleet } = ports;
         let WebSettings { policy, hold, limits, topic } = settings;
         let metrics = Arc::new(metrics);
-        let files = Arc::new(Files::new(store));
+        let dependencies = DependencyPurges::new(store.clone());
+        let files = Arc::new(Files::new(store.clone()));
         let fingerprint = hold.options.fingerprint();
         let around =
             HoldParts { files: files.clone(), queue, fleet: fleet.clone(), metrics: metrics.clone() };
@@ -112,6 +117,8 @@ impl Web {
             fingerprint,
             live: None,
             tenants,
+            store,
+            dependencies,
             policy,
         }
     }
@@ -160,10 +167,11 @@ impl Web {
 
     /// What another pod waits for, by the policy of this one.
     pub(crate) fn order_of(&self, request: WaitRequest) -> Order {
-        let WaitRequest { key, tenant, asked_at, accepts, traceparent, .. } = request;
-        let policy = self.policy_for(&tenant);
+        let WaitRequest { key, tenant, asked_at, accepts, purged, task, traceparent, .. } = request;
+        let mut policy = self.policy_for(&tenant, &key.path);
+        policy.purged = policy.purged.max(purged);
         let traceparent = traceparent.map(Into::into);
-        Order { key, tenant: Arc::new(tenant), policy, asked_at, accepts, traceparent }
+        Order { key, tenant: Arc::new(tenant), policy, asked_at, accepts, task, traceparent }
     }
 
     /// Makes every answer be built anew, as after a change that no manifest tells.
@@ -223,10 +231,10 @@ impl Web {
 
     /// The order of somebody who asks for the tenant's style sheet now.
     pub(crate) fn order_now(&self, tenant: Arc<Tenant>, path: AssetPath) -> Order {
-        let policy = self.policy_for(&tenant);
+        let policy = self.policy_for(&tenant, &path);
         let key = Key { fingerprint: self.fingerprint.clone(), tenant_id: tenant.id.clone(), path };
-        let asked_at = Timestamp::now();
-        Order { key, tenant, policy, asked_at, accepts: Accepts::Served, traceparent: None }
+        let (asked_at, accepts, task) = (Timestamp::now(), Accepts::Served, Task::Compile);
+        Order { key, tenant, policy, asked_at, accepts, task, traceparent: None }
     }
 
     async fn judge(
@@ -235,18 +243,19 @@ impl Web {
         order: &Order,
         limiter: &TenantLimiter,
     ) -> Result<(Layer, Verdict), Unanswered> {
-        let Order { key, policy, asked_at, tenant: _, accepts: _, traceparent: _ } = order;
-        let mut stale = None;
-        if let Some(manifest) = self.files.remembered(key).await {
-            let verdict = policy.judge(Some(&manifest), *asked_at);
-            let is_refreshing = matches!(verdict, Verdict::Serve { .. }) && self.holds.is_open(key);
-            let remembered = verdict.digest();
-            let is_outdated = self.is_outdated(remembered, visit.version.as_deref(), visit.told);
-            if !is_outdated && (verdict.is_settled() || is_refreshing) {
+        let Order { key, policy, asked_at, tenant: _, accepts: _, task: _, traceparent: _ } = order;
+        let remembered = self.judge_remembered(order).await?;
+        let digest = remembered.as_ref().and_then(Verdict::digest);
+        let is_outdated = self.is_outdated(digest, visit.version.as_deref(), visit.told);
+        let stale = match remembered {
+            Some(verdict) if !is_outdated && verdict.is_settled() => return Ok((Layer::Memory, verdict)),
+            // It is being refreshed.
+            Some(verdict @ Verdict::Serve { .. }) if !is_outdated && self.holds.is_open(key) => {
                 return Ok((Layer::Memory, verdict));
             }
-            stale = matches!(verdict, Verdict::Serve { .. }).then_some(verdict);
-        }
+            Some(verdict @ Verdict::Serve { .. }) => Some(verdict),
+            Some(Verdict::Fail { .. } | Verdict::Wait) | None => None,
+        };
         // Who joins a hold or a look-up pays nothing, and is held until the hold ends.
         let is_free = self.holds.is_open(key) || self.lookups.is_under_way(key);
         let paid = if is_free { Ok(None) } else { self.limits.look_up(key, limiter) };
@@ -256,13 +265,17 @@ impl Web {
             (Err(too_many), None) => return Err(Unanswered::TooMany(too_many)),
         };
         let manifest = self.lookups.read(key).await.map_err(Unanswered::Port)?;
+        let policy = match &manifest {
+            Some(manifest) => self.policy_on(order, manifest).await?,
+            None => *policy,
+        };
         let verdict = policy.judge(manifest.as_deref(), *asked_at);
         match verdict {
             Verdict::Wait => {
                 if let Some(verdict) = self.admit(order, limiter, manifest.as_deref())? {
                     return Ok((Layer::Store, verdict));
                 }
-                let manifest = self.holds.wait(order.clone()).await.map_err(Unanswered::Held)?;
+                let (manifest, policy) = self.wait(&visit.host, order).await?;
                 Ok((Layer::Held, policy.judge_answer(&manifest, Timestamp::now())))
             }
             Verdict::Serve { staleness: Staleness::Refresh, .. } => {
@@ -282,6 +295,21 @@ impl Web {
         self.live.is_some() && told == Told::OfAChange && !is_named()
     }
 
+    /// What this pod remembers comes to, without a look at the store.
+    async fn judge_remembered(&self, order: &Order) -> Result<Option<Verdict>, Unanswered> {
+        let Some(manifest) = self.files.remembered(&order.key).await else { return Ok(None) };
+        let policy = self.policy_on(order, &manifest).await?;
+        if policy.is_purged(manifest.sources_read_at) {
+            // What was kept of it for other visits goes, too.
+            self.files.marks.change(&order.key);
+        }
+        Ok(Some(policy.judge(Some(&manifest), order.asked_at)))
+    }
+
+    async fn policy_on(&self, order: &Order, manifest: &Manifest) -> Result<Policy, Unanswered> {
+        self.dependencies.policy_on(order, manifest).await.map_err(Unanswered::Port)
+    }
+
     /// Whether a job may be sent for a visitor who cannot be answered without one; the verdict where its
     /// origin is left alone, and something is known that can be served.
     fn admit(
@@ -290,7 +318,7 @@ impl Web {
         limiter: &TenantLimiter,
         manifest: Option<&Manifest>,
     ) -> Result<Option<Verdict>, Unanswered> {
-        let Order { key, policy, asked_at, tenant, accepts: _, traceparent: _ } = order;
+        let Order { key, policy, asked_at, tenant, accepts: _, task: _, traceparent: _ } = order;
         if self.holds.is_open(key) {
             return Ok(None);
         }
@@ -353,11 +381,13 @@ impl Web {
         }
     }
 
-    fn policy_for(&self, tenant: &Tenant) -> Policy {
+    pub(crate) fn policy_for(&self, tenant: &Tenant, path: &AssetPath) -> Policy {
+        let purged = tenant.purges.at_most_of_path(path);
         if tenant.development {
-            Policy { errors: ErrorDisplay::Show, failure_age: Duration::ZERO, ..self.policy }
+            let backoff = Backoff::DEVELOPMENT.or_sooner(self.policy.backoff);
+            Policy { errors: ErrorDisplay::Show, backoff, purged, ..self.policy }
         } else {
-            self.policy
+            Policy { purged, ..self.policy }
         }
     }
 }

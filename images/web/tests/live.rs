@@ -28,6 +28,7 @@ use pipeline::{
     names::Digest,
     options::CompileOptions,
     ports::{Condition, Object, PutOutcome, Queue, Store},
+    purge::Purges,
     rate::RateLimits,
     record::write_manifest,
     registry::StoreTenants,
@@ -40,8 +41,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, Fleet, HoldSettings, LiveSettings, Policy, Web, WebPorts, WebSettings, metrics::WebMetrics,
-    public_router,
+    Backoff, ErrorDisplay, Fleet, HoldSettings, LiveSettings, Policy, Web, WebPorts, WebSettings,
+    metrics::WebMetrics, public_router,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -95,6 +96,7 @@ impl Site {
             load_paths: Vec::new(),
             development,
             limits: None,
+            purges: Purges::default(),
         };
         let (queue, store) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryStore::default()));
         let reads = Arc::new(CountedReads { store: store.clone(), reads: AtomicUsize::new(0) });
@@ -143,6 +145,7 @@ impl Site {
             sources_read_at,
             engine: "grass/0".to_owned(),
             job: job.id.clone(),
+            failures: 0,
             last_good: None,
             modified_at: None,
         };
@@ -184,7 +187,8 @@ fn build(ports: WebPorts) -> Web {
         errors: ErrorDisplay::Status,
         max_age: Duration::from_mins(5),
         max_stale: Duration::from_hours(24),
-        failure_age: 5 * SECOND,
+        backoff: Backoff::PRODUCTION,
+        purged: None,
     };
     let options = CompileOptions::default();
     let hold = HoldSettings {

@@ -25,6 +25,7 @@ use pipeline::{
     names::{Digest, HostName, JobId},
     options::CompileOptions,
     ports::Tenants,
+    purge::{Purge, PurgeScope, Purges},
     rate::RateLimits,
     record::{write_body, write_manifest},
     settings::OnOff,
@@ -47,7 +48,8 @@ const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(5),
     max_stale: Duration::from_hours(24),
-    failure_age: Duration::from_secs(5),
+    backoff: web::Backoff::PRODUCTION,
+    purged: None,
 };
 const HOSTS: [&str; 2] = ["a.example", "b.example"];
 const PATHS: [&str; 2] = ["/app.css", "/theme/app.css"];
@@ -84,6 +86,7 @@ fn tenant(host: &str, id: &str) -> Tenant {
         load_paths: Vec::new(),
         development: false,
         limits: None,
+        purges: Purges::default(),
     }
 }
 
@@ -115,6 +118,7 @@ async fn write_file(store: &MemoryStore, tenant_id: &str, path: &str) {
         modified_at: None,
         engine: "grass/0".to_owned(),
         job: JobId::random(),
+        failures: 0,
         last_good: None,
     };
     write_manifest(store, &key, manifest).await.unwrap();
@@ -227,6 +231,26 @@ async fn changed_tenant_is_seen_after_a_second() {
     for _ in 0..3 {
         assert_eq!(site.get("a.example", "/app.css").await.body, css("a-g2", "/app.css"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn purge_that_one_visit_learns_of_is_known_to_the_ready_answers_of_its_file() {
+    let site = Site::start().await;
+    for _ in 0..3 {
+        assert_eq!(site.get("a.example", "/app.css").await.body, css("a-g1", "/app.css"));
+    }
+    let mut purged = tenant("a.example", "a-g1");
+    let at = Timestamp::now() + SignedDuration::from_hours(2);
+    purged.purges.add(Purge { scope: PurgeScope::Tenant, at });
+    *site.tenants.tenants.lock().unwrap() = vec![purged];
+    // No time passes, so what is kept would still be given.
+    assert_eq!(site.lookups_of(async { drop(site.get("a.example", "/app.css").await) }).await, 0);
+    let coded = Request::get("/app.css").header("host", "a.example").header("accept-encoding", "br");
+    let learning = site.service.clone().oneshot(coded.body(Body::empty()).unwrap());
+    let plain = site.get("a.example", "/app.css");
+    let (learnt, plain) = tokio::join!(learning, plain);
+    assert_eq!(learnt.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(plain.status, StatusCode::SERVICE_UNAVAILABLE, "{plain:?}");
 }
 
 /// A request from what matters to the answer, and from what must not.

@@ -15,13 +15,14 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline::{
     direct::SignedNotice,
     embedded::{MemoryQueue, MemoryStore, SingleTenant},
-    job::{JOB_VERSION, Job},
+    job::{JOB_VERSION, Job, Task},
     key::Encoding,
     manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
     names::{Digest, JobId},
     notice::{NOTICE_VERSION, Notice},
     options::CompileOptions,
     ports::{Depth, Queue, Tenants},
+    purge::Purges,
     rate::RateLimits,
     record::{StoredManifest, write_body, write_manifest},
     registry::StoreTenants,
@@ -33,7 +34,7 @@ use prometheus_client::registry::Registry;
 use tokio::{task::JoinHandle, time::Instant};
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, Fleet, HoldSettings, Policy, Web, WebPorts, WebSettings, internal_router,
+    Backoff, ErrorDisplay, Fleet, HoldSettings, Policy, Web, WebPorts, WebSettings, internal_router,
     metrics::WebMetrics, public_router,
 };
 
@@ -42,7 +43,8 @@ const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(5),
     max_stale: Duration::from_hours(24),
-    failure_age: Duration::from_secs(5),
+    backoff: Backoff::PRODUCTION,
+    purged: None,
 };
 
 /// A web process with its queue and store in the test's hands.
@@ -67,6 +69,7 @@ impl Site {
             load_paths: Vec::new(),
             development: false,
             limits: None,
+            purges: Purges::default(),
         };
         let store = Arc::new(MemoryStore::default());
         Self::serving(policy, recheck, store, Arc::new(SingleTenant(Arc::new(tenant))))
@@ -142,6 +145,7 @@ impl Site {
             modified_at: None,
             engine: "grass/0".to_owned(),
             job: job.id.clone(),
+            failures: 1,
             last_good: None,
         };
         write_manifest(&*self.store, &job.key(), manifest).await.unwrap()
@@ -309,6 +313,7 @@ fn earlier_job() -> Job {
         load_paths: Vec::new(),
         fingerprint: options.fingerprint(),
         options,
+        task: Task::Compile,
         not_before: Timestamp::UNIX_EPOCH,
         expires: Timestamp::now(),
         reply_to: None,

@@ -1,7 +1,9 @@
 //! The sources of one job: each asked for once, and remembered, found or absent.
 
+mod revalidate;
+
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -15,6 +17,7 @@ use pipeline::{
 use url::Url;
 
 use crate::resolve::siblings;
+pub(crate) use revalidate::Revalidation;
 
 /// The longest path that is asked for, in bytes, and all of a job's paths together: a style sheet can make
 /// them up, and every one is stored in the closure.
@@ -50,9 +53,11 @@ pub(crate) struct Sources {
     origin: Arc<dyn Origin>,
     base: Url,
     limits: SourceLimits,
-    /// By path. A `None` was found absent.
-    known: BTreeMap<String, Option<SourceFile>>,
-    /// The paths that the compiler read, not merely asked for.
+    /// What the origin has, by URL. A `None` was found absent.
+    by_url: HashMap<String, Option<SourceFile>>,
+    /// The paths that the compiler asked for, with their URLs.
+    asked: BTreeMap<String, String>,
+    /// Those of them that the compiler read.
     used: BTreeSet<String>,
     paths_bytes: usize,
     is_fetching: bool,
@@ -64,7 +69,8 @@ impl Sources {
             origin,
             base,
             limits,
-            known: BTreeMap::new(),
+            by_url: HashMap::new(),
+            asked: BTreeMap::new(),
             used: BTreeSet::new(),
             paths_bytes: 0,
             is_fetching: false,
@@ -78,18 +84,18 @@ impl Sources {
 
     /// Whether there is a source at `path`. Asks for everything else that the same import may mean, too.
     pub(crate) async fn probe(&mut self, path: &str) -> Result<bool, SourcesError> {
-        if !self.known.contains_key(path) {
+        if !self.asked.contains_key(path) {
             self.fetch(siblings(path)).await?;
         }
-        Ok(self.known.get(path).is_some_and(Option::is_some))
+        Ok(self.source(path).is_some())
     }
 
     /// The source at `path`, or `None` where there is none.
     pub(crate) async fn read(&mut self, path: &str) -> Result<Option<SourceFile>, SourcesError> {
-        if !self.known.contains_key(path) {
+        if !self.asked.contains_key(path) {
             self.fetch(vec![path.to_owned()]).await?;
         }
-        let source = self.known.get(path).cloned().flatten();
+        let source = self.source(path).cloned();
         if source.is_some() {
             self.used.insert(path.to_owned());
         }
@@ -99,25 +105,47 @@ impl Sources {
     /// What the result depends on.
     pub(crate) fn closure(&self) -> Closure {
         let mut closure = Closure::default();
-        for (path, source) in &self.known {
-            let Some(url) = source_url(&self.base, path) else { continue };
-            match source {
-                None => closure.absent.push(url.into()),
-                Some(source) if self.used.contains(path) => closure.read.push(SourceRead {
-                    url: url.into(),
-                    sha256: Digest::of(&source.body),
-                    etag: source.etag.clone(),
-                    last_modified: source.last_modified.clone(),
-                }),
+        for (path, url) in &self.asked {
+            match self.source(path) {
+                None => closure.absent.push(url.clone()),
+                Some(source) if self.used.contains(path) => closure.read.push(note_read(url, source)),
                 Some(_) => {}
             }
         }
         closure
     }
 
+    fn source(&self, path: &str) -> Option<&SourceFile> {
+        self.by_url.get(self.asked.get(path)?)?.as_ref()
+    }
+
     async fn fetch(&mut self, mut paths: Vec<String>) -> Result<(), SourcesError> {
-        paths.retain(|path| !self.known.contains_key(path));
-        if self.known.len() + paths.len() > self.limits.requests {
+        paths.retain(|path| !self.asked.contains_key(path));
+        self.check_paths(&paths)?;
+        let unusable = || OriginError::Refused(format!("{} cannot be an origin", self.base));
+        let urls = paths.into_iter().map(|path| {
+            let url = source_url(&self.base, &path).ok_or_else(unusable)?;
+            Ok::<_, OriginError>((path, url))
+        });
+        let urls: Vec<(String, Url)> = urls.collect::<Result<_, _>>()?;
+        self.is_fetching = true;
+        let origin = &self.origin;
+        let unknown = urls.iter().filter(|(_, url)| !self.by_url.contains_key(url.as_str()));
+        let requests = unknown.map(|(_, url)| async move {
+            let source = as_source(url, origin.fetch(url, None).await?)?;
+            Ok::<_, OriginError>((url.to_string(), source))
+        });
+        let requests: Vec<_> = requests.collect();
+        let answers: Vec<_> =
+            stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES).try_collect().await?;
+        self.is_fetching = false;
+        self.by_url.extend(answers);
+        self.asked.extend(urls.into_iter().map(|(path, url)| (path, url.into())));
+        self.check_limits()
+    }
+
+    fn check_paths(&mut self, paths: &[String]) -> Result<(), SourcesError> {
+        if self.asked.len() + paths.len() > self.limits.requests {
             let limit = self.limits.requests;
             return Err(SourcesError::TooMuch(format!(
                 "the style sheet's imports ask for more than {limit} URLs"
@@ -129,28 +157,11 @@ impl Sources {
                 "the style sheet's imports ask for too long paths: at most 1 KiB each, 2 MiB together";
             return Err(SourcesError::TooMuch(message.to_owned()));
         }
-        self.is_fetching = true;
-        let (origin, base) = (&self.origin, &self.base);
-        let requests = paths.into_iter().map(|path| async move {
-            let unusable = || OriginError::Refused(format!("{base} cannot be an origin"));
-            let url = source_url(base, &path).ok_or_else(unusable)?;
-            Ok::<_, OriginError>((path, origin.fetch(&url).await?))
-        });
-        let answers: Vec<_> =
-            stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES).try_collect().await?;
-        self.is_fetching = false;
-        for (path, fetched) in answers {
-            let source = match fetched {
-                Fetched::Found(source) => Some(source),
-                Fetched::Absent => None,
-            };
-            self.known.insert(path, source);
-        }
-        self.check_limits()
+        Ok(())
     }
 
     fn check_limits(&self) -> Result<(), SourcesError> {
-        let found = self.known.values().flatten();
+        let found = self.asked.keys().filter_map(|path| self.source(path));
         let (files, bytes) =
             found.fold((0, 0), |(files, bytes), source| (files + 1, bytes + source.body.len()));
         if files > self.limits.files {
@@ -164,6 +175,26 @@ impl Sources {
             )));
         }
         Ok(())
+    }
+}
+
+fn note_read(url: &str, source: &SourceFile) -> SourceRead {
+    SourceRead {
+        url: url.to_owned(),
+        sha256: Digest::of(&source.body),
+        etag: source.etag.clone(),
+        last_modified: source.last_modified.clone(),
+    }
+}
+
+/// The answer to a request without validators.
+fn as_source(url: &Url, fetched: Fetched) -> Result<Option<SourceFile>, OriginError> {
+    match fetched {
+        Fetched::Found(source) => Ok(Some(source)),
+        Fetched::Absent => Ok(None),
+        Fetched::NotModified => {
+            Err(OriginError::Failed(format!("{url} was not modified, but nobody asked whether it was")))
+        }
     }
 }
 

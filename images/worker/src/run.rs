@@ -1,25 +1,26 @@
 //! One job, from its sources to its stored outcome.
 
+mod attempt;
+mod store;
+
 use std::{io, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use pipeline::{
     Error,
     job::Job,
-    key::Key,
-    manifest::{MANIFEST_VERSION, Manifest, OriginFailure, Outcome, StoredBody},
-    names::Digest,
-    ports::{Origin, OriginError, Store},
-    record::{StoredManifest, write_body, write_manifest},
+    ports::{Origin, Store},
+    record::{StoredManifest, read_manifest},
 };
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::{
-    closure::{SourceLimits, Sources, SourcesError},
+    closure::SourceLimits,
     compiler::{CompileError, Compiler},
-    compress::encode_all,
 };
+
+/// The longest wait for a job's notBefore: what a purge adds, and as much again for clocks that differ.
+const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// What a job needs to run.
 pub(crate) struct Runner {
@@ -34,6 +35,8 @@ pub(crate) struct Runner {
 /// Why a job has no outcome: nothing is known of the style sheet, and another try may end well.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
+    #[error("could not read the manifest")]
+    Check(#[source] Error),
     #[error("could not store the outcome")]
     Store(#[source] Error),
     #[error("could not compile")]
@@ -47,83 +50,71 @@ pub(crate) enum RunError {
     StoreTimedOut,
 }
 
+/// How a job ended that has not failed.
+#[derive(Debug)]
+pub(crate) enum RunEnd {
+    /// A manifest was there that is not older than the job asks for.
+    Needless(StoredManifest),
+    /// Nothing has changed at the origin since the manifest that was there; nothing was compiled.
+    Unchanged(StoredManifest),
+    /// It was run, with whatever outcome.
+    Ran(StoredManifest),
+    /// Nothing was begun, since nobody waits any more.
+    Expired,
+}
+
+/// Why an attempt is over before there is anything to store.
+enum Early {
+    Needless(Box<StoredManifest>),
+    Failed(RunError),
+}
+
 impl Runner {
     /// Runs the job and stores its outcome, whatever it is; gives the manifest that stands in the store.
-    pub(crate) async fn run(&self, job: &Job) -> Result<StoredManifest, RunError> {
-        timeout(self.run_limit, self.run_to_end(job)).await.unwrap_or(Err(RunError::StoreTimedOut))
-    }
-
-    async fn run_to_end(&self, job: &Job) -> Result<StoredManifest, RunError> {
-        let sources_read_at = Timestamp::now();
-        let mut sources = Sources::new(self.origin.clone(), job.origin.clone(), self.source_limits);
-        let attempt = timeout(self.compile_limit(), self.compile(job, &mut sources)).await;
-        let outcome = match attempt {
-            Ok(Ok(css)) => self.store_bodies(&job.key(), css).await?,
-            Ok(Err(error)) => name_outcome(error)?,
-            Err(_) if sources.is_fetching() => Outcome::OriginFailed {
-                failure: OriginFailure::TimedOut,
-                message: format!("{} did not give all sources within {:?}", job.origin, self.compile_limit()),
-            },
-            Err(_) => return Err(RunError::Starved),
-        };
-        let manifest = Manifest {
-            version: MANIFEST_VERSION,
-            outcome,
-            closure: sources.closure(),
-            sources_read_at,
-            modified_at: None,
-            engine: job.options.engine.label(),
-            job: job.id.clone(),
-            last_good: None,
-        };
-        write_manifest(&*self.store, &job.key(), manifest).await.map_err(RunError::Store)
-    }
-
-    /// Fetching and compiling leave a fifth of the attempt to storing.
-    fn compile_limit(&self) -> Duration {
-        self.run_limit * 4 / 5
-    }
-
-    async fn compile(&self, job: &Job, sources: &mut Sources) -> Result<String, CompileError> {
-        let entry = job.path.source();
-        if sources.read(&entry).await.map_err(CompileError::Sources)?.is_none() {
-            return Err(CompileError::Absent { entry });
+    pub(crate) async fn run(&self, job: &Job) -> Result<RunEnd, RunError> {
+        match timeout(self.run_limit, self.run_to_end(job)).await {
+            Ok(Ok(end)) => Ok(end),
+            Ok(Err(Early::Needless(standing))) => Ok(RunEnd::Needless(*standing)),
+            Ok(Err(Early::Failed(error))) => Err(error),
+            Err(_) => Err(RunError::StoreTimedOut),
         }
-        self.compiler.compile(&entry, &job.load_paths, &job.options, sources).await
     }
 
-    async fn store_bodies(&self, key: &Key, css: String) -> Result<Outcome, RunError> {
-        let css = Bytes::from(css);
-        let digest = Digest::of(&css);
-        let encoded = spawn_blocking(move || encode_all(css)).await.map_err(io::Error::other);
-        let bodies = encoded.and_then(|bodies| bodies).map_err(RunError::Compress)?;
-        let encodings = bodies
-            .iter()
-            .map(|(encoding, body)| StoredBody { encoding: *encoding, length: body.len() as u64 });
-        let encodings = encodings.collect();
-        let writes =
-            bodies.into_iter().map(|(encoding, body)| write_body(&*self.store, key, &digest, encoding, body));
-        futures::future::try_join_all(writes).await.map_err(RunError::Store)?;
-        Ok(Outcome::Compiled { digest, encodings })
+    async fn run_to_end(&self, job: &Job) -> Result<RunEnd, Early> {
+        if Timestamp::now() > job.expires {
+            return self.check(job).await.map(|_| RunEnd::Expired);
+        }
+        sleep(time_until(job.not_before, Timestamp::now())).await;
+        let attempt = self.attempt(job).await?;
+        self.store_attempt(job, attempt).await.map_err(Early::Failed)
+    }
+
+    /// The manifest that is there, where it does not make the job needless.
+    async fn check(&self, job: &Job) -> Result<Option<StoredManifest>, Early> {
+        let standing = read_manifest(&*self.store, &job.key()).await;
+        match standing.map_err(|error| Early::Failed(RunError::Check(error)))? {
+            Some(standing) if standing.manifest.sources_read_at >= job.not_before => {
+                Err(Early::Needless(Box::new(standing)))
+            }
+            standing => Ok(standing),
+        }
     }
 }
 
-/// What is the tenant's doing becomes an outcome; what is ours stays an error.
-fn name_outcome(error: CompileError) -> Result<Outcome, RunError> {
-    let failed = |failure, message| Ok(Outcome::OriginFailed { failure, message });
-    match error {
-        CompileError::Sass(message) | CompileError::Sources(SourcesError::TooMuch(message)) => {
-            Ok(Outcome::CompileError { message })
+/// How long no source is to be read yet.
+fn time_until(not_before: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(not_before.duration_since(now)).unwrap_or_default().min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_not_read_before_the_jobs_time_and_nobody_waits_long_for_it() {
+        let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
+        for (not_before, wait) in [(0, 0), (10_000, 0), (10_001, 1), (12_000, 2_000), (99_000, 4_000)] {
+            assert_eq!(time_until(at(not_before), at(10_000)), Duration::from_millis(wait));
         }
-        CompileError::Absent { entry } => {
-            Ok(Outcome::SourceNotFound { message: format!("the origin has no {entry}") })
-        }
-        CompileError::Sources(SourcesError::Origin(error)) => match error {
-            OriginError::TimedOut(message) => failed(OriginFailure::TimedOut, message),
-            OriginError::Failed(message) | OriginError::Refused(message) => {
-                failed(OriginFailure::Failed, message)
-            }
-        },
-        CompileError::Child(_) => Err(RunError::Compile(error)),
     }
 }

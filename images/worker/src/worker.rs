@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use pipeline::{
     chain,
     direct::DirectNotices,
@@ -11,7 +10,7 @@ use pipeline::{
     manifest::Outcome,
     notice::{NOTICE_VERSION, Notice},
     ports::{Delivery, Notifier, Origin, Queue, Receipt, Store},
-    record::{StoredManifest, read_manifest},
+    record::StoredManifest,
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -24,7 +23,7 @@ use crate::{
     closure::SourceLimits,
     compiler::Compiler,
     metrics::{EndLabels, WorkerMetrics},
-    run::Runner,
+    run::{RunEnd, Runner},
 };
 
 /// SQS's longest.
@@ -193,30 +192,21 @@ impl Worker {
         Ending::Delete(end)
     }
 
-    /// The manifest that ends the job: one that is already there, or that of a run. `None` past its expiry.
+    /// The manifest that ends the job, and how it did. `None` past its expiry.
     async fn outcome_of(&self, job: &Job) -> Result<Option<(StoredManifest, &'static str)>, Ending> {
-        let retried = |attempted: &str, error: &(dyn std::error::Error + 'static)| {
-            tracing::warn!(job.id = %job.id, error = chain(error), "{attempted}; the job will be delivered again");
+        let ended = self.runner.run(job).await.map_err(|error| {
+            tracing::warn!(job.id = %job.id, error = chain(&error), "could not run a job; it will be delivered again");
             Ending::Leave("retried")
-        };
-        let standing = read_manifest(&*self.runner.store, &job.key()).await;
-        let standing = standing.map_err(|error| retried("could not read the manifest", &error))?;
-        if let Some(standing) =
-            standing.filter(|standing| standing.manifest.sources_read_at >= job.not_before)
-        {
-            return Ok(Some((standing, "needless")));
-        }
-        if Timestamp::now() > job.expires {
-            return Ok(None);
-        }
-        let standing = self.runner.run(job).await.map_err(|error| retried("could not run a job", &error))?;
-        let end = match standing.manifest.outcome {
-            Outcome::Compiled { .. } => "compiled",
-            Outcome::CompileError { .. } => "compile_error",
-            Outcome::SourceNotFound { .. } => "source_not_found",
-            Outcome::OriginFailed { .. } => "origin_failed",
-        };
-        Ok(Some((standing, end)))
+        })?;
+        Ok(match ended {
+            RunEnd::Needless(standing) => Some((standing, "needless")),
+            RunEnd::Unchanged(standing) => Some((standing, "unchanged")),
+            RunEnd::Ran(standing) => {
+                let end = name_outcome(&standing.manifest.outcome);
+                Some((standing, end))
+            }
+            RunEnd::Expired => None,
+        })
     }
 
     /// Both ways at once. A notice is a hint: its loss costs the waiting pod one re-check.
@@ -238,6 +228,15 @@ impl Worker {
         for error in [published, sent].into_iter().filter_map(Result::err) {
             tracing::warn!(job.id = %job.id, error = chain(&error), "a notice was lost");
         }
+    }
+}
+
+fn name_outcome(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Compiled { .. } => "compiled",
+        Outcome::CompileError { .. } => "compile_error",
+        Outcome::SourceNotFound { .. } => "source_not_found",
+        Outcome::OriginFailed { .. } => "origin_failed",
     }
 }
 

@@ -4,9 +4,10 @@
 //! names that they resolve, then the pods, then what leads visitors to them. A failure on AWS is an
 //! outcome; a failure in the cluster ends the round, and the next one starts from what is there.
 
-use std::fmt::Debug;
+use std::{collections::BTreeMap, fmt::Debug};
 
 use crds::{AssetPipeline, BindingsStatus};
+use jiff::Timestamp;
 use k8s_openapi::{NamespaceResourceScope, api::apps::v1::Deployment};
 use kube::{
     Api, Resource, ResourceExt,
@@ -24,6 +25,7 @@ use crate::{
     aws::{BindingSuffix, apply_bindings, bucket::Written},
     context::Context,
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
+    purges::{AppliedPurges, PurgesPlan, apply_purges},
     tenants::{TenantsPlan, apply_tenants},
 };
 
@@ -43,6 +45,7 @@ pub struct ApplyError {
 pub struct Applied {
     pub bindings: BindingsOutcome,
     pub registry: RegistryOutcome,
+    pub purges: AppliedPurges,
     pub subscription: SubscriptionState,
     /// What stands in a child's place, and was left alone.
     pub foreign: Vec<ForeignChild>,
@@ -98,12 +101,17 @@ pub async fn apply_claim(
 }
 
 pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
-    let Settle { bindings, registry, subscription, children } = settle;
+    let Settle { bindings, registry, purges, subscription, children } = settle;
     let bindings = do_bindings(context, bindings).await;
+    let bucket = match &registry {
+        RegistryStep::Planned { bucket, owner: _, plan: _ } => Some(bucket.clone()),
+        RegistryStep::Waiting | RegistryStep::Unknown(_) => None,
+    };
     let registry = do_registry(context, registry).await;
+    let purges = do_purges(context, object, bucket.as_deref(), purges).await?;
     let foreign = children.foreign();
     let (worker_deployment, web_deployment) = apply_children(context, object, children).await?;
-    Ok(Applied { bindings, registry, subscription, foreign, web_deployment, worker_deployment })
+    Ok(Applied { bindings, registry, purges, subscription, foreign, web_deployment, worker_deployment })
 }
 
 async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
@@ -136,6 +144,31 @@ async fn do_registry(context: &Context, step: RegistryStep) -> RegistryOutcome {
             }
         }
     }
+}
+
+/// The requests whose outcome is told go first: their ids may be dropped from the status after that.
+async fn do_purges(
+    context: &Context,
+    object: &AssetPipeline,
+    bucket: Option<&str>,
+    plan: PurgesPlan,
+) -> Result<AppliedPurges, ApplyError> {
+    let PurgesPlan { todo, done } = plan;
+    if !done.is_empty() {
+        let gone: BTreeMap<String, Option<String>> = done.into_iter().map(|name| (name, None)).collect();
+        let patch = Patch::Merge(json!({"metadata": {"annotations": gone}}));
+        let api: Api<AssetPipeline> = namespaced(context, object);
+        let written = api.patch(&object.name_any(), &PatchParams::default(), &patch).await;
+        written.map_err(|source| wrap::<AssetPipeline>("patch", &object.name_any(), source))?;
+    }
+    let asked = todo.len();
+    let Some(bucket) = bucket.filter(|_| asked > 0) else {
+        return Ok(AppliedPurges { statuses: Vec::new(), left: asked });
+    };
+    let pipeline = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
+    let statuses = apply_purges(&*context.open_store(bucket), &pipeline, todo, Timestamp::now()).await;
+    let left = asked - statuses.len();
+    Ok(AppliedPurges { statuses, left })
 }
 
 async fn apply_children(

@@ -26,7 +26,7 @@ use super::{
     observe::Observed,
     validate::{Suffix, ValidPipeline},
 };
-use crate::{aws::BindingSuffix, config::Config};
+use crate::{aws::BindingSuffix, config::Config, purges::PurgesPlan};
 
 /// One round of work on a pipeline. Rounds go on until one has nothing to do.
 #[derive(Debug)]
@@ -41,6 +41,7 @@ pub enum Plan {
 pub struct Settle {
     pub bindings: BindingsStep,
     pub registry: RegistryStep,
+    pub purges: PurgesPlan,
     pub subscription: SubscriptionState,
     pub children: Children,
 }
@@ -71,6 +72,7 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
     Plan::Settle(Box::new(Settle {
         bindings: bindings.step,
         registry,
+        purges: valid.purges.clone(),
         subscription: bindings.subscription,
         children,
     }))

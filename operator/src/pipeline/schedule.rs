@@ -94,6 +94,8 @@ fn due_in(
     let failure = [bindings_failure(applied), registry_failure(applied)].into_iter().flatten().next();
     if let Some(error) = failure {
         error.retry_after.unwrap_or(FAILED)
+    } else if applied.purges.left > 0 && !has_worked(applied) {
+        FAILED
     } else if has_worked(applied) {
         WORKED.saturating_mul(1 << rounds_in_a_row.saturating_sub(1).min(MAX_DOUBLINGS))
     } else if confirmation == Confirmation::Expected {
@@ -125,12 +127,15 @@ fn registry_failure(applied: &Applied) -> Option<&Error> {
 mod tests {
     use crds::BindingsStatus;
 
+    use crate::purges::AppliedPurges;
+
     use super::*;
 
     fn pending() -> Applied {
         Applied {
             bindings: BindingsOutcome::Settled(BindingsStatus::default()),
             registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
+            purges: AppliedPurges::default(),
             subscription: SubscriptionState::Pending,
             foreign: vec![],
             web_deployment: None,

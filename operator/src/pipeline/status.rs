@@ -25,7 +25,7 @@ use super::{
     },
     validate::InvalidSpec,
 };
-use crate::{context::Context, names::STATUS_MANAGER};
+use crate::{context::Context, names::STATUS_MANAGER, purges::merge_statuses};
 
 /// The status could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -147,8 +147,16 @@ fn judge_progress(ready: &Verdict, stuck: Option<&Verdict>) -> Verdicts {
 }
 
 fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
-    let Applied { bindings, registry, subscription: _, foreign: _, web_deployment, worker_deployment } =
-        applied;
+    let Applied {
+        bindings,
+        registry,
+        purges,
+        subscription: _,
+        foreign: _,
+        web_deployment,
+        worker_deployment,
+    } = applied;
+    next.purges = merge_statuses(&next.purges, &purges.statuses);
     next.web = web_deployment.as_ref().map(count_pods);
     next.worker = worker_deployment.as_ref().map(count_pods);
     match bindings {

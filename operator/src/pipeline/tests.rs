@@ -4,6 +4,7 @@ pub(crate) mod cluster;
 
 use std::sync::Arc;
 
+use pipeline::purge::read_pipeline_purge;
 use serde_json::{Value, json};
 
 use self::cluster::FakeCluster;
@@ -168,6 +169,33 @@ fn condition(cluster: &FakeCluster, type_: &str) -> Value {
     let conditions = cluster.object("assetpipelines/storefront")["status"]["conditions"].clone();
     let found = conditions.as_array().unwrap().iter().find(|condition| condition["type"] == type_);
     found.unwrap().clone()
+}
+
+#[tokio::test]
+async fn purge_is_carried_out_once_told_and_then_its_order_removed() {
+    let (cluster, context) = settled().await;
+    let orders =
+        json!({"purge.assetpipeline.dev/1": "{}", "purge.assetpipeline.dev/2": "{\"host\":\"x.example\"}"});
+    cluster.merge("assetpipelines/storefront", &json!({"metadata": {"annotations": orders}}));
+    let store = cluster.store("ap-shop-storefront-0123456789");
+    round(&cluster, &context).await.unwrap();
+    let purged = read_pipeline_purge(&*store).await.unwrap();
+    assert!(purged.is_some());
+    assert_eq!(
+        cluster.object("assetpipelines/storefront")["status"]["purges"],
+        json!([
+            {"id": "1", "purged": "every style sheet of the pipeline"},
+            {"id": "2", "refused": "no tenant of this pipeline has the host x.example"},
+        ])
+    );
+    assert_eq!(cluster.take_writes(), ["PATCH assetpipelines/storefront/status by assetpipeline-status"]);
+    round(&cluster, &context).await.unwrap();
+    let left = cluster.object("assetpipelines/storefront")["metadata"]["annotations"].clone();
+    assert_eq!(left, json!({"assetpipeline.dev/binding-suffix": "0123456789"}));
+    assert_eq!(cluster.take_writes(), ["PATCH assetpipelines/storefront"]);
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(cluster.take_writes(), Vec::<String>::new());
+    assert_eq!(read_pipeline_purge(&*store).await.unwrap(), purged, "it was carried out again");
 }
 
 #[tokio::test]

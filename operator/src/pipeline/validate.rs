@@ -31,6 +31,7 @@ use super::observe::told_suffix;
 use crate::{
     aws::{BindingSuffix, subscription::NOTICE_PATH},
     names::{ROTATE_ANNOTATION, SUFFIX_ANNOTATION},
+    purges::{PurgesPlan, plan_purges},
     scaler::Limits,
     tenants::WantedTenant,
 };
@@ -69,6 +70,7 @@ pub struct ValidPipeline {
     pub suffix: Suffix,
     /// What the status last told of the bindings.
     pub told: BindingsStatus,
+    pub purges: PurgesPlan,
     pub web_replicas: i32,
     pub timeouts: Timeouts,
     pub concurrency: NonZeroU32,
@@ -132,6 +134,10 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         owner_reference: object.controller_owner_ref(&()).ok_or(InvalidSpec::Unidentified("uid"))?,
         suffix: validate_suffix(object)?,
         told: object.status.as_ref().and_then(|status| status.bindings.clone()).unwrap_or_default(),
+        purges: plan_purges(
+            object.annotations(),
+            object.status.as_ref().map_or(&[], |status| &status.purges),
+        ),
         web_replicas: web.replicas,
         timeouts: Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?,
         concurrency: positive("spec.worker.concurrency", worker.concurrency)?,

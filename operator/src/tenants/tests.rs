@@ -1,3 +1,5 @@
+use pipeline::purge::{Purge, PurgeScope};
+
 use super::*;
 
 const OWNER: &str = "assetpipeline/shop/storefront";
@@ -113,6 +115,33 @@ fn hosts_of_one_site_share_one_id_through_every_change() {
     assert!(matches!(&dropped.steps[..], [TenantStep::Update { .. }, TenantStep::Remove(_)]), "{dropped:?}");
 }
 
+#[test]
+fn purge_of_one_name_becomes_one_of_every_name_and_of_names_that_come_later() {
+    let names = ["www", "static", "new"]
+        .map(|name| WantedTenant { host: format!("{name}.example.com").parse().unwrap(), ..shop() });
+    let purge =
+        |second| Purge { scope: PurgeScope::Tenant, at: jiff::Timestamp::from_second(second).unwrap() };
+    let mut known = [stored(OWNER, &names[0]), stored(OWNER, &names[1])];
+    known[0].registration.tenant.purges.add(purge(1));
+    known[1].registration.tenant.purges.add(purge(2));
+    let plan = plan_tenants(OWNER, Identity::Shared, &names, &observed(&known), "random").unwrap();
+    let written = plan.steps.iter().filter_map(|step| match step {
+        TenantStep::Claim(registration) | TenantStep::Update { registration, .. } => {
+            Some(registration.clone())
+        }
+        TenantStep::Record { .. } | TenantStep::Forget | TenantStep::Remove(_) => None,
+    });
+    let written: Vec<_> = written.collect();
+    let hosts: Vec<_> = written.iter().map(|registration| registration.tenant.host.as_str()).collect();
+    assert_eq!(hosts, ["www.example.com", "new.example.com"], "the one that has the latest is left as it is");
+    assert!(written.iter().all(|registration| registration.tenant.purges.records() == [purge(2)]));
+    for (known, written) in known.iter_mut().zip(&written) {
+        known.registration.tenant.purges = written.tenant.purges.clone();
+    }
+    let settled = plan_tenants(OWNER, Identity::Shared, &names[..2], &observed(&known), "random").unwrap();
+    assert_eq!(settled.steps, []);
+}
+
 #[tokio::test]
 async fn owner_is_seen_and_removed_without_a_look_at_anybody_else() {
     let store = pipeline::embedded::MemoryStore::default();
@@ -154,4 +183,17 @@ async fn lost_race_ends_the_round_before_anything_is_let_go() {
     store.put(&name, body, Condition::None).await.unwrap();
     apply_tenants(&store, OWNER, plan.steps).await.unwrap();
     assert_eq!(observe_registry(&store, OWNER, []).await.unwrap().stored.len(), 2);
+}
+
+#[test]
+fn purges_outlive_every_change_of_their_tenant() {
+    let mut known = stored(OWNER, &shop());
+    let purge = Purge { scope: PurgeScope::Tenant, at: jiff::Timestamp::UNIX_EPOCH };
+    known.registration.tenant.purges.add(purge);
+    let settled = plan(&[shop()], std::slice::from_ref(&known), "random");
+    assert_eq!(settled.steps, []);
+    let moved = wanted("shop.example.com", "http://elsewhere.example.com");
+    let plan = plan(&[moved], std::slice::from_ref(&known), "random");
+    let [TenantStep::Update { registration, .. }] = &plan.steps[..] else { panic!("{:?}", plan.steps) };
+    assert_eq!(registration.tenant.purges, known.registration.tenant.purges);
 }

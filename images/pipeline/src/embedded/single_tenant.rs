@@ -29,6 +29,7 @@ mod tests {
             load_paths: Vec::new(),
             development: true,
             limits: None,
+            purges: crate::purge::Purges::default(),
         };
         let claimed = ["localhost", "shop.example"].map(|host| (host.parse().unwrap(), tenant.clone()));
         crate::conformance::tenants(&SingleTenant(Arc::new(tenant)), &claimed, &[]).await;

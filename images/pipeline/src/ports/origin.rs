@@ -14,12 +14,21 @@ pub struct SourceFile {
     pub last_modified: Option<String>,
 }
 
+/// What an origin gave along with a source, to be asked with later whether the source has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
 /// What an origin has under a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fetched {
     Found(SourceFile),
     /// The origin says that there is nothing, or gave a page where Sass was asked for.
     Absent,
+    /// The source is still the one that the validators came with. Never without validators.
+    NotModified,
 }
 
 /// Why an origin did not say what it has. The message is for the site's owner.
@@ -40,6 +49,7 @@ pub enum OriginError {
 /// only addresses that it may ask.
 #[async_trait]
 pub trait Origin: Send + Sync {
-    /// Asks for the file at `url`, and follows no redirect.
-    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError>;
+    /// Asks for the file at `url`, and follows no redirect. With the validators of an earlier answer the
+    /// origin may say that nothing has changed, and gives the file where it does not.
+    async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError>;
 }

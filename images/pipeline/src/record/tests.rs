@@ -22,6 +22,7 @@ fn manifest(outcome: Outcome, sources_read_at: i64) -> Manifest {
         modified_at: None,
         engine: "grass/0".to_owned(),
         job: JobId::random(),
+        failures: 0,
         last_good: None,
     }
 }

@@ -19,6 +19,7 @@ fn registration(host: &str, version: u32) -> Registration {
         origin: "https://www.shop.example/".parse().unwrap(),
         load_paths: vec!["/node_modules".to_owned()],
         development: false,
+        purges: crate::purge::Purges::default(),
         limits: None,
     };
     Registration { version, owner: "o".to_owned(), label: "shop".to_owned(), generation: 1, tenant }

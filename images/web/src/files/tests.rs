@@ -125,6 +125,7 @@ async fn changed_manifest_marks_its_key_and_the_same_one_does_not() {
             modified_at: None,
             engine: "grass/0".to_owned(),
             job: JobId::random(),
+            failures: 0,
             last_good: None,
         };
         write_manifest(&*store, &key(), manifest).await.unwrap();

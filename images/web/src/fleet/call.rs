@@ -108,6 +108,7 @@ mod tests {
             load_paths: Vec::new(),
             development: false,
             limits: None,
+            purges: pipeline::purge::Purges::default(),
         };
         WaitRequest {
             version: WAIT_VERSION,
@@ -120,6 +121,8 @@ mod tests {
             tenant,
             asked_at: Timestamp::UNIX_EPOCH,
             accepts: crate::hold::Accepts::Served,
+            purged: None,
+            task: pipeline::job::Task::Compile,
             traceparent: None,
         }
     }
@@ -132,6 +135,7 @@ mod tests {
             sources_read_at: Timestamp::UNIX_EPOCH,
             engine: "grass/0".to_owned(),
             job: JobId::random(),
+            failures: 0,
             last_good: None,
             modified_at: None,
         };

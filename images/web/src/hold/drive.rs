@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{
     Error, chain,
-    job::{JOB_LIFETIME_SECONDS, JOB_VERSION, Job},
+    job::{JOB_LIFETIME_SECONDS, JOB_VERSION, Job, Task},
     manifest::Manifest,
     names::JobId,
     settings::OnOff,
@@ -46,7 +46,7 @@ impl Driver {
         };
         self.note_end(&ended);
         // Forgotten first: whoever comes after the answer is told finds it in memory, not in this hold.
-        self.holds.forget(&self.order.key, self.started);
+        self.holds.forget(&self.order.key, &self.owning);
         sender.send_replace(Some(ended.map(|(ended, _)| ended)));
     }
 
@@ -95,7 +95,7 @@ impl Driver {
     }
 
     async fn send_job(&self) -> Result<JobId, Error> {
-        let Order { key, tenant, asked_at, policy: _, accepts: _, traceparent: _ } = &self.order;
+        let Order { key, tenant, asked_at, policy: _, accepts: _, task: _, traceparent: _ } = &self.order;
         let settings = &self.holds.settings;
         let job = Job {
             version: JOB_VERSION,
@@ -106,7 +106,8 @@ impl Driver {
             load_paths: tenant.load_paths.clone(),
             options: settings.options.clone(),
             fingerprint: key.fingerprint.clone(),
-            not_before: *asked_at,
+            task: self.task().await,
+            not_before: self.order.not_before(),
             expires: *asked_at + SignedDuration::from_secs(JOB_LIFETIME_SECONDS),
             reply_to: settings.reply_to.clone(),
             traceparent: Some(self.trace.as_str().to_owned()),
@@ -115,6 +116,15 @@ impl Driver {
         self.holds.parts.metrics.jobs_sent.inc();
         tracing::info!(job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, "job sent");
         Ok(job.id)
+    }
+
+    /// Whoever asks has read the store before, be it this pod or the one that waits here: what there is, one
+    /// of them remembers.
+    pub(super) async fn task(&self) -> Task {
+        match self.holds.parts.files.remembered(&self.order.key).await {
+            Some(_) => Task::Revalidate,
+            None => self.order.task,
+        }
     }
 
     async fn watch(&mut self, job: &JobId) -> Result<(Arc<Manifest>, Way), HoldEnd> {

@@ -54,6 +54,8 @@ impl Driver {
             tenant: &order.tenant,
             asked_at: order.asked_at,
             accepts: order.accepts,
+            purged: order.policy.purged,
+            task: self.task().await,
             traceparent: trace.as_str(),
         };
         let mut waiting = std::pin::pin!(holds.parts.fleet.wait(owner, waited));

@@ -9,7 +9,8 @@ const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(1),
     max_stale: Duration::from_hours(1),
-    failure_age: Duration::from_secs(5),
+    backoff: Backoff::PRODUCTION,
+    purged: None,
 };
 const SHOWN: Policy = Policy { errors: ErrorDisplay::Show, ..POLICY };
 
@@ -26,6 +27,7 @@ fn manifest(outcome: Outcome, second: i64, last_good: Option<Good>) -> Manifest 
         modified_at: None,
         engine: "grass/0".to_owned(),
         job: JobId::random(),
+        failures: 1,
         last_good,
     }
 }
@@ -104,8 +106,12 @@ fn earlier_good_file_is_served_instead_of_a_failure_but_not_of_a_shown_error() {
 
 #[test]
 fn outcome_of_the_awaited_job_is_the_answer_whatever_the_ages_and_clocks() {
-    let never =
-        Policy { max_age: Duration::ZERO, max_stale: Duration::ZERO, failure_age: Duration::ZERO, ..SHOWN };
+    let never = Policy {
+        max_age: Duration::ZERO,
+        max_stale: Duration::ZERO,
+        backoff: Backoff { first: Duration::ZERO, longest: Duration::ZERO },
+        ..SHOWN
+    };
     for (manifest, expected) in [(compiled(1000), "fresh"), (manifest(wrong(), 1000, None), "shown")] {
         for now in [999, 1000, 1020, 90_000] {
             assert_eq!(word(&never.judge_answer(&manifest, at(now))), expected);
@@ -122,4 +128,31 @@ fn clock_ahead_of_ours_makes_no_negative_age() {
         panic!("a fresh file was not served")
     };
     assert_eq!(age, Duration::ZERO);
+}
+
+#[test]
+fn failures_in_a_row_are_believed_for_longer_and_longer() {
+    let waits = [0, 1, 2, 3, 4, 5, 6, 7, 8, 1_000, u32::MAX];
+    let seconds = waits.map(|failures| Backoff::PRODUCTION.after(failures).as_secs());
+    assert_eq!(seconds, [5, 5, 10, 20, 40, 80, 160, 300, 300, 300, 300]);
+    assert!(waits.map(|failures| Backoff::DEVELOPMENT.after(failures).as_secs()).iter().all(|one| *one == 1));
+    let third = Manifest { failures: 3, ..manifest(wrong(), 1000, None) };
+    assert_eq!(judged(POLICY, &third, 1019), "422");
+    assert_eq!(judged(POLICY, &third, 1020), "wait");
+    assert_eq!(judged(Policy { backoff: Backoff::DEVELOPMENT, ..SHOWN }, &third, 1001), "wait");
+}
+
+#[test]
+fn nothing_from_before_a_purge_is_served_in_whatever_place_it_stands() {
+    let purged = |second| Policy { purged: Some(at(second)), ..POLICY };
+    let file = compiled(1000);
+    assert_eq!(judged(purged(1000), &file, 1010), "fresh");
+    assert_eq!(judged(purged(1001), &file, 1010), "wait");
+    assert_eq!(word(&purged(1001).judge_answer(&file, at(1010))), "wait");
+    let failure = manifest(wrong(), 1000, compiled(500).good());
+    for (second, expected) in [(500, "instead"), (501, "422"), (1000, "422"), (1001, "wait")] {
+        assert_eq!(judged(purged(second), &failure, 1004), expected, "{second}");
+        assert_eq!(word(&purged(second).judge_answer(&failure, at(1004))), expected, "{second}");
+    }
+    assert_eq!(judged(purged(501), &failure, 1005), "wait", "what bridges a failure was purged");
 }

@@ -16,6 +16,7 @@ fn limiter() -> Arc<TenantLimiter> {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        purges: pipeline::purge::Purges::default(),
         limits: None,
     };
     let metrics = Arc::new(WebMetrics::register(&mut Registry::default()));

@@ -23,6 +23,7 @@ use pipeline::{
     names::{Digest, HostName},
     options::CompileOptions,
     ports::{Queue, Tenants},
+    purge::{Purge, PurgeScope, Purges},
     rate::RateLimits,
     record::{write_body, write_manifest},
     settings::OnOff,
@@ -34,8 +35,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, Fleet, HoldSettings, LiveSettings, Member, Policy, PublicService, Transport, Web, WebPorts,
-    WebSettings, internal_router, metrics::WebMetrics, public_service,
+    Backoff, ErrorDisplay, Fleet, HoldSettings, LiveSettings, Member, Policy, PublicService, Transport, Web,
+    WebPorts, WebSettings, internal_router, metrics::WebMetrics, public_service,
 };
 
 pub(crate) const HOLD: Duration = Duration::from_secs(25);
@@ -43,7 +44,8 @@ pub(crate) const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(5),
     max_stale: Duration::from_hours(24),
-    failure_age: Duration::from_secs(5),
+    backoff: Backoff::PRODUCTION,
+    purged: None,
 };
 /// Who may wait in one pod at the same time.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +132,7 @@ pub(crate) struct Pod {
     pub(crate) keys: SigningKeys,
     public: PublicService,
     registry: Registry,
+    tenants: Arc<EveryHost>,
 }
 
 pub(crate) struct Site {
@@ -188,19 +191,19 @@ impl Site {
 
     /// As `new`, of tenants in development.
     pub(crate) fn developed(pods: usize) -> Self {
-        Self::of(&vec![OnOff::On; pods], BOUNDS, EveryHost { development: true })
+        Self::of(&vec![OnOff::On; pods], BOUNDS, Tenancy::InDevelopment)
     }
 
     /// One pod for each re-check.
     pub(crate) fn with(rechecks: &[OnOff], bounds: Bounds) -> Self {
-        Self::of(rechecks, bounds, EveryHost { development: false })
+        Self::of(rechecks, bounds, Tenancy::InProduction)
     }
 
-    fn of(rechecks: &[OnOff], bounds: Bounds, tenants: EveryHost) -> Self {
+    fn of(rechecks: &[OnOff], bounds: Bounds, tenancy: Tenancy) -> Self {
         let queue = Arc::new(MemoryQueue::new(100));
         let mut site = Self { pods: Vec::new(), lanes: Arc::default(), queue, store: Arc::default() };
         let pods = rechecks.iter().enumerate();
-        site.pods = pods.map(|(pod, recheck)| site.start(pod, *recheck, bounds, tenants)).collect();
+        site.pods = pods.map(|(pod, recheck)| site.start(pod, *recheck, bounds, tenancy)).collect();
         let everybody: Vec<Member> = (0..rechecks.len()).map(member).collect();
         for pod in &site.pods {
             pod.fleet.set_members(&everybody);
@@ -208,15 +211,16 @@ impl Site {
         site
     }
 
-    fn start(&self, pod: usize, recheck: OnOff, bounds: Bounds, tenants: EveryHost) -> Pod {
+    fn start(&self, pod: usize, recheck: OnOff, bounds: Bounds, tenancy: Tenancy) -> Pod {
         let options = CompileOptions::default();
         let keys = SigningKeys::from_text(KEYS).unwrap();
         let fleet =
             Arc::new(Fleet::new(member(pod), options.fingerprint(), keys.clone(), self.lanes.clone()));
+        let tenants = Arc::new(EveryHost { tenancy, purges: Mutex::default() });
         let ports = WebPorts {
             store: self.store.clone(),
             queue: self.queue.clone(),
-            tenants: Arc::new(tenants),
+            tenants: tenants.clone(),
             direct: None,
             fleet: fleet.clone(),
         };
@@ -245,7 +249,7 @@ impl Site {
             asked: Vec::new(),
         };
         self.lanes.0.lock().unwrap().push(lane);
-        Pod { keys, public: public_service(web.clone()), web, fleet, internal, registry }
+        Pod { keys, public: public_service(web.clone()), web, fleet, internal, registry, tenants }
     }
 
     /// Takes the one job that is there, or will be within a second, and says which pod sent it.
@@ -261,6 +265,11 @@ impl Site {
 
     /// The worker's part: bodies, then the manifest.
     pub(crate) async fn compile(&self, job: &Job, css: &'static str) {
+        self.compile_at(job, css, Timestamp::now()).await;
+    }
+
+    /// As `compile`, by a worker that read the sources at this time.
+    pub(crate) async fn compile_at(&self, job: &Job, css: &'static str, sources_read_at: Timestamp) {
         let digest = Digest::of(css.as_bytes());
         let encodings = vec![StoredBody { encoding: Encoding::Identity, length: css.len() as u64 }];
         let body = Bytes::from_static(css.as_bytes());
@@ -269,9 +278,10 @@ impl Site {
             version: MANIFEST_VERSION,
             outcome: Outcome::Compiled { digest, encodings },
             closure: Closure::default(),
-            sources_read_at: Timestamp::now(),
+            sources_read_at,
             engine: "grass/0".to_owned(),
             job: job.id.clone(),
+            failures: 0,
             last_good: None,
             modified_at: None,
         };
@@ -309,6 +319,11 @@ impl Pod {
         answer.into_body().into_data_stream()
     }
 
+    /// From now on this pod, and no other one, knows of this purge of everything.
+    pub(crate) fn learn_of_purge(&self, at: Timestamp) {
+        self.tenants.purges.lock().unwrap().add(Purge { scope: PurgeScope::Tenant, at });
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.visitor(path).await.unwrap()
     }
@@ -333,10 +348,17 @@ fn live() -> LiveSettings {
     }
 }
 
-/// Every host `<name>.example` is a tenant `<name>-g1`.
-#[derive(Debug, Clone, Copy)]
+/// What all tenants of a site are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tenancy {
+    InProduction,
+    InDevelopment,
+}
+
+/// Every host `<name>.example` is a tenant `<name>-g1`; with what one pod knows of their purges.
 struct EveryHost {
-    development: bool,
+    tenancy: Tenancy,
+    purges: Mutex<Purges>,
 }
 
 #[async_trait]
@@ -348,8 +370,9 @@ impl Tenants for EveryHost {
             id: format!("{name}-g1").parse().unwrap(),
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
-            development: self.development,
+            development: self.tenancy == Tenancy::InDevelopment,
             limits: None,
+            purges: self.purges.lock().unwrap().clone(),
         })))
     }
 }

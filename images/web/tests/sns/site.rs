@@ -173,6 +173,7 @@ impl Site {
             modified_at: None,
             engine: "grass/0".to_owned(),
             job: job.id.clone(),
+            failures: 0,
             last_good: None,
         };
         let stored = write_manifest(&*self.store, &job.key(), manifest).await.unwrap();
@@ -203,6 +204,7 @@ fn tenant() -> Tenant {
         load_paths: Vec::new(),
         development: false,
         limits: None,
+        purges: pipeline::purge::Purges::default(),
     }
 }
 
@@ -211,6 +213,7 @@ fn policy() -> Policy {
         errors: ErrorDisplay::Status,
         max_age: Duration::from_mins(5),
         max_stale: Duration::from_hours(24),
-        failure_age: Duration::from_secs(5),
+        backoff: web::Backoff::PRODUCTION,
+        purged: None,
     }
 }

@@ -79,7 +79,7 @@ fn css_of(tenant: &str, path: &str) -> String {
 /// All tenants, with all that is warm.
 async fn build_town() -> Town {
     let long = Duration::from_hours(10);
-    let policy = Policy { max_age: long, failure_age: long, ..POLICY };
+    let policy = Policy { max_age: long, backoff: web::Backoff { first: long, longest: long }, ..POLICY };
     let town = Town::with(UNLIMITED, policy);
     for (host, name) in TENANTS {
         town.settle(host, name).await;

@@ -34,7 +34,8 @@ pub(crate) const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(5),
     max_stale: Duration::from_hours(24),
-    failure_age: Duration::from_secs(5),
+    backoff: web::Backoff::PRODUCTION,
+    purged: None,
 };
 
 /// Far above what a test does.
@@ -92,6 +93,7 @@ impl Town {
             origin: format!("http://{name}.origin.example/").parse().unwrap(),
             load_paths: Vec::new(),
             development: false,
+            purges: pipeline::purge::Purges::default(),
             limits,
         };
         let registration = Registration {
@@ -123,6 +125,7 @@ impl Town {
             sources_read_at: Timestamp::now() - age,
             engine: "grass/0".to_owned(),
             job: JobId::random(),
+            failures: 0,
             last_good: None,
             modified_at: None,
         };

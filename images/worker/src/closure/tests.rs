@@ -2,6 +2,8 @@ use std::{collections::HashMap, sync::Mutex};
 
 use async_trait::async_trait;
 
+use pipeline::ports::Validators;
+
 use super::*;
 
 /// Files by URL; notes every URL that is asked for.
@@ -12,7 +14,7 @@ struct FakeOrigin {
 
 #[async_trait]
 impl Origin for FakeOrigin {
-    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError> {
+    async fn fetch(&self, url: &Url, _known: Option<&Validators>) -> Result<Fetched, OriginError> {
         self.asked.lock().unwrap().push(url.to_string());
         let body = self.files.get(url.as_str());
         Ok(body.map_or(Fetched::Absent, |body| {

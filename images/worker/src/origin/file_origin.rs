@@ -3,11 +3,11 @@
 use std::{
     io::{self, ErrorKind},
     path::PathBuf,
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
-use pipeline::ports::{Fetched, Origin, OriginError, SourceFile};
+use pipeline::ports::{Fetched, Origin, OriginError, SourceFile, Validators};
 use tokio::{fs::File, io::AsyncReadExt};
 use url::Url;
 
@@ -43,12 +43,12 @@ impl FileOrigin {
 
 #[async_trait]
 impl Origin for FileOrigin {
-    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError> {
+    async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
         let path = self.file_of(url);
         let path =
             path.ok_or_else(|| OriginError::Refused(format!("{url} is not below {}", self.root.display())))?;
-        match read(&path).await {
-            Ok(source) => Ok(source.map_or(Fetched::Absent, Fetched::Found)),
+        match read(&path, known).await {
+            Ok(fetched) => Ok(fetched),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 Ok(Fetched::Absent)
             }
@@ -57,20 +57,27 @@ impl Origin for FileOrigin {
     }
 }
 
-async fn read(path: &PathBuf) -> io::Result<Option<SourceFile>> {
+async fn read(path: &PathBuf, known: Option<&Validators>) -> io::Result<Fetched> {
     let file = File::open(path).await?;
     let metadata = file.metadata().await?;
     if !metadata.is_file() {
-        return Ok(None);
+        return Ok(Fetched::Absent);
+    }
+    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    if known.and_then(|known| known.etag.as_ref()) == Some(&etag(modified, metadata.len())) {
+        return Ok(Fetched::NotModified);
     }
     let mut body = Vec::new();
     file.take(MAX_SOURCE_BYTES as u64 + 1).read_to_end(&mut body).await?;
     if body.len() > MAX_SOURCE_BYTES {
         return Err(io::Error::other(format!("it is longer than {MAX_SOURCE_BYTES} bytes")));
     }
-    let modified = metadata.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let etag = Some(format!("\"{}-{}\"", modified.as_nanos(), body.len()));
-    Ok(Some(SourceFile { body: body.into(), etag, last_modified: None }))
+    let etag = Some(etag(modified, body.len() as u64));
+    Ok(Fetched::Found(SourceFile { body: body.into(), etag, last_modified: None }))
+}
+
+fn etag(modified: Duration, length: u64) -> String {
+    format!("\"{}-{length}\"", modified.as_nanos())
 }
 
 #[cfg(test)]
@@ -113,7 +120,7 @@ mod tests {
             "file:///lib/a.scss",
             "file:///srv/site/@load/1/a",
         ] {
-            let answer = origin.fetch(&url.parse().unwrap()).await;
+            let answer = origin.fetch(&url.parse().unwrap(), None).await;
             assert!(matches!(answer, Err(OriginError::Refused(_))), "{url}");
         }
     }

@@ -9,14 +9,15 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use jiff::SignedDuration;
 use pipeline::{
     chain,
-    ports::{Fetched, Origin, OriginError, SourceFile},
+    ports::{Fetched, Origin, OriginError, SourceFile, Validators},
 };
 use reqwest::{
-    Client, Response, StatusCode,
+    Client, RequestBuilder, Response, StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
-    header::{ACCEPT, CONTENT_TYPE, ETAG, HeaderName, LAST_MODIFIED},
+    header::{ACCEPT, CONTENT_TYPE, DATE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
     redirect::Policy,
 };
 use tokio::net::lookup_host;
@@ -27,6 +28,11 @@ use super::{Guard, MAX_SOURCE_BYTES};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_CONNECTIONS_PER_HOST: usize = 16;
 const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
+/// A file that was changed less than this before it was sent may be changed again within the same second,
+/// which is all that `Last-Modified` tells (RFC 9110 §8.8.2.2).
+const WEAK_AGE: SignedDuration = SignedDuration::from_secs(2);
+/// A longer tag is not kept: every source's is stored in the manifest.
+const MAX_ETAG_BYTES: usize = 256;
 const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
 
 /// Fetches sources.
@@ -68,8 +74,8 @@ impl HttpOrigin {
     }
 
     async fn read(&self, url: &Url, mut response: Response) -> Result<SourceFile, OriginError> {
-        let etag = header(&response, ETAG);
-        let last_modified = header(&response, LAST_MODIFIED);
+        let etag = header(&response, ETAG).filter(|tag| tag.len() <= MAX_ETAG_BYTES);
+        let last_modified = header(&response, LAST_MODIFIED).filter(|time| is_telling(time, &response));
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.name_failure(url, &error))? {
             if body.len() + chunk.len() > MAX_SOURCE_BYTES {
@@ -93,20 +99,45 @@ impl HttpOrigin {
 
 #[async_trait]
 impl Origin for HttpOrigin {
-    async fn fetch(&self, url: &Url) -> Result<Fetched, OriginError> {
+    async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(OriginError::Refused(format!("{url} is neither http nor https")));
         }
         self.check_literal(url)?;
         let request = self.client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
+        let (request, is_conditional) = with_validators(request, known);
         let response = request.send().await.map_err(|error| self.name_failure(url, &error))?;
         match response.status() {
             StatusCode::OK if is_page(&response) => Ok(Fetched::Absent),
             StatusCode::OK => self.read(url, response).await.map(Fetched::Found),
+            StatusCode::NOT_MODIFIED if is_conditional => Ok(Fetched::NotModified),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Fetched::Absent),
             StatusCode::GATEWAY_TIMEOUT => Err(OriginError::TimedOut(format!("{url} answered 504"))),
             status => Err(OriginError::Failed(format!("{url} answered {}", status.as_u16()))),
         }
+    }
+}
+
+/// The request on the condition that the source has changed, and whether there is such a condition.
+fn with_validators(request: RequestBuilder, known: Option<&Validators>) -> (RequestBuilder, bool) {
+    match known {
+        Some(Validators { etag: Some(etag), last_modified: _ }) => {
+            (request.header(IF_NONE_MATCH, etag), true)
+        }
+        Some(Validators { etag: None, last_modified: Some(time) }) => {
+            (request.header(IF_MODIFIED_SINCE, time), true)
+        }
+        Some(Validators { etag: None, last_modified: None }) | None => (request, false),
+    }
+}
+
+/// Whether a later change must show in `Last-Modified`, by the origin's own clock.
+fn is_telling(last_modified: &str, response: &Response) -> bool {
+    let parse = |time: &str| jiff::fmt::rfc2822::parse(time).ok().map(|time| time.timestamp());
+    let sent = header(response, DATE).and_then(|time| parse(&time));
+    match (parse(last_modified), sent) {
+        (Some(modified), Some(sent)) => sent.duration_since(modified) >= WEAK_AGE,
+        (None, _) | (_, None) => false,
     }
 }
 

@@ -2,7 +2,10 @@ use pipeline::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::pipeline::plan::{ForeignChild, SubscriptionState};
+use crate::{
+    pipeline::plan::{ForeignChild, SubscriptionState},
+    purges::AppliedPurges,
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -21,6 +24,7 @@ fn settled() -> Applied {
     Applied {
         bindings: BindingsOutcome::Settled(BindingsStatus { bucket: Some("b".into()), ..Default::default() }),
         registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
+        purges: AppliedPurges::default(),
         subscription: SubscriptionState::NoEndpoint,
         foreign: vec![],
         web_deployment: Some(web(3, 3)),

@@ -144,12 +144,16 @@ fn failure(code: u16, reason: &str) -> (u16, Value) {
     (code, status)
 }
 
-/// Objects are merged, everything else is replaced.
+/// As RFC 7396 has it: objects are merged, what is null goes, everything else is replaced.
 fn merge(target: &mut Value, patch: &Value) {
     match (target, patch) {
         (Value::Object(target), Value::Object(patch)) => {
             for (key, value) in patch {
-                merge(target.entry(key.clone()).or_insert(Value::Null), value);
+                if value.is_null() {
+                    target.remove(key);
+                } else {
+                    merge(target.entry(key.clone()).or_insert_with(|| json!({})), value);
+                }
             }
         }
         (target, patch) => *target = patch.clone(),

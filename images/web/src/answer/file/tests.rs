@@ -7,7 +7,8 @@ const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
     max_age: Duration::from_mins(5),
     max_stale: Duration::from_hours(1),
-    failure_age: Duration::from_secs(5),
+    backoff: crate::policy::Backoff::PRODUCTION,
+    purged: None,
 };
 const SHOWN: Policy = Policy { errors: ErrorDisplay::Show, ..POLICY };
 const UNCACHED: Policy = Policy { max_age: Duration::ZERO, ..POLICY };

@@ -1,123 +1,12 @@
-//! Jobs through a whole worker on embedded ports: real children, real files, real limits.
+//! How jobs end, and what of their message and their notice.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
-
-use std::{fs, sync::Arc, time::Duration};
+use std::{fs, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use pipeline::{
-    embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
-    job::{JOB_VERSION, Job},
-    key::Encoding,
-    manifest::{Manifest, Outcome},
-    names::JobId,
-    notice::Notice,
-    options::CompileOptions,
-    ports::{Depth, Queue},
-    record::{read_body, read_manifest},
-};
-use prometheus_client::registry::Registry;
-use tokio::{sync::broadcast::Receiver, task::JoinHandle, time::timeout};
-use tokio_util::sync::CancellationToken;
-use url::Url;
-use worker::{
-    ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings, metrics::WorkerMetrics,
-    origin::FileOrigin,
-};
+use pipeline::{job::Job, key::Encoding, manifest::Outcome, names::JobId, ports::Queue, record::read_body};
+use tokio::time::timeout;
 
-const LIMITS: Limits =
-    Limits { child: ChildLimits { cpu_seconds: 1, memory_bytes: 512 << 20 }, output_bytes: 1 << 20 };
-const SOURCE_LIMITS: SourceLimits = SourceLimits { files: 100, bytes: 1 << 20, requests: 2_000 };
-
-/// A worker at work on a folder of Sass.
-struct Bench {
-    site: tempfile::TempDir,
-    queue: Arc<MemoryQueue>,
-    store: Arc<MemoryStore>,
-    notices: Receiver<Notice>,
-    shutdown: CancellationToken,
-    working: JoinHandle<()>,
-}
-
-impl Bench {
-    fn start(files: &[(&str, &str)]) -> Self {
-        let site = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = site.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        let queue = Arc::new(MemoryQueue::new(100));
-        let store = Arc::new(MemoryStore::default());
-        let notifier = Arc::new(MemoryNotifier::default());
-        let notices = notifier.subscribe();
-        let ports = WorkerPorts {
-            queue: queue.clone(),
-            store: store.clone(),
-            notifier,
-            origin: Arc::new(FileOrigin { root: site.path().to_owned(), load_roots: Vec::new() }),
-            direct: None,
-        };
-        let settings = WorkerSettings {
-            concurrency: 2,
-            visibility: Duration::from_secs(3),
-            run_limit: Duration::from_secs(20),
-            source_limits: SOURCE_LIMITS,
-            compiler: Compiler { program: env!("CARGO_BIN_EXE_worker").into(), limits: LIMITS },
-        };
-        let metrics = WorkerMetrics::register(&mut Registry::default());
-        let shutdown = CancellationToken::new();
-        let worker = Arc::new(Worker::new(ports, settings, metrics));
-        let working = tokio::spawn(worker.work(shutdown.clone()));
-        Self { site, queue, store, notices, shutdown, working }
-    }
-
-    fn job(&self, path: &str) -> Job {
-        let options = CompileOptions::default();
-        Job {
-            version: JOB_VERSION,
-            id: JobId::random(),
-            tenant_id: "shop-g1".parse().unwrap(),
-            path: path.parse().unwrap(),
-            origin: Url::from_directory_path(self.site.path()).unwrap(),
-            load_paths: vec!["/vendor".to_owned()],
-            fingerprint: options.fingerprint(),
-            options,
-            not_before: Timestamp::now(),
-            expires: Timestamp::now() + SignedDuration::from_mins(10),
-            reply_to: None,
-            traceparent: None,
-        }
-    }
-
-    async fn send(&self, job: &Job) {
-        self.queue.send(&job.to_message(), "shop").await.unwrap();
-    }
-
-    async fn run(&mut self, job: &Job) -> Manifest {
-        self.send(job).await;
-        let notice = timeout(Duration::from_secs(20), self.notices.recv()).await.expect("no notice").unwrap();
-        assert_eq!((&notice.key, &notice.job), (&job.key(), &job.id));
-        let stored =
-            read_manifest(&*self.store, &job.key()).await.unwrap().expect("a notice without a manifest");
-        assert_eq!(stored.etag, notice.etag);
-        stored.manifest
-    }
-
-    async fn compile_error(&mut self, path: &str) -> String {
-        let job = self.job(path);
-        match self.run(&job).await.outcome {
-            Outcome::CompileError { message } => message,
-            other => panic!("{path} ended with {other:?}"),
-        }
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        timeout(Duration::from_secs(5), self.working).await.expect("the worker did not stop").unwrap();
-        assert_eq!(self.queue.depth().await.unwrap(), Depth::default(), "messages are left over");
-    }
-}
+use crate::bench::Bench;
 
 #[tokio::test]
 async fn compiled_file_is_stored_in_every_coding_with_its_closure() {

@@ -1,0 +1,116 @@
+//! Purges as visitors feel them: which of them speak against a manifest, and waiting for one that none
+//! speaks against.
+//!
+//! This pod keeps no closures in memory. Whether a purged dependency is a file's is looked up in the store,
+//! once for each manifest and purge.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use moka::future::Cache;
+use pipeline::{
+    Error,
+    key::Key,
+    manifest::Manifest,
+    names::{HostName, JobId},
+    ports::Store,
+    record::read_manifest,
+};
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    hold::{HoldEnd, Order},
+    policy::Policy,
+    web::{Unanswered, Web},
+};
+
+/// Verdicts that one pod remembers; at some 300 bytes each, 3 MB.
+const MAX_VERDICTS: u64 = 10_000;
+
+/// One manifest and the latest purge of a dependency that it was compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Compared {
+    key: Key,
+    job: JobId,
+    sources_read_at: Timestamp,
+    latest: Timestamp,
+}
+
+/// Which manifests have a purged dependency.
+pub(crate) struct DependencyPurges {
+    store: Arc<dyn Store>,
+    /// The cutoff of the purges of its dependencies, where it has any.
+    cutoffs: Cache<Compared, Option<Timestamp>>,
+}
+
+impl DependencyPurges {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, cutoffs: Cache::builder().max_capacity(MAX_VERDICTS).build() }
+    }
+
+    /// The order's policy without the purges of dependencies that this manifest does not have.
+    pub(crate) async fn policy_on(&self, order: &Order, manifest: &Manifest) -> Result<Policy, Error> {
+        let Order { key, tenant, policy, asked_at: _, accepts: _, task: _, traceparent: _ } = order;
+        let Some(latest) = policy.purged else { return Ok(*policy) };
+        let oldest = manifest
+            .last_good
+            .as_ref()
+            .map_or(manifest.sources_read_at, |good| good.sources_read_at.min(manifest.sources_read_at));
+        let certain = tenant.purges.of_path(&key.path);
+        if oldest >= latest || certain == policy.purged {
+            return Ok(*policy);
+        }
+        let compared = Compared {
+            key: key.clone(),
+            job: manifest.job.clone(),
+            sources_read_at: manifest.sources_read_at,
+            latest,
+        };
+        let read = async {
+            let stored = read_manifest(&*self.store, key).await?.map(|stored| stored.manifest);
+            let is_same = |stored: &Manifest| {
+                stored.job == manifest.job && stored.sources_read_at == manifest.sources_read_at
+            };
+            Ok(match stored {
+                Some(stored) if is_same(&stored) => tenant.purges.of_dependencies(&stored),
+                // It was replaced meanwhile: whoever finds it purged reads the store again.
+                Some(_) | None => Some(latest),
+            })
+        };
+        let dependencies = self.cutoffs.try_get_with_by_ref(&compared, read).await;
+        let dependencies = dependencies.map_err(|shared: Arc<Error>| {
+            let mut error = Error::new(shared.kind, format!("look up the closure of {key}"));
+            error.retry_after = shared.retry_after;
+            error.with_source(shared)
+        })?;
+        Ok(Policy { purged: certain.max(dependencies), ..*policy })
+    }
+}
+
+impl Web {
+    /// Waits for a manifest that no purge speaks against, one that was learnt of meanwhile included; gives
+    /// the policy by which it is to be judged, too.
+    pub(crate) async fn wait(
+        &self,
+        host: &HostName,
+        order: &Order,
+    ) -> Result<(Arc<Manifest>, Policy), Unanswered> {
+        let deadline = Instant::now() + self.hold();
+        let mut order = order.clone();
+        loop {
+            let held = timeout_at(deadline, self.holds.wait(order.clone())).await;
+            let manifest = held.unwrap_or(Err(HoldEnd::Deadline)).map_err(Unanswered::Held)?;
+            let tenant = self.tenants.lookup(host).await.map_err(Unanswered::Port)?;
+            let purged = tenant.as_ref().and_then(|tenant| tenant.purges.at_most_of_path(&order.key.path));
+            order.policy.purged = order.policy.purged.max(purged);
+            if !order.policy.is_purged(manifest.sources_read_at) {
+                return Ok((manifest, order.policy));
+            }
+            // The next job is to be told of what this one was too early for.
+            order.tenant = tenant.filter(|tenant| tenant.id == order.key.tenant_id).unwrap_or(order.tenant);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

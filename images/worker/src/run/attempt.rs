@@ -1,0 +1,166 @@
+//! The part of a job that only reads: from the manifest that is there to a style sheet, or to why there is none.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pipeline::{
+    job::{Job, Task},
+    manifest::{Closure, Manifest, OriginFailure, Outcome},
+    ports::OriginError,
+    record::StoredManifest,
+};
+use tokio::time::{Instant, error::Elapsed, timeout_at};
+
+use super::{Early, RunError, Runner};
+use crate::{
+    closure::{Revalidation, Sources, SourcesError},
+    compiler::CompileError,
+};
+
+/// What an attempt came to, before anything of it is stored.
+pub(super) struct Attempt {
+    /// The manifest that was there when the attempt began.
+    pub(super) standing: Option<StoredManifest>,
+    pub(super) sources_read_at: Timestamp,
+    pub(super) made: Made,
+    pub(super) closure: Closure,
+}
+
+pub(super) enum Made {
+    /// A style sheet.
+    Compiled(String),
+    /// The origin has what it had when this came out.
+    Unchanged(Outcome),
+    Failed(Outcome),
+}
+
+/// What came out of making, or that there was no time for it.
+type Making = Result<Result<(Made, Closure), CompileError>, Elapsed>;
+
+/// An outcome that holds for as long as its closure does not change.
+struct Base {
+    outcome: Outcome,
+    closure: Closure,
+}
+
+impl Base {
+    /// What an origin that did not answer was asked for is unknown, but what was good before is not.
+    fn of(manifest: Manifest) -> Option<Self> {
+        let base = match manifest.outcome {
+            Outcome::OriginFailed { .. } => {
+                let good = manifest.last_good?;
+                let outcome = Outcome::Compiled { digest: good.digest, encodings: good.encodings };
+                Self { outcome, closure: good.closure }
+            }
+            outcome @ (Outcome::Compiled { .. }
+            | Outcome::CompileError { .. }
+            | Outcome::SourceNotFound { .. }) => Self { outcome, closure: manifest.closure },
+        };
+        (!base.closure.is_empty()).then_some(base)
+    }
+}
+
+impl Runner {
+    pub(super) async fn attempt(&self, job: &Job) -> Result<Attempt, Early> {
+        let deadline = Instant::now() + self.compile_limit();
+        let sources_read_at = Timestamp::now();
+        let mut sources = Sources::new(self.origin.clone(), job.origin.clone(), self.source_limits);
+        let (standing, making) = match job.task {
+            Task::Compile => self.make_anew(job, deadline, &mut sources).await?,
+            Task::Revalidate => {
+                let standing = self.check(job).await?;
+                let base = standing.clone().and_then(|standing| Base::of(standing.manifest));
+                let making = timeout_at(deadline, self.make_from(job, base, &mut sources)).await;
+                (standing, making)
+            }
+        };
+        let (made, closure) = self.name_end(job, making, &sources).map_err(Early::Failed)?;
+        Ok(Attempt { standing, sources_read_at, made, closure })
+    }
+
+    /// Nobody knows of a manifest, so the first source is fetched while the store is asked whether there is one.
+    async fn make_anew(
+        &self,
+        job: &Job,
+        deadline: Instant,
+        sources: &mut Sources,
+    ) -> Result<(Option<StoredManifest>, Making), Early> {
+        let entry = job.path.source();
+        let first = async { Ok(timeout_at(deadline, sources.read(&entry)).await) };
+        let (standing, first) = tokio::try_join!(self.check(job), first)?;
+        let making = match first {
+            Ok(Ok(_)) => timeout_at(deadline, self.compile(job, sources)).await,
+            Ok(Err(error)) => Ok(Err(CompileError::Sources(error))),
+            Err(late) => Err(late),
+        };
+        Ok((standing, making))
+    }
+
+    /// Compiles only where the origin does not have any more what the base was made from.
+    async fn make_from(
+        &self,
+        job: &Job,
+        base: Option<Base>,
+        sources: &mut Sources,
+    ) -> Result<(Made, Closure), CompileError> {
+        if let Some(Base { outcome, closure }) = base {
+            match sources.revalidate(closure).await.map_err(CompileError::Sources)? {
+                Revalidation::Unchanged(closure) => return Ok((Made::Unchanged(outcome), closure)),
+                Revalidation::Changed => {}
+            }
+        }
+        self.compile(job, sources).await
+    }
+
+    async fn compile(&self, job: &Job, sources: &mut Sources) -> Result<(Made, Closure), CompileError> {
+        let entry = job.path.source();
+        if sources.read(&entry).await.map_err(CompileError::Sources)?.is_none() {
+            return Err(CompileError::Absent { entry });
+        }
+        let css = self.compiler.compile(&entry, &job.load_paths, &job.options, sources).await?;
+        Ok((Made::Compiled(css), sources.closure()))
+    }
+
+    fn name_end(&self, job: &Job, making: Making, sources: &Sources) -> Result<(Made, Closure), RunError> {
+        match making {
+            Ok(Ok(made)) => Ok(made),
+            // What was not asked for any more is missing, so nothing can be said of this closure later.
+            Ok(Err(CompileError::Sources(SourcesError::TooMuch(message)))) => {
+                Ok((Made::Failed(Outcome::CompileError { message }), Closure::default()))
+            }
+            Ok(Err(error)) => Ok((Made::Failed(name_outcome(error)?), sources.closure())),
+            Err(_) if sources.is_fetching() => {
+                let limit = self.compile_limit();
+                let message = format!("{} did not give all sources within {limit:?}", job.origin);
+                let outcome = Outcome::OriginFailed { failure: OriginFailure::TimedOut, message };
+                Ok((Made::Failed(outcome), sources.closure()))
+            }
+            Err(_) => Err(RunError::Starved),
+        }
+    }
+
+    /// Fetching and compiling leave a fifth of the attempt to storing.
+    fn compile_limit(&self) -> Duration {
+        self.run_limit * 4 / 5
+    }
+}
+
+/// What is the tenant's doing becomes an outcome; what is ours stays an error.
+fn name_outcome(error: CompileError) -> Result<Outcome, RunError> {
+    let failed = |failure, message| Ok(Outcome::OriginFailed { failure, message });
+    match error {
+        CompileError::Sass(message) | CompileError::Sources(SourcesError::TooMuch(message)) => {
+            Ok(Outcome::CompileError { message })
+        }
+        CompileError::Absent { entry } => {
+            Ok(Outcome::SourceNotFound { message: format!("the origin has no {entry}") })
+        }
+        CompileError::Sources(SourcesError::Origin(error)) => match error {
+            OriginError::TimedOut(message) => failed(OriginFailure::TimedOut, message),
+            OriginError::Failed(message) | OriginError::Refused(message) => {
+                failed(OriginFailure::Failed, message)
+            }
+        },
+        CompileError::Child(_) => Err(RunError::Compile(error)),
+    }
+}

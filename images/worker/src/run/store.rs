@@ -1,0 +1,69 @@
+//! The part of a job that writes: bodies first, the manifest last.
+
+use std::io;
+
+use bytes::Bytes;
+use pipeline::{
+    job::{Job, Task},
+    key::Key,
+    manifest::{Good, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
+    names::Digest,
+    record::{StoredManifest, replace_manifest, write_body},
+};
+use tokio::task::spawn_blocking;
+
+use super::{
+    RunEnd, RunError, Runner,
+    attempt::{Attempt, Made},
+};
+use crate::compress::encode_all;
+
+impl Runner {
+    pub(super) async fn store_attempt(&self, job: &Job, attempt: Attempt) -> Result<RunEnd, RunError> {
+        let Attempt { standing, sources_read_at, made, closure } = attempt;
+        let (outcome, to_end): (Outcome, fn(StoredManifest) -> RunEnd) = match made {
+            Made::Unchanged(outcome) => (outcome, RunEnd::Unchanged),
+            Made::Failed(outcome) => (outcome, RunEnd::Ran),
+            Made::Compiled(css) => {
+                let stored = match job.task {
+                    // Nobody knows what is stored, or somebody missed it.
+                    Task::Compile => None,
+                    Task::Revalidate => standing.as_ref().and_then(|standing| standing.manifest.good()),
+                };
+                (self.store_bodies(&job.key(), css, stored).await?, RunEnd::Ran)
+            }
+        };
+        let manifest = Manifest {
+            version: MANIFEST_VERSION,
+            outcome,
+            closure,
+            sources_read_at,
+            modified_at: None,
+            engine: job.options.engine.label(),
+            job: job.id.clone(),
+            failures: 0,
+            last_good: None,
+        };
+        let written = replace_manifest(&*self.store, &job.key(), standing, manifest).await;
+        written.map(to_end).map_err(RunError::Store)
+    }
+
+    /// `stored` is what the manifest knows to be stored; the same style sheet again costs no write.
+    async fn store_bodies(&self, key: &Key, css: String, stored: Option<Good>) -> Result<Outcome, RunError> {
+        let css = Bytes::from(css);
+        let digest = Digest::of(&css);
+        if let Some(Good { encodings, .. }) = stored.filter(|good| good.digest == digest) {
+            return Ok(Outcome::Compiled { digest, encodings });
+        }
+        let encoded = spawn_blocking(move || encode_all(css)).await.map_err(io::Error::other);
+        let bodies = encoded.and_then(|bodies| bodies).map_err(RunError::Compress)?;
+        let encodings = bodies
+            .iter()
+            .map(|(encoding, body)| StoredBody { encoding: *encoding, length: body.len() as u64 });
+        let encodings = encodings.collect();
+        let writes =
+            bodies.into_iter().map(|(encoding, body)| write_body(&*self.store, key, &digest, encoding, body));
+        futures::future::try_join_all(writes).await.map_err(RunError::Store)?;
+        Ok(Outcome::Compiled { digest, encodings })
+    }
+}

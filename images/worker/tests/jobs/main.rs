@@ -1,0 +1,8 @@
+//! Jobs through a whole worker on embedded ports: real children, real files, real limits.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+
+mod bench;
+mod calls;
+mod outcomes;
+mod revalidation;
