@@ -85,12 +85,14 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     let folder = tempfile::tempdir().context("cannot make a temporary folder for compiled files")?;
     let store = Arc::new(DiskStore::open(folder.path()).context("cannot use the temporary folder")?);
     let queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
+    let refresh_queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
     let notifier = Arc::new(MemoryNotifier::default());
     let tenant = tenant_of(&root, load_roots.len(), errors)?;
 
     let ports = WebPorts {
         store: store.clone(),
         queue: queue.clone(),
+        refresh_queue: refresh_queue.clone(),
         tenants: Arc::new(SingleTenant(Arc::new(tenant))),
         direct: None,
         fleet: Arc::new(Fleet::alone()),
@@ -101,6 +103,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
 
     let ports = WorkerPorts {
         queue,
+        refresh_queue,
         store,
         notifier,
         origin: Arc::new(FileOrigin { root: root.clone(), load_roots }),

@@ -107,6 +107,7 @@ impl Pipeline {
         let ports = WebPorts {
             store: store.clone(),
             queue: queue.clone(),
+            refresh_queue: Arc::new(MemoryQueue::new(100)),
             tenants: tenants.clone(),
             direct: None,
             fleet: Arc::new(Fleet::alone()),
@@ -147,6 +148,7 @@ impl Pipeline {
         });
         let ports = WorkerPorts {
             queue: self.queue.clone(),
+            refresh_queue: Arc::new(MemoryQueue::new(100)),
             store: self.store.clone(),
             notifier,
             origin: Arc::new(Site { text: self.text.clone(), gate }),

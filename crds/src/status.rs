@@ -83,7 +83,7 @@ pub struct AssetPipelineStatus {
     /// The worker pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<TierStatus>,
-    /// The queue of jobs when it was last looked at. SQS's numbers are approximate and late by seconds.
+    /// The jobs in both queues, of visits and of refreshes, when they were last looked at. SQS's numbers are approximate and late by seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueStatus>,
     /// The AWS resources of this pipeline.
@@ -109,7 +109,7 @@ pub struct TierStatus {
     pub ready_replicas: i32,
 }
 
-/// Jobs in the queue.
+/// Jobs in the queues.
 #[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueStatus {
@@ -126,9 +126,12 @@ pub struct BindingsStatus {
     /// Name of the bucket of files and registry. It stays when the pipeline is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
-    /// URL of the queue of jobs.
+    /// URL of the queue of jobs that visitors wait for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_url: Option<String>,
+    /// URL of the queue of jobs that nobody waits for: refreshes of files that are served stale meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_queue_url: Option<String>,
     /// URL of the queue of jobs that failed for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_letter_queue_url: Option<String>,

@@ -111,7 +111,7 @@ pub fn error_policy(object: &DeserializeGuard<AssetPipeline>, error: &ReconcileE
 }
 
 async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
-    let observed = observe(context, object).await.map_err(ReconcileError::Observe)?;
+    let observed = Box::pin(observe(context, object)).await.map_err(ReconcileError::Observe)?;
     let valid = match validate(object) {
         Ok(valid) => valid,
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Looks at every queue about once a second and sets the number of workers.
+//! Looks at every pipeline's queues about once a second and sets the number of workers.
 //!
 //! It owns the replicas of the worker Deployments through a field manager of its own, and nothing else.
 
@@ -20,7 +20,7 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
-use pipeline::{chain, ports::Depth};
+use pipeline::{Error, chain, ports::Depth};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -92,16 +92,16 @@ async fn bounded(object: &AssetPipeline, window: Window, tended: impl Future<Out
 /// One look at one pipeline. Without numbers nothing is decided, so nobody is let go for lack of them.
 async fn tend(context: &Context, watched: &Watched, object: &AssetPipeline, window: Window) -> Window {
     let Some(subject) = find_subject(watched, object) else { return window };
-    let depth = match timeout(SAMPLE_TIMEOUT, context.open_queue(&subject.queue_url).depth()).await {
+    let depth = match timeout(SAMPLE_TIMEOUT, measure(context, &subject)).await {
         Ok(Ok(depth)) => depth,
         Ok(Err(error)) => {
             context.metrics.samples_failed.inc();
-            tracing::warn!(pipeline.name = subject.pipeline, error = chain(&error), "queue gave no numbers");
+            tracing::warn!(pipeline.name = subject.pipeline, error = chain(&error), "queues gave no numbers");
             return window;
         }
         Err(_) => {
             context.metrics.samples_failed.inc();
-            tracing::warn!(pipeline.name = subject.pipeline, "queue gave no numbers in time");
+            tracing::warn!(pipeline.name = subject.pipeline, "queues gave no numbers in time");
             return window;
         }
     };
@@ -119,10 +119,24 @@ async fn tend(context: &Context, watched: &Watched, object: &AssetPipeline, wind
     window
 }
 
+/// The jobs of both queues. Refreshes count like visits: nobody waits for them, but a file that is never
+/// refreshed gets too stale to be served.
+async fn measure(context: &Context, subject: &Subject) -> Result<Depth, Error> {
+    let (visits, refreshes) =
+        (context.open_queue(&subject.queue_url), context.open_queue(&subject.refresh_queue_url));
+    let (visits, refreshes) = tokio::try_join!(visits.depth(), refreshes.depth())?;
+    Ok(Depth {
+        visible: visits.visible.saturating_add(refreshes.visible),
+        in_flight: visits.in_flight.saturating_add(refreshes.in_flight),
+        delayed: visits.delayed.saturating_add(refreshes.delayed),
+    })
+}
+
 /// A pipeline whose workers can be scaled now.
 struct Subject {
     pipeline: String,
     queue_url: String,
+    refresh_queue_url: String,
     limits: Limits,
     /// What the Deployment asks for now.
     replicas: u32,
@@ -130,7 +144,7 @@ struct Subject {
     namespace: String,
 }
 
-/// `None` while the queue or the Deployment is not there yet, or the pipeline is going.
+/// `None` while a queue or the Deployment is not there yet, or the pipeline is going.
 fn find_subject(watched: &Watched, object: &AssetPipeline) -> Option<Subject> {
     if object.metadata.deletion_timestamp.is_some() {
         return None;
@@ -144,9 +158,11 @@ fn find_subject(watched: &Watched, object: &AssetPipeline) -> Option<Subject> {
     // Before the operator's first apply the scaler's manager alone holds the whole Deployment; a write of
     // only the replicas would then take the rest away.
     found.annotations().get(APPLIED_ANNOTATION)?;
+    let bindings = object.status.as_ref()?.bindings.as_ref()?;
     Some(Subject {
         pipeline: qualified(&namespace, &object.name_any()),
-        queue_url: object.status.as_ref()?.bindings.as_ref()?.queue_url.clone()?,
+        queue_url: bindings.queue_url.clone()?,
+        refresh_queue_url: bindings.refresh_queue_url.clone()?,
         limits: validate_limits(&object.spec.worker).ok()?,
         replicas: found.spec.as_ref()?.replicas.and_then(|replicas| u32::try_from(replicas).ok())?,
         deployment,
@@ -219,9 +235,39 @@ fn saturated(count: u64) -> i64 {
 mod tests {
     use std::future::pending;
 
+    use pipeline::{embedded::MemoryQueue, ports::Queue};
     use tokio::time::Instant;
 
     use super::*;
+    use crate::pipeline::tests::cluster::FakeCluster;
+
+    #[tokio::test]
+    async fn jobs_of_both_queues_count() {
+        let queues =
+            [("visits", 2), ("refreshes", 3)].map(|(url, jobs)| (url, jobs, Arc::new(MemoryQueue::new(9))));
+        for (url, jobs, queue) in &queues {
+            for _ in 0..*jobs {
+                queue.send(url, "shop").await.unwrap();
+            }
+            queue.receive(1, Duration::ZERO, Duration::from_mins(1)).await.unwrap();
+        }
+        let mut context = FakeCluster::default().context();
+        context.queues = Box::new(move |url| {
+            let queue = queues.iter().find(|(known, _, _)| *known == url).map(|(_, _, queue)| queue.clone());
+            queue.unwrap()
+        });
+        let subject = Subject {
+            pipeline: "shop/storefront".into(),
+            queue_url: "visits".into(),
+            refresh_queue_url: "refreshes".into(),
+            limits: validate_limits(&crds::WorkerSpec::default()).unwrap(),
+            replicas: 0,
+            deployment: "storefront-worker".into(),
+            namespace: "shop".into(),
+        };
+        let depth = measure(&context, &subject).await.unwrap();
+        assert_eq!(depth, Depth { visible: 3, in_flight: 2, delayed: 0 });
+    }
 
     #[tokio::test(start_paused = true)]
     async fn pipeline_that_hangs_delays_the_others_by_no_more_than_its_timeout() {

@@ -25,7 +25,7 @@ async fn deleted_pipeline_leaves_nothing_but_its_bucket() -> Result<()> {
         let answer = scene.visitor.get("/app.css").await?;
         assert_eq!((answer.status, answer.body), (200, sass::compile(SASS)?));
         let bindings = scene.bindings().await?;
-        assert_eq!(count_on_aws(&scene.control, &bindings).await?, (2, 1, 1));
+        assert_eq!(count_on_aws(&scene.control, &bindings).await?, (3, 1, 1));
         ensure!(list_objects(scene)?.len() > 5, "the operator made {:?}", list_objects(scene)?);
 
         // Waits until the finalizer has let go.

@@ -37,13 +37,14 @@ pub struct WorkerSpec {
     /// Most worker pods.
     #[schemars(range(min = 1, max = 1000))]
     pub max_replicas: i32,
-    /// Jobs that one worker pod runs at the same time; its memory limit grows with it.
+    /// Jobs that one worker pod runs at the same time; its memory limit grows with it. Refreshes, which nobody
+    /// waits for, take half of these places at the most; with 1, a visitor may wait until a refresh has ended.
     #[schemars(range(min = 1, max = 64))]
     pub concurrency: i32,
     /// Jobs (waiting or running) per worker pod: with 5, eleven jobs ask for three pods.
     #[schemars(range(min = 1, max = 10000))]
     pub backlog_per_replica: i32,
-    /// Seconds that the queue must have been empty, jobs in work included, before pods are let go.
+    /// Seconds that the queues must have been empty, jobs in work included, before pods are let go.
     #[schemars(range(min = 0, max = 86400))]
     pub scale_down_delay_seconds: i32,
 }

@@ -4,6 +4,8 @@
 pub const BUCKET: &str = "ASSETS_BUCKET";
 /// The URL of the queue of visits.
 pub const QUEUE_URL: &str = "ASSETS_QUEUE_URL";
+/// The URL of the queue of refreshes: jobs that nobody waits for.
+pub const REFRESH_QUEUE_URL: &str = "ASSETS_REFRESH_QUEUE_URL";
 /// The ARN of the topic `work_complete`.
 pub const TOPIC_ARN: &str = "ASSETS_TOPIC_ARN";
 /// PEM of the certificate authorities that vouch for SNS's signer, in place of the public ones; for emulators.

@@ -23,6 +23,9 @@ pub struct PodSettings {
     /// URL of the queue of visits
     #[arg(long, env = env::QUEUE_URL)]
     pub queue_url: String,
+    /// URL of the queue of refreshes
+    #[arg(long, env = env::REFRESH_QUEUE_URL)]
+    pub refresh_queue_url: String,
     /// ARN of the topic of notices
     #[arg(long, env = env::TOPIC_ARN)]
     pub topic_arn: String,

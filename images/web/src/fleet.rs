@@ -29,9 +29,9 @@ use pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::hold::Accepts;
-
 pub use members::Member;
+
+use crate::hold::{Accepts, Purpose};
 
 /// The path of the internal listener where a pod waits at a key's owner.
 pub(crate) const WAIT_PATH: &str = "/wait";
@@ -69,6 +69,9 @@ pub(crate) struct WaitRequest {
     /// What the asker knows of a manifest.
     #[serde(default)]
     pub(crate) task: Task,
+    /// Whether visitors wait.
+    #[serde(default)]
+    pub(crate) purpose: Purpose,
     /// The W3C trace context of the hold that waits.
     #[serde(default)]
     pub(crate) traceparent: Option<String>,
@@ -207,12 +210,13 @@ pub(crate) struct Waited<'w> {
     pub(crate) accepts: Accepts,
     pub(crate) purged: Option<Timestamp>,
     pub(crate) task: Task,
+    pub(crate) purpose: Purpose,
     pub(crate) traceparent: &'w str,
 }
 
 impl Pods {
     async fn wait(&self, owner: Member, waited: Waited<'_>) -> Result<WaitAnswer, FleetError> {
-        let Waited { key, tenant, asked_at, accepts, purged, task, traceparent } = waited;
+        let Waited { key, tenant, asked_at, accepts, purged, task, purpose, traceparent } = waited;
         let request = WaitRequest {
             version: WAIT_VERSION,
             to: owner,
@@ -222,6 +226,7 @@ impl Pods {
             accepts,
             purged,
             task,
+            purpose,
             traceparent: Some(traceparent.into()),
         };
         let (signature, request) = call::seal(&self.keys, &request, Timestamp::now());

@@ -37,6 +37,9 @@ use crate::{
     policy::Policy,
 };
 
+/// Refreshes that one pod has under way at the same time: at 4 kB each, 40 MB. Beyond them, stale files wait
+/// for their refresh.
+const MAX_REFRESHES: usize = 10_000;
 /// Hints that one hold remembers; one is enough to make it look.
 const HINTS: usize = 4;
 
@@ -68,6 +71,7 @@ pub(crate) struct Order {
     pub(crate) accepts: Accepts,
     /// What whoever asks knows of a manifest; this pod may know more.
     pub(crate) task: Task,
+    pub(crate) purpose: Purpose,
     /// The W3C trace context that the request came with, unchecked.
     pub(crate) traceparent: Option<Arc<str>>,
 }
@@ -99,6 +103,16 @@ impl Order {
     fn not_before(&self) -> Timestamp {
         self.policy.purged.map_or(self.asked_at, |purged| purged.max(self.asked_at))
     }
+}
+
+/// What a job is for, by its urgency: what visitors wait for is never left to a refresh.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Purpose {
+    /// Nobody waits: what there is, is served meanwhile.
+    Refresh,
+    /// Visitors wait.
+    #[default]
+    Visit,
 }
 
 /// For whom a hold is joined.
@@ -158,6 +172,7 @@ type Outcome = Option<Result<Ended, HoldEnd>>;
 pub(crate) struct HoldParts {
     pub(crate) files: Arc<Files>,
     pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) refresh_queue: Arc<dyn Queue>,
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) metrics: Arc<WebMetrics>,
 }
@@ -170,6 +185,7 @@ pub(crate) struct Holds {
     pub(crate) breakers: Breakers,
     places: Arc<Places>,
     waits: Semaphore,
+    refreshes: Arc<Semaphore>,
     by_key: Mutex<HashMap<Key, Hold>>,
     drivers: TaskTracker,
     /// Nobody new is held.
@@ -183,6 +199,7 @@ struct Hold {
     started: Instant,
     /// The purge that its job was told of: whoever knows of a later one needs another job.
     purged: Option<Timestamp>,
+    purpose: Purpose,
     hints: mpsc::Sender<Way>,
     /// Told when another pod waits here, so that the hold has to be the owner's.
     owning: Arc<Notify>,
@@ -194,6 +211,7 @@ impl Holds {
         Self {
             places: Arc::new(Places::new(settings.max_held, settings.max_held_of_tenant)),
             waits: Semaphore::new(settings.max_waits),
+            refreshes: Arc::new(Semaphore::new(MAX_REFRESHES)),
             settings,
             breakers: Breakers::new(parts.metrics.clone()),
             parts,
@@ -216,7 +234,7 @@ impl Holds {
             Err(NoPlace::ForTenant) => return Err(self.refuse("tenant", HoldEnd::Full)),
             Err(NoPlace::ForAnybody) => return Err(self.refuse("total", HoldEnd::Full)),
         };
-        let outcome = self.join(order, Waiter::Visitor);
+        let outcome = self.join(order, Waiter::Visitor)?;
         tokio::select! {
             ended = end_of(outcome, deadline) => ended.map(|ended| ended.manifest),
             () = place.lost() => Err(self.refuse("put_out", HoldEnd::Full)),
@@ -230,13 +248,14 @@ impl Holds {
             return Err(HoldEnd::Draining);
         }
         let _wait = self.waits.try_acquire().map_err(|_| HoldEnd::Full)?;
-        end_of(self.join(order, Waiter::Peer), deadline).await
+        end_of(self.join(order, Waiter::Peer)?, deadline).await
     }
 
-    /// Has a job sent where none is under way, and does not wait for it.
+    /// Has a job sent where none is under way, and does not wait for it. Where too many are under way
+    /// already, a later visit asks again.
     pub(crate) fn refresh(self: &Arc<Self>, order: Order) {
         if !self.is_draining() {
-            self.join(order, Waiter::Visitor);
+            let _ = self.join(Order { purpose: Purpose::Refresh, ..order }, Waiter::Visitor);
         }
     }
 
@@ -267,6 +286,11 @@ impl Holds {
     /// Whether a job of this key is under way.
     pub(crate) fn is_open(&self, key: &Key) -> bool {
         self.lock().contains_key(key)
+    }
+
+    /// Whether a job is under way that the order would be answered by.
+    pub(crate) fn is_joined_by(&self, order: &Order) -> bool {
+        self.lock().get(&order.key).is_some_and(|hold| self.is_for(hold, order))
     }
 
     /// Makes the key's hold look at the store, if there is one.
@@ -303,29 +327,43 @@ impl Holds {
         end
     }
 
-    fn join(self: &Arc<Self>, order: Order, waiter: Waiter) -> watch::Receiver<Outcome> {
+    /// Whether the hold's end answers the order, too.
+    fn is_for(&self, hold: &Hold, order: &Order) -> bool {
+        let is_in_time = match order.purpose {
+            Purpose::Visit => hold.started.elapsed() < self.settings.hold,
+            Purpose::Refresh => true,
+        };
+        is_in_time && hold.purged >= order.policy.purged && hold.purpose >= order.purpose
+    }
+
+    /// `Err` only for a refresh.
+    fn join(self: &Arc<Self>, order: Order, waiter: Waiter) -> Result<watch::Receiver<Outcome>, HoldEnd> {
         let mut holds = self.lock();
         if let Some(hold) = holds.get(&order.key)
-            && hold.started.elapsed() < self.settings.hold
-            && hold.purged >= order.policy.purged
+            && self.is_for(hold, &order)
         {
             if waiter == Waiter::Peer {
                 hold.owning.notify_one();
             }
-            return hold.outcome.clone();
+            return Ok(hold.outcome.clone());
         }
+        let place = match order.purpose {
+            Purpose::Visit => None,
+            Purpose::Refresh => Some(self.refreshes.clone().try_acquire_owned().map_err(|_| HoldEnd::Full)?),
+        };
         let started = Instant::now();
         let (hints, hinted) = mpsc::channel(HINTS);
         let (sender, outcome) = watch::channel(None);
         let owning = Arc::new(Notify::new());
-        let purged = order.policy.purged;
+        let (purged, purpose) = (order.policy.purged, order.purpose);
         let trace = TraceParent::continuing(order.traceparent.as_deref());
         let span = tracing::info_span!("hold", key = %order.key, trace.id = trace.trace_id());
-        let hold = Hold { started, purged, hints, owning: owning.clone(), outcome: outcome.clone() };
+        let hold = Hold { started, purged, purpose, hints, owning: owning.clone(), outcome: outcome.clone() };
         holds.insert(order.key.clone(), hold);
-        let driver = Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning };
+        let driver =
+            Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning, _place: place };
         self.drivers.spawn(driver.run(sender).instrument(span));
-        outcome
+        Ok(outcome)
     }
 
     /// Forgets a hold that has ended, unless a newer one has taken its place.
@@ -350,3 +388,6 @@ async fn end_of(mut outcome: watch::Receiver<Outcome>, deadline: Instant) -> Res
         Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(HoldEnd::Failed)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,9 +138,11 @@ async fn connect(
     let store = Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone()));
     let tenants = StoreTenants::new(store.clone());
     tenants.register(registry);
+    let sqs = sqs_client(&sdk);
     let ports = WebPorts {
         store: store.clone(),
-        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
+        queue: Arc::new(SqsQueue::new(sqs.clone(), settings.pod.queue_url.clone())),
+        refresh_queue: Arc::new(SqsQueue::new(sqs, settings.pod.refresh_queue_url.clone())),
         tenants: Arc::new(PurgedTenants::new(tenants, store)),
         direct: Some(DirectNotices::new(keys, peers.clone())?),
         fleet: fleet.clone(),

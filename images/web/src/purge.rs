@@ -50,7 +50,7 @@ impl DependencyPurges {
 
     /// The order's policy without the purges of dependencies that this manifest does not have.
     pub(crate) async fn policy_on(&self, order: &Order, manifest: &Manifest) -> Result<Policy, Error> {
-        let Order { key, tenant, policy, asked_at: _, accepts: _, task: _, traceparent: _ } = order;
+        let Order { key, tenant, policy, .. } = order;
         let Some(latest) = policy.purged else { return Ok(*policy) };
         let oldest = manifest
             .last_good

@@ -164,12 +164,14 @@ fn parse_percent(text: &str) -> Result<usize, String> {
 mod tests {
     use super::*;
 
-    const REQUIRED: [&str; 13] = [
+    const REQUIRED: [&str; 15] = [
         "web",
         "--bucket",
         "b",
         "--queue-url",
         "q",
+        "--refresh-queue-url",
+        "r",
         "--topic-arn",
         "t",
         "--notice-key-file",

@@ -26,7 +26,7 @@ use crate::{
     files::Files,
     fleet::{Fleet, WaitRequest},
     gauges::Gauges,
-    hold::{Accepts, HoldEnd, HoldParts, HoldSettings, Holds, Order, Way},
+    hold::{Accepts, HoldEnd, HoldParts, HoldSettings, Holds, Order, Purpose, Way},
     limits::{Limit, Limits, TenantLimiter, TooMany},
     live::{Live, LiveSettings},
     lookups::Lookups,
@@ -42,7 +42,10 @@ use crate::{
 /// What the web tier needs from the outside.
 pub struct WebPorts {
     pub store: Arc<dyn Store>,
+    /// For jobs that visitors wait for.
     pub queue: Arc<dyn Queue>,
+    /// For jobs that nobody waits for.
+    pub refresh_queue: Arc<dyn Queue>,
     pub tenants: Arc<dyn Tenants>,
     /// For notices that belong to another pod; `None` in a process of one.
     pub direct: Option<DirectNotices>,
@@ -95,14 +98,19 @@ pub(crate) enum Unanswered {
 
 impl Web {
     pub fn new(ports: WebPorts, settings: WebSettings, metrics: WebMetrics) -> Self {
-        let WebPorts { store, queue, tenants, direct, fleet } = ports;
+        let WebPorts { store, queue, refresh_queue, tenants, direct, fleet } = ports;
         let WebSettings { policy, hold, limits, topic } = settings;
         let metrics = Arc::new(metrics);
         let dependencies = DependencyPurges::new(store.clone());
         let files = Arc::new(Files::new(store.clone()));
         let fingerprint = hold.options.fingerprint();
-        let around =
-            HoldParts { files: files.clone(), queue, fleet: fleet.clone(), metrics: metrics.clone() };
+        let around = HoldParts {
+            files: files.clone(),
+            queue,
+            refresh_queue,
+            fleet: fleet.clone(),
+            metrics: metrics.clone(),
+        };
         let holds = Arc::new(Holds::new(around, hold));
         Self {
             lookups: Lookups::new(files.clone()),
@@ -167,11 +175,11 @@ impl Web {
 
     /// What another pod waits for, by the policy of this one.
     pub(crate) fn order_of(&self, request: WaitRequest) -> Order {
-        let WaitRequest { key, tenant, asked_at, accepts, purged, task, traceparent, .. } = request;
+        let WaitRequest { key, tenant, asked_at, accepts, purged, task, purpose, traceparent, .. } = request;
         let mut policy = self.policy_for(&tenant, &key.path);
         policy.purged = policy.purged.max(purged);
         let traceparent = traceparent.map(Into::into);
-        Order { key, tenant: Arc::new(tenant), policy, asked_at, accepts, task, traceparent }
+        Order { key, tenant: Arc::new(tenant), policy, asked_at, accepts, task, purpose, traceparent }
     }
 
     /// Makes every answer be built anew, as after a change that no manifest tells.
@@ -233,8 +241,16 @@ impl Web {
     pub(crate) fn order_now(&self, tenant: Arc<Tenant>, path: AssetPath) -> Order {
         let policy = self.policy_for(&tenant, &path);
         let key = Key { fingerprint: self.fingerprint.clone(), tenant_id: tenant.id.clone(), path };
-        let (asked_at, accepts, task) = (Timestamp::now(), Accepts::Served, Task::Compile);
-        Order { key, tenant, policy, asked_at, accepts, task, traceparent: None }
+        Order {
+            key,
+            tenant,
+            policy,
+            asked_at: Timestamp::now(),
+            accepts: Accepts::Served,
+            task: Task::Compile,
+            purpose: Purpose::Visit,
+            traceparent: None,
+        }
     }
 
     async fn judge(
@@ -243,7 +259,7 @@ impl Web {
         order: &Order,
         limiter: &TenantLimiter,
     ) -> Result<(Layer, Verdict), Unanswered> {
-        let Order { key, policy, asked_at, tenant: _, accepts: _, task: _, traceparent: _ } = order;
+        let Order { key, policy, asked_at, .. } = order;
         let remembered = self.judge_remembered(order).await?;
         let digest = remembered.as_ref().and_then(Verdict::digest);
         let is_outdated = self.is_outdated(digest, visit.version.as_deref(), visit.told);
@@ -257,7 +273,7 @@ impl Web {
             Some(Verdict::Fail { .. } | Verdict::Wait) | None => None,
         };
         // Who joins a hold or a look-up pays nothing, and is held until the hold ends.
-        let is_free = self.holds.is_open(key) || self.lookups.is_under_way(key);
+        let is_free = self.holds.is_joined_by(order) || self.lookups.is_under_way(key);
         let paid = if is_free { Ok(None) } else { self.limits.look_up(key, limiter) };
         let _paid = match (paid, stale) {
             (Ok(paid), _) => paid,
@@ -318,8 +334,8 @@ impl Web {
         limiter: &TenantLimiter,
         manifest: Option<&Manifest>,
     ) -> Result<Option<Verdict>, Unanswered> {
-        let Order { key, policy, asked_at, tenant, accepts: _, task: _, traceparent: _ } = order;
-        if self.holds.is_open(key) {
+        let Order { policy, asked_at, tenant, .. } = order;
+        if self.holds.is_joined_by(order) {
             return Ok(None);
         }
         let breakers = &self.holds.breakers;

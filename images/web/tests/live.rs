@@ -103,6 +103,7 @@ impl Site {
         let tenants = Arc::new(SingleTenant(Arc::new(tenant)));
         let ports = WebPorts {
             store: reads.clone(),
+            refresh_queue: queue.clone(),
             queue: queue.clone(),
             tenants,
             direct: None,
@@ -412,6 +413,7 @@ async fn only_known_sites_have_pages_and_only_where_it_is_on() {
     let ports = |store: &Arc<MemoryStore>| WebPorts {
         store: store.clone(),
         queue: Arc::new(MemoryQueue::new(1)),
+        refresh_queue: Arc::new(MemoryQueue::new(1)),
         tenants: Arc::new(StoreTenants::new(store.clone())),
         direct: None,
         fleet: Arc::new(Fleet::alone()),

@@ -138,6 +138,7 @@ impl Site {
         let ports = WebPorts {
             store,
             queue,
+            refresh_queue: Arc::new(MemoryQueue::new(100)),
             tenants: tenants.clone(),
             direct: None,
             fleet: Arc::new(web::Fleet::alone()),

@@ -52,6 +52,7 @@ struct Site {
     public: Router,
     internal: Router,
     queue: Arc<MemoryQueue>,
+    refresh_queue: Arc<MemoryQueue>,
     store: Arc<MemoryStore>,
     keys: SigningKeys,
 }
@@ -76,10 +77,11 @@ impl Site {
     }
 
     fn serving(policy: Policy, recheck: OnOff, store: Arc<MemoryStore>, tenants: Arc<dyn Tenants>) -> Self {
-        let queue = Arc::new(MemoryQueue::new(100));
+        let (queue, refresh_queue) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryQueue::new(100)));
         let ports = WebPorts {
             store: store.clone(),
             queue: queue.clone(),
+            refresh_queue: refresh_queue.clone(),
             tenants,
             direct: None,
             fleet: Arc::new(Fleet::alone()),
@@ -99,7 +101,7 @@ impl Site {
         let web = Arc::new(Web::new(ports, settings, metrics));
         let keys = SigningKeys::from_text("0123456789abcdef").unwrap();
         let internal = internal_router(web.clone(), keys.clone());
-        Self { public: public_router(web), internal, queue, store, keys }
+        Self { public: public_router(web), internal, queue, refresh_queue, store, keys }
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -126,10 +128,12 @@ impl Site {
 
     /// Takes the one job that is there, or will be within a second.
     async fn take_job(&self) -> Job {
-        let taken = self.queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
-        let [delivery] = taken.as_slice() else { panic!("no job was sent") };
-        self.queue.delete(&delivery.receipt).await.unwrap();
-        Job::from_message(&delivery.body).unwrap()
+        take(&self.queue).await
+    }
+
+    /// As `take_job`, of those that nobody waits for.
+    async fn take_refresh(&self) -> Job {
+        take(&self.refresh_queue).await
     }
 
     async fn end(&self, job: &Job, outcome: Outcome) -> StoredManifest {
@@ -170,8 +174,15 @@ impl Site {
     }
 
     async fn jobs_waiting(&self) -> u64 {
-        self.queue.depth().await.unwrap().visible
+        self.queue.depth().await.unwrap().visible + self.refresh_queue.depth().await.unwrap().visible
     }
+}
+
+async fn take(queue: &MemoryQueue) -> Job {
+    let taken = queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
+    let [delivery] = taken.as_slice() else { panic!("no job was sent") };
+    queue.delete(&delivery.receipt).await.unwrap();
+    Job::from_message(&delivery.body).unwrap()
 }
 
 #[derive(Debug)]
@@ -293,12 +304,43 @@ async fn stale_file_is_served_at_once_while_one_job_refreshes_it() {
         assert_eq!(stale.body, "old{}");
         assert!(stale.header("cache-status").starts_with("AssetPipeline; hit; ttl=-33"), "{stale:?}");
     }
-    let refresh = site.take_job().await;
+    let refresh = site.take_refresh().await;
     let new = site.compiled(&refresh, "new{}").await;
     site.end(&refresh, new).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(site.get("/app.css").await.body, "new{}");
     assert_eq!(site.jobs_waiting().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn file_too_stale_to_serve_is_waited_for_by_a_visits_job() {
+    let site = Site::new();
+    let job = earlier_job();
+    let old = site.compiled(&job, "old{}").await;
+    site.end_at(&job, old, Timestamp::now() - SignedDuration::from_hours(25)).await;
+    let visitor = site.visitor("/app.css");
+    let job = site.take_job().await;
+    let new = site.compiled(&job, "new{}").await;
+    site.end(&job, new).await;
+    assert_eq!(visitor.await.unwrap().body, "new{}");
+    assert_eq!(site.jobs_waiting().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refresh_that_takes_long_to_begin_is_not_sent_twice_within_its_lifetime() {
+    let site = Site::new();
+    let job = earlier_job();
+    let old = site.compiled(&job, "old{}").await;
+    site.end_at(&job, old, Timestamp::now() - SignedDuration::from_hours(1)).await;
+    for _ in 0..9 {
+        assert_eq!(site.get("/app.css").await.body, "old{}");
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+    site.take_refresh().await;
+    assert_eq!(site.jobs_waiting().await, 0);
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    assert_eq!(site.get("/app.css").await.body, "old{}");
+    site.take_refresh().await;
 }
 
 /// A job that nobody waits for any more.

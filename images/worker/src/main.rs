@@ -88,8 +88,10 @@ async fn connect(
         }
     };
     let guard = Guard { private_networks: settings.private_networks.clone() };
+    let sqs = sqs_client(&sdk);
     Ok(WorkerPorts {
-        queue: Arc::new(SqsQueue::new(sqs_client(&sdk), settings.pod.queue_url.clone())),
+        queue: Arc::new(SqsQueue::new(sqs.clone(), settings.pod.queue_url.clone())),
+        refresh_queue: Arc::new(SqsQueue::new(sqs, settings.pod.refresh_queue_url.clone())),
         store: Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone())),
         notifier: Arc::new(SnsNotifier::new(sns_client(&sdk), settings.pod.topic_arn.clone())),
         origin: Arc::new(

@@ -49,12 +49,14 @@ pub struct Settings {
 mod tests {
     use super::*;
 
-    const REQUIRED: [&str; 11] = [
+    const REQUIRED: [&str; 13] = [
         "worker",
         "--bucket",
         "b",
         "--queue-url",
         "q",
+        "--refresh-queue-url",
+        "r",
         "--topic-arn",
         "t",
         "--notice-key-file",

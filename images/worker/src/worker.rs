@@ -1,5 +1,8 @@
-//! The queue loop: receives as many jobs as there are free places, keeps each invisible while it runs,
-//! tells who waits, and deletes it last.
+//! One job's course from its delivery: kept invisible while it runs, told to who waits, and deleted last.
+//!
+//! Which jobs are received when is the matter of `receive`.
+
+mod receive;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +15,7 @@ use pipeline::{
     ports::{Delivery, Notifier, Origin, Queue, Receipt, Store},
     record::StoredManifest,
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
-    time::{Instant, interval, sleep},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, interval};
 
 use crate::{
     closure::SourceLimits,
@@ -26,18 +24,16 @@ use crate::{
     run::{RunEnd, Runner},
 };
 
-/// SQS's longest.
-const LONG_POLL: Duration = Duration::from_secs(20);
-const MAX_BATCH: u32 = 10;
-/// Before the queue is asked again after it failed.
-const RECEIVE_BACKOFF: Duration = Duration::from_secs(1);
 /// How long a job of another build's fingerprint is left to that build's workers. Not shorter, since each
 /// hand-back counts towards the dead-letter queue's limit of 100 receives.
 const FOREIGN_VISIBILITY: Duration = Duration::from_secs(8);
 
 /// What a worker needs from the outside.
 pub struct WorkerPorts {
+    /// Jobs that visitors wait for.
     pub queue: Arc<dyn Queue>,
+    /// Jobs that nobody waits for.
+    pub refresh_queue: Arc<dyn Queue>,
     pub store: Arc<dyn Store>,
     pub notifier: Arc<dyn Notifier>,
     pub origin: Arc<dyn Origin>,
@@ -56,9 +52,10 @@ pub struct WorkerSettings {
     pub compiler: Compiler,
 }
 
-/// One worker process's loop.
+/// One worker process.
 pub struct Worker {
     queue: Arc<dyn Queue>,
+    refresh_queue: Arc<dyn Queue>,
     notifier: Arc<dyn Notifier>,
     direct: Option<DirectNotices>,
     runner: Runner,
@@ -79,66 +76,23 @@ enum Ending {
 
 impl Worker {
     pub fn new(ports: WorkerPorts, settings: WorkerSettings, metrics: WorkerMetrics) -> Self {
-        let WorkerPorts { queue, store, notifier, origin, direct } = ports;
+        let WorkerPorts { queue, refresh_queue, store, notifier, origin, direct } = ports;
         let WorkerSettings { concurrency, visibility, run_limit, source_limits, compiler } = settings;
         let runner = Runner { store, origin, compiler, source_limits, run_limit };
-        Self { queue, notifier, direct, runner, concurrency, visibility, metrics }
+        Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics }
     }
 
-    /// Works until `shutdown`; then receives nothing more, finishes what runs, and returns.
-    pub async fn work(self: Arc<Self>, shutdown: CancellationToken) {
-        let places = Arc::new(Semaphore::new(self.concurrency.into()));
-        let mut jobs = JoinSet::new();
-        loop {
-            let received = tokio::select! {
-                () = shutdown.cancelled() => break,
-                received = self.receive(&places) => received,
-            };
-            for (delivery, place) in received {
-                let worker = self.clone();
-                jobs.spawn(async move {
-                    worker.handle(delivery).await;
-                    drop(place);
-                });
-            }
-            while let Some(ended) = jobs.try_join_next() {
-                note_panic(ended);
-            }
-        }
-        while let Some(ended) = jobs.join_next().await {
-            note_panic(ended);
-        }
-    }
-
-    /// As many jobs as there are free places, at least one place being waited for.
-    async fn receive(&self, places: &Arc<Semaphore>) -> Vec<(Delivery, OwnedSemaphorePermit)> {
-        let Ok(first) = places.clone().acquire_owned().await else { return Vec::new() };
-        let mut free = vec![first];
-        while free.len() < MAX_BATCH as usize {
-            let Ok(place) = places.clone().try_acquire_owned() else { break };
-            free.push(place);
-        }
-        let max = u32::try_from(free.len()).unwrap_or(MAX_BATCH);
-        match self.queue.receive(max, LONG_POLL, self.visibility).await {
-            Ok(deliveries) => deliveries.into_iter().zip(free).collect(),
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "could not receive jobs; trying again");
-                sleep(error.retry_after.unwrap_or(RECEIVE_BACKOFF)).await;
-                Vec::new()
-            }
-        }
-    }
-
-    async fn handle(&self, delivery: Delivery) {
+    /// `queue` is where the message was received.
+    async fn handle(&self, queue: &dyn Queue, delivery: Delivery) {
         let _running = RunningJob::new(&self.metrics);
         let started = Instant::now();
         let ending = tokio::select! {
             ending = self.end_job(&delivery) => ending,
-            never = self.keep_invisible(&delivery.receipt) => match never {},
+            never = self.keep_invisible(queue, &delivery.receipt) => match never {},
         };
         let (end, done) = match ending {
-            Ending::Delete(end) => (end, self.queue.delete(&delivery.receipt).await),
-            Ending::Return(end, after) => (end, self.queue.change_visibility(&delivery.receipt, after).await),
+            Ending::Delete(end) => (end, queue.delete(&delivery.receipt).await),
+            Ending::Return(end, after) => (end, queue.change_visibility(&delivery.receipt, after).await),
             Ending::Leave(end) => (end, Ok(())),
         };
         if let Err(error) = done {
@@ -152,12 +106,12 @@ impl Worker {
     }
 
     /// Extends the message's visibility three times per period, for ever.
-    async fn keep_invisible(&self, receipt: &Receipt) -> std::convert::Infallible {
+    async fn keep_invisible(&self, queue: &dyn Queue, receipt: &Receipt) -> std::convert::Infallible {
         let mut beats = interval(self.visibility / 3);
         beats.tick().await;
         loop {
             beats.tick().await;
-            if let Err(error) = self.queue.change_visibility(receipt, self.visibility).await {
+            if let Err(error) = queue.change_visibility(receipt, self.visibility).await {
                 tracing::warn!(error = chain(&error), "could not extend a job's visibility");
             }
         }
@@ -249,12 +203,6 @@ fn end_expired(job: &Job, receive_count: u32) -> Ending {
     } else {
         tracing::error!(job.id = %job.id, job.path = %job.path, "a job failed until it expired; leaving it");
         Ending::Leave("expired")
-    }
-}
-
-fn note_panic(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(error = chain(&error), "a job ended unexpectedly; it will be delivered again");
     }
 }
 

@@ -53,6 +53,7 @@ impl fmt::Display for BindingSuffix {
 pub struct BindingNames {
     pub bucket: String,
     pub queue: String,
+    pub refresh_queue: String,
     pub dead_letter_queue: String,
     pub topic: String,
 }
@@ -65,6 +66,7 @@ impl BindingNames {
         Self {
             bucket: base.clone(),
             queue: base.clone(),
+            refresh_queue: format!("{base}-refresh"),
             dead_letter_queue: format!("{base}-dead"),
             topic: base,
         }
@@ -84,6 +86,8 @@ mod tests {
         let short = BindingNames::new("shop", "storefront", &"0123456789".parse().unwrap());
         assert_eq!(short.bucket, "ap-shop-storefront-0123456789");
         assert_eq!(short.dead_letter_queue, "ap-shop-storefront-0123456789-dead");
+        assert_eq!(short.refresh_queue, "ap-shop-storefront-0123456789-refresh");
+        assert!(names.refresh_queue.len() <= 80, "SQS takes no longer names");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The queue of jobs and the queue of those that failed for good.
+//! The queues of jobs, for visits and for refreshes, and the queue of those that failed for good.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -94,7 +94,7 @@ impl ObservedQueue {
     }
 }
 
-/// The queue of jobs, whose failures go to the queue with this ARN.
+/// A queue of jobs, whose failures go to the queue with this ARN.
 pub(super) fn want_jobs(name: String, visibility_seconds: u32, dead_letter_arn: &str) -> QueueWant {
     let redrive = json!({"deadLetterTargetArn": dead_letter_arn, "maxReceiveCount": MAX_RECEIVES});
     let mut attributes = shared_attributes(JOB_RETENTION_SECONDS);

@@ -97,7 +97,7 @@ pub fn binding_names(object: &AssetPipeline) -> Option<BindingNames> {
     Some(BindingNames::new(&object.namespace()?, &object.name_any(), &suffix))
 }
 
-/// Bindings that were settled a moment ago are taken for unchanged: each look costs fifteen calls.
+/// Bindings that were settled a moment ago are taken for unchanged: each look costs eighteen calls.
 async fn observe_outside(
     context: &Context,
     object: &AssetPipeline,

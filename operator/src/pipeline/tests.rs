@@ -68,6 +68,7 @@ fn settled_bindings(object: &AssetPipeline) -> ObservedBindings {
         }),
         dead_letter_queue: queue(&names.dead_letter_queue, &[("MessageRetentionPeriod", "1209600")]),
         queue: queue(&names.queue, &jobs),
+        refresh_queue: queue(&names.refresh_queue, &jobs),
         topic: ObservedTopic::Found(FoundTopic {
             arn: format!("arn:aws:sns:eu-west-1:1:{}", names.topic),
             attributes: [].into(),

@@ -123,6 +123,7 @@ mod tests {
             accepts: crate::hold::Accepts::Served,
             purged: None,
             task: pipeline::job::Task::Compile,
+            purpose: crate::hold::Purpose::Visit,
             traceparent: None,
         }
     }

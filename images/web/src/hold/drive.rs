@@ -13,17 +13,22 @@ use pipeline::{
     trace::TraceParent,
 };
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, OwnedSemaphorePermit, mpsc, watch},
     time::{Instant, sleep_until},
 };
 
-use super::{Ended, HoldEnd, Holds, Order, Outcome, Waiter, Way};
+use super::{Ended, HoldEnd, Holds, Order, Outcome, Purpose, Waiter, Way};
 use crate::metrics::WayLabels;
 
 const FIRST_RECHECK: Duration = Duration::from_millis(200);
 const LONGEST_RECHECK: Duration = Duration::from_millis(800);
+/// Where nobody waits.
+const LONGEST_REFRESH_RECHECK: Duration = Duration::from_secs(30);
+/// By then the queue has dropped the job, and another one may be sent.
+const REFRESH_LIFETIME: Duration = Duration::from_secs(JOB_LIFETIME_SECONDS.unsigned_abs());
 
-/// The task behind one hold. Lives on for one more hold after its start, for the visitors who joined late.
+/// The task behind one hold. Lives on for one more hold after its start, for the visitors who joined late;
+/// a refresh, which nobody waits for, as long as its job may.
 pub(super) struct Driver {
     pub(super) holds: Arc<Holds>,
     pub(super) order: Order,
@@ -35,6 +40,8 @@ pub(super) struct Driver {
     pub(super) hinted: mpsc::Receiver<Way>,
     /// Tells that another pod waits here.
     pub(super) owning: Arc<Notify>,
+    /// The place of a refresh.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Driver {
@@ -95,7 +102,8 @@ impl Driver {
     }
 
     async fn send_job(&self) -> Result<JobId, Error> {
-        let Order { key, tenant, asked_at, policy: _, accepts: _, task: _, traceparent: _ } = &self.order;
+        let Order { key, tenant, asked_at, purpose, policy: _, accepts: _, task: _, traceparent: _ } =
+            &self.order;
         let settings = &self.holds.settings;
         let job = Job {
             version: JOB_VERSION,
@@ -112,7 +120,11 @@ impl Driver {
             reply_to: settings.reply_to.clone(),
             traceparent: Some(self.trace.as_str().to_owned()),
         };
-        self.holds.parts.queue.send(&job.to_message(), key.tenant_id.as_str()).await?;
+        let queue = match purpose {
+            Purpose::Visit => &self.holds.parts.queue,
+            Purpose::Refresh => &self.holds.parts.refresh_queue,
+        };
+        queue.send(&job.to_message(), key.tenant_id.as_str()).await?;
         self.holds.parts.metrics.jobs_sent.inc();
         tracing::info!(job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, "job sent");
         Ok(job.id)
@@ -128,7 +140,10 @@ impl Driver {
     }
 
     async fn watch(&mut self, job: &JobId) -> Result<(Arc<Manifest>, Way), HoldEnd> {
-        let deadline = self.deadline();
+        let (deadline, longest_pause) = match self.order.purpose {
+            Purpose::Visit => (self.visit_deadline(), LONGEST_RECHECK),
+            Purpose::Refresh => (self.started + REFRESH_LIFETIME, LONGEST_REFRESH_RECHECK),
+        };
         let mut pause = FIRST_RECHECK;
         let mut next_check = Instant::now() + pause;
         loop {
@@ -144,7 +159,7 @@ impl Driver {
                 return Err(HoldEnd::Deadline);
             }
             if way == Way::Recheck {
-                pause = (pause * 2).min(LONGEST_RECHECK);
+                pause = (pause * 2).min(longest_pause);
             }
             if let Some(manifest) = self.look(Some(job)).await {
                 return Ok((manifest, way));
@@ -154,7 +169,7 @@ impl Driver {
     }
 
     /// The latest visitor who may have joined has waited in vain by then.
-    pub(super) fn deadline(&self) -> Instant {
+    pub(super) fn visit_deadline(&self) -> Instant {
         self.started + 2 * self.holds.settings.hold
     }
 

@@ -56,10 +56,12 @@ impl Driver {
             accepts: order.accepts,
             purged: order.policy.purged,
             task: self.task().await,
+            purpose: order.purpose,
             traceparent: trace.as_str(),
         };
         let mut waiting = std::pin::pin!(holds.parts.fleet.wait(owner, waited));
-        let deadline = self.deadline();
+        // Longer than that nobody's connection is kept, even if the owner's hold goes on.
+        let deadline = self.visit_deadline();
         loop {
             let next_look = match self.holds.settings.recheck {
                 OnOff::On => deadline.min(Instant::now() + FORWARDED_RECHECK),
@@ -89,6 +91,11 @@ impl Driver {
     async fn take_answer(&self, owner: Member, answer: Result<WaitAnswer, FleetError>) -> Step {
         let WaitAnswer { job, manifest } = match answer {
             Ok(answer) => answer,
+            // The owner's time for us ends with our own, and no other pod is to begin anew then.
+            Err(_) if Instant::now() >= self.visit_deadline() => {
+                self.count("deadline");
+                return Step::Deadline;
+            }
             Err(error) => {
                 self.count(error.as_str());
                 tracing::warn!(

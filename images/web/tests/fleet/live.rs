@@ -102,5 +102,5 @@ async fn take_next(site: &Site) -> (usize, Job) {
         }
         sleep(SECOND).await;
     }
-    site.take_job().await
+    site.take_refresh().await
 }

@@ -5,6 +5,7 @@
 
 mod live;
 mod purges;
+mod refreshes;
 mod rotation;
 mod site;
 

@@ -139,6 +139,7 @@ pub(crate) struct Site {
     pub(crate) pods: Vec<Pod>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) queue: Arc<MemoryQueue>,
+    pub(crate) refresh_queue: Arc<MemoryQueue>,
     pub(crate) store: Arc<MemoryStore>,
 }
 
@@ -200,8 +201,9 @@ impl Site {
     }
 
     fn of(rechecks: &[OnOff], bounds: Bounds, tenancy: Tenancy) -> Self {
-        let queue = Arc::new(MemoryQueue::new(100));
-        let mut site = Self { pods: Vec::new(), lanes: Arc::default(), queue, store: Arc::default() };
+        let (queue, refresh_queue) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryQueue::new(100)));
+        let (lanes, store) = (Arc::default(), Arc::default());
+        let mut site = Self { pods: Vec::new(), lanes, queue, refresh_queue, store };
         let pods = rechecks.iter().enumerate();
         site.pods = pods.map(|(pod, recheck)| site.start(pod, *recheck, bounds, tenancy)).collect();
         let everybody: Vec<Member> = (0..rechecks.len()).map(member).collect();
@@ -220,6 +222,7 @@ impl Site {
         let ports = WebPorts {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            refresh_queue: self.refresh_queue.clone(),
             tenants: tenants.clone(),
             direct: None,
             fleet: fleet.clone(),
@@ -254,9 +257,18 @@ impl Site {
 
     /// Takes the one job that is there, or will be within a second, and says which pod sent it.
     pub(crate) async fn take_job(&self) -> (usize, Job) {
-        let taken = self.queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
+        self.take_from(&self.queue).await
+    }
+
+    /// As `take_job`, of those that nobody waits for.
+    pub(crate) async fn take_refresh(&self) -> (usize, Job) {
+        self.take_from(&self.refresh_queue).await
+    }
+
+    async fn take_from(&self, queue: &MemoryQueue) -> (usize, Job) {
+        let taken = queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
         let [delivery] = taken.as_slice() else { panic!("no job was sent") };
-        self.queue.delete(&delivery.receipt).await.unwrap();
+        queue.delete(&delivery.receipt).await.unwrap();
         let job = Job::from_message(&delivery.body).unwrap();
         let reply_to = job.reply_to.clone().unwrap();
         let sender = (0..self.pods.len()).find(|pod| reply_to.as_str().contains(&member(*pod).to_string()));
@@ -289,7 +301,7 @@ impl Site {
     }
 
     pub(crate) async fn jobs_waiting(&self) -> u64 {
-        self.queue.depth().await.unwrap().visible
+        self.queue.depth().await.unwrap().visible + self.refresh_queue.depth().await.unwrap().visible
     }
 }
 

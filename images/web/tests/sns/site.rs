@@ -113,6 +113,7 @@ impl Site {
         let ports = WebPorts {
             store: store.clone(),
             queue: queue.clone(),
+            refresh_queue: Arc::new(MemoryQueue::new(100)),
             tenants,
             direct: None,
             fleet: Arc::new(Fleet::alone()),

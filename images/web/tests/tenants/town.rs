@@ -63,6 +63,8 @@ impl Town {
         let ports = WebPorts {
             store: store.clone(),
             queue: queue.clone(),
+            // Which job goes where does not matter here.
+            refresh_queue: queue.clone(),
             tenants: Arc::new(StoreTenants::new(store.clone())),
             direct: None,
             fleet: Arc::new(web::Fleet::alone()),

@@ -56,6 +56,7 @@ impl Bench {
         let origin = FileOrigin { root: site.path().to_owned(), load_roots: Vec::new() };
         let ports = WorkerPorts {
             queue: Arc::new(Noted::new(queue.clone(), &journal)),
+            refresh_queue: Arc::new(MemoryQueue::new(100)),
             store: Arc::new(Noted::new(store.clone(), &journal)),
             notifier: Arc::new(Noted::new(notifier, &journal)),
             origin: Arc::new(Noted::new(Arc::new(origin), &journal)),

@@ -36,6 +36,7 @@ fn bindings() -> ObservedBindings {
         }),
         dead_letter_queue: queue("http://sqs/dead"),
         queue: queue("http://sqs/jobs"),
+        refresh_queue: queue("http://sqs/refresh"),
         topic: ObservedTopic::Found(FoundTopic {
             arn: "arn:t".into(),
             attributes: [].into(),
@@ -74,6 +75,7 @@ fn everything_but_the_bucket_is_removed() {
         subscription: vec![SubscriptionStep::Unsubscribe { arn: "arn:s".into() }],
         topic: Some(TopicStep::Delete { arn: "arn:t".into() }),
         queue: Some(QueueStep::Delete { url: "http://sqs/jobs".into() }),
+        refresh_queue: Some(QueueStep::Delete { url: "http://sqs/refresh".into() }),
         dead_letter_queue: Some(QueueStep::Delete { url: "http://sqs/dead".into() }),
         bucket: Some(BucketStep::SetTags(owner().released_tags())),
     };
@@ -95,6 +97,7 @@ fn pipeline_goes_once_only_the_released_bucket_is_left() {
         }),
         dead_letter_queue: ObservedQueue::Missing,
         queue: ObservedQueue::Missing,
+        refresh_queue: ObservedQueue::Missing,
         topic: ObservedTopic::Missing,
         subscriptions: vec![],
     };

@@ -61,6 +61,7 @@ pub enum SubscriptionState {
 pub struct KnownBindings {
     pub bucket: String,
     pub queue_url: String,
+    pub refresh_queue_url: String,
     pub topic_arn: String,
 }
 
@@ -160,6 +161,7 @@ fn build_known(observed: &ObservedBindings, want: &BindingsWant) -> Option<Known
     Some(KnownBindings {
         bucket: has_bucket.then(|| want.names.bucket.clone())?,
         queue_url: observed.queue.found()?.url.clone(),
+        refresh_queue_url: observed.refresh_queue.found()?.url.clone(),
         topic_arn: observed.topic.found()?.arn.clone(),
     })
 }
@@ -169,15 +171,18 @@ fn recall_known(told: &BindingsStatus, want: &BindingsWant) -> Option<KnownBindi
     Some(KnownBindings {
         bucket: told.bucket.clone().filter(|bucket| *bucket == want.names.bucket)?,
         queue_url: told.queue_url.clone()?,
+        refresh_queue_url: told.refresh_queue_url.clone()?,
         topic_arn: told.topic_arn.clone()?,
     })
 }
 
 fn build_status(observed: &ObservedBindings, want: &BindingsWant) -> BindingsStatus {
-    let ObservedBindings { bucket, dead_letter_queue, queue, topic, subscriptions: _ } = observed;
+    let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions: _ } =
+        observed;
     BindingsStatus {
         bucket: matches!(bucket, ObservedBucket::Found(_)).then(|| want.names.bucket.clone()),
         queue_url: queue.found().map(|found| found.url.clone()),
+        refresh_queue_url: refresh_queue.found().map(|found| found.url.clone()),
         dead_letter_queue_url: dead_letter_queue.found().map(|found| found.url.clone()),
         topic_arn: topic.found().map(|found| found.arn.clone()),
         subscription_arn: find_subscription(observed, want).and_then(|found| found.arn.clone()),

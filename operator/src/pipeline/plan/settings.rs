@@ -66,10 +66,11 @@ pub(super) fn build_worker_env(
 }
 
 fn build_binding_env(known: &KnownBindings) -> Vec<EnvVar> {
-    let KnownBindings { bucket, queue_url, topic_arn } = known;
+    let KnownBindings { bucket, queue_url, refresh_queue_url, topic_arn } = known;
     vec![
         env_value(env::BUCKET, bucket),
         env_value(env::QUEUE_URL, queue_url),
+        env_value(env::REFRESH_QUEUE_URL, refresh_queue_url),
         env_value(env::TOPIC_ARN, topic_arn),
     ]
 }

@@ -64,6 +64,7 @@ fn bindings() -> ObservedBindings {
         }),
         dead_letter_queue: queue(&format!("{BASE}-dead")),
         queue: queue(BASE),
+        refresh_queue: queue(&format!("{BASE}-refresh")),
         topic: ObservedTopic::Found(FoundTopic { arn, attributes: [].into(), tags: owner().owned_tags() }),
         subscriptions: vec![],
     }
@@ -74,6 +75,7 @@ fn told() -> BindingsStatus {
     BindingsStatus {
         bucket: Some(BASE.into()),
         queue_url: Some(format!("http://aws.test:5000/1/{BASE}")),
+        refresh_queue_url: Some(format!("http://aws.test:5000/1/{BASE}-refresh")),
         topic_arn: Some(format!("arn:aws:sns:eu-west-1:1:{BASE}")),
         ..BindingsStatus::default()
     }
