@@ -5,6 +5,7 @@
 
 #![expect(clippy::missing_panics_doc, clippy::panic, reason = "a conformance check reports by panicking")]
 
+pub mod noted;
 mod notifier;
 mod origin;
 mod queue;

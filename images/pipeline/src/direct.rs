@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -24,6 +25,14 @@ pub struct SignedNotice {
     /// Whether it came by SNS, by way of another pod.
     #[serde(default)]
     pub relayed: bool,
+}
+
+/// How a notice reaches the web pod that waits for it.
+#[async_trait]
+pub trait Direct: Send + Sync {
+    /// Gives the notice to the internal listener at `reply_to`, where that belongs to a web pod of this
+    /// pipeline. One try: SNS and the re-check cover its loss.
+    async fn post(&self, notice: &SignedNotice, reply_to: &Url) -> Result<(), Error>;
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -49,17 +58,10 @@ impl DirectNotices {
             })?;
         Ok(Self { client, keys, peers })
     }
+}
 
-    /// POSTs the notice to `reply_to`. One try: SNS and the re-check cover its loss.
-    pub async fn send(&self, notice: &Notice, reply_to: &Url) -> Result<(), Error> {
-        self.post(&SignedNotice { notice: notice.clone(), relayed: false }, reply_to).await
-    }
-
-    /// Passes a notice on that came by SNS. As `send`, but the waiting pod can tell the ways apart.
-    pub async fn relay(&self, notice: &Notice, reply_to: &Url) -> Result<(), Error> {
-        self.post(&SignedNotice { notice: notice.clone(), relayed: true }, reply_to).await
-    }
-
+#[async_trait]
+impl Direct for DirectNotices {
     async fn post(&self, notice: &SignedNotice, reply_to: &Url) -> Result<(), Error> {
         let attempted = || format!("send a notice to {reply_to}");
         if !self.peers.is_member(reply_to).await? {

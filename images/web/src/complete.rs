@@ -48,7 +48,7 @@ async fn relay(web: &Web, notice: Notice) {
     if Some(reply_to) == web.holds.settings.reply_to.as_ref() {
         return;
     }
-    match direct.relay(&notice, reply_to).await {
+    match direct.post(&SignedNotice { notice: notice.clone(), relayed: true }, reply_to).await {
         Ok(()) => {
             web.metrics.notices_relayed.inc();
         }

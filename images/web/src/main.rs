@@ -144,7 +144,7 @@ async fn connect(
         queue: Arc::new(SqsQueue::new(sqs.clone(), settings.pod.queue_url.clone())),
         refresh_queue: Arc::new(SqsQueue::new(sqs, settings.pod.refresh_queue_url.clone())),
         tenants: Arc::new(PurgedTenants::new(tenants, store)),
-        direct: Some(DirectNotices::new(keys, peers.clone())?),
+        direct: Some(Arc::new(DirectNotices::new(keys, peers.clone())?)),
         fleet: fleet.clone(),
     };
     let topic_arn = &settings.pod.topic_arn;

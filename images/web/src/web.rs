@@ -6,7 +6,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use pipeline::{
     Error, ErrorKind, chain,
-    direct::DirectNotices,
+    direct::Direct,
     job::Task,
     key::{AssetPath, Key},
     manifest::Manifest,
@@ -48,7 +48,7 @@ pub struct WebPorts {
     pub refresh_queue: Arc<dyn Queue>,
     pub tenants: Arc<dyn Tenants>,
     /// For notices that belong to another pod; `None` in a process of one.
-    pub direct: Option<DirectNotices>,
+    pub direct: Option<Arc<dyn Direct>>,
     pub fleet: Arc<Fleet>,
 }
 
@@ -67,7 +67,7 @@ pub struct Web {
     pub(crate) files: Arc<Files>,
     pub(crate) holds: Arc<Holds>,
     lookups: Lookups,
-    pub(crate) direct: Option<DirectNotices>,
+    pub(crate) direct: Option<Arc<dyn Direct>>,
     pub(crate) topic: Option<SnsTopic>,
     pub(crate) metrics: Arc<WebMetrics>,
     pub(crate) relays: TaskTracker,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use pipeline::{
     aws::{S3Store, SnsNotifier, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
-    direct::DirectNotices,
+    direct::{Direct, DirectNotices},
     operation::Operation,
     peers::Peers,
     settings::OnOff,
@@ -84,7 +84,8 @@ async fn connect(
             let keys = SigningKeys::from_file(&path)?;
             following.spawn(KeyFile::new(keys.clone(), path).follow(ended));
             let peers = Arc::new(Peers::new(settings.pod.peers_host.clone()));
-            Some(DirectNotices::new(keys, peers)?)
+            let direct: Arc<dyn Direct> = Arc::new(DirectNotices::new(keys, peers)?);
+            Some(direct)
         }
     };
     let guard = Guard { private_networks: settings.private_networks.clone() };

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use pipeline::{
     chain,
-    direct::DirectNotices,
+    direct::{Direct, SignedNotice},
     job::Job,
     manifest::Outcome,
     notice::{NOTICE_VERSION, Notice},
@@ -38,7 +38,7 @@ pub struct WorkerPorts {
     pub notifier: Arc<dyn Notifier>,
     pub origin: Arc<dyn Origin>,
     /// `None` where the waiting web tier is in the same process, or the way is turned off.
-    pub direct: Option<DirectNotices>,
+    pub direct: Option<Arc<dyn Direct>>,
 }
 
 /// How a worker works.
@@ -57,7 +57,7 @@ pub struct Worker {
     queue: Arc<dyn Queue>,
     refresh_queue: Arc<dyn Queue>,
     notifier: Arc<dyn Notifier>,
-    direct: Option<DirectNotices>,
+    direct: Option<Arc<dyn Direct>>,
     runner: Runner,
     concurrency: u16,
     visibility: Duration,
@@ -174,7 +174,9 @@ impl Worker {
         };
         let direct = async {
             match (&self.direct, &job.reply_to) {
-                (Some(direct), Some(reply_to)) => direct.send(&notice, reply_to).await,
+                (Some(direct), Some(reply_to)) => {
+                    direct.post(&SignedNotice { notice: notice.clone(), relayed: false }, reply_to).await
+                }
                 (None, _) | (_, None) => Ok(()),
             }
         };

@@ -1,11 +1,10 @@
 //! A whole worker on embedded ports: real children, real files, real limits.
 
-pub(crate) mod ports;
-
 use std::{fs, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{
+    conformance::noted::{Journal, Noted},
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
     job::{JOB_VERSION, Job, Task},
     manifest::{Manifest, Outcome},
@@ -23,8 +22,6 @@ use worker::{
     ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings, metrics::WorkerMetrics,
     origin::FileOrigin,
 };
-
-use ports::{Journal, Noted};
 
 const LIMITS: Limits =
     Limits { child: ChildLimits { cpu_seconds: 1, memory_bytes: 512 << 20 }, output_bytes: 1 << 20 };
@@ -48,18 +45,18 @@ impl Bench {
         for (path, text) in files {
             write(site.path(), path, text);
         }
-        let journal = Arc::new(Journal::default());
+        let journal = Journal::new(Duration::ZERO);
         let queue = Arc::new(MemoryQueue::new(100));
         let store = Arc::new(MemoryStore::default());
         let notifier = Arc::new(MemoryNotifier::default());
         let notices = notifier.subscribe();
         let origin = FileOrigin { root: site.path().to_owned(), load_roots: Vec::new() };
         let ports = WorkerPorts {
-            queue: Arc::new(Noted::new(queue.clone(), &journal)),
+            queue: Arc::new(Noted::new(queue.clone(), &journal, "")),
             refresh_queue: Arc::new(MemoryQueue::new(100)),
-            store: Arc::new(Noted::new(store.clone(), &journal)),
-            notifier: Arc::new(Noted::new(notifier, &journal)),
-            origin: Arc::new(Noted::new(Arc::new(origin), &journal)),
+            store: Arc::new(Noted::new(store.clone(), &journal, "")),
+            notifier: Arc::new(Noted::new(notifier, &journal, "")),
+            origin: Arc::new(Noted::new(Arc::new(origin), &journal, "")),
             direct: None,
         };
         let settings = WorkerSettings {

@@ -16,7 +16,7 @@ impl Bench {
         let job = self.refresh(path);
         self.journal.take();
         let manifest = self.run(&job).await;
-        let calls = self.journal.calls().into_iter();
+        let calls = self.journal.take().into_iter().map(|call| call.name);
         (manifest, calls.filter(|call| !["receive", "publish", "delete"].contains(&call.as_str())).collect())
     }
 
