@@ -1,8 +1,9 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `images`, `generate`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `images`, `generate`, `bench`.
 //!
 //! Owns the order of steps and what a person sees of them. The local cluster itself is the crate
 //! `cluster`.
 
+mod bench;
 mod cargo;
 mod down;
 mod example;
@@ -39,6 +40,8 @@ enum Command {
     Images,
     /// Write the generated files
     Generate(generate::Arguments),
+    /// Measure, and compare with what others reach
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -68,5 +71,9 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Images => images::run(&cache),
         Command::Generate(arguments) => generate::run(&cache, &arguments),
+        Command::Bench(arguments) => {
+            let _lock = lock::take(&cache)?;
+            bench::run(&cache, &arguments)
+        }
     }
 }

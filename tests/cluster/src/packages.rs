@@ -55,6 +55,10 @@ pub const NODE: [Package; 2] = [program("nodejs", "node"), program("npm", "npm")
 /// What the tests of pages need: a browser without a screen.
 pub const BROWSER: [Package; 1] = [program("chromium", "chromium")];
 
+/// What `cargo xtask bench` compares with, and asks with.
+pub const BENCH_WEB: [Package; 3] =
+    [file("nginx-light", "/usr/sbin/nginx"), program("util-linux", "taskset"), program("wrk", "wrk")];
+
 impl Package {
     fn is_there(&self) -> bool {
         match self.shown_by {

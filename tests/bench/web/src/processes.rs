@@ -1,0 +1,107 @@
+//! Servers and clients as processes on their cores, ended by their own id when they are no longer needed.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Where servers run.
+pub(crate) const SERVER_CORE: &str = "0";
+/// Where clients run.
+pub(crate) const CLIENT_CORE: &str = "1";
+/// How long a server may take to end when it is asked to.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// Kernel clock ticks in a second, the same on every Linux that we build for (`getconf CLK_TCK`).
+const TICKS: f64 = 100.0;
+
+/// A server that is ended when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+/// `program` on a core.
+pub(crate) fn pinned(core: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", core]).arg(program);
+    command
+}
+
+impl Server {
+    /// Starts one of this program's own servers, which says where it listens.
+    pub(crate) fn start_own(arguments: &[&str]) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        let mut command = pinned(SERVER_CORE, program);
+        let mut child = command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start a server: is taskset (Debian's util-linux) there?")?;
+        let output = child.stdout.take().context("a server has no output")?;
+        let mut line = String::new();
+        BufReader::new(output).read_line(&mut line).context("cannot read a server's output")?;
+        if let Ok(address) = line.trim().parse() {
+            return Ok(Self { child, address });
+        }
+        end(&mut child);
+        bail!("the server `{}` did not start", arguments.join(" "))
+    }
+
+    pub(crate) fn of_child(child: Child, address: SocketAddr) -> Self {
+        Self { child, address }
+    }
+
+    /// Seconds of CPU that the server and its workers have used.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let own = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        let workers = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+        std::iter::once(own).chain(workers).map(ticks_of).sum::<f64>() / TICKS
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        end(&mut self.child);
+    }
+}
+
+/// Asks the process to end, so that it can end its own workers; then makes it.
+fn end(child: &mut Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It has not been waited for, so the id is still its own.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+    let asked = Instant::now();
+    while asked.elapsed() < ENDS_WITHIN {
+        if matches!(child.try_wait(), Ok(Some(_))) {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+fn ticks_of(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The second field is the name in parentheses and may hold anything.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let mut used = fields.split(' ').skip(11).map(|field| field.parse::<f64>().unwrap_or_default());
+    used.next().unwrap_or_default() + used.next().unwrap_or_default()
+}
+
+/// Processes that want to run, ours included: two while a server and a client do.
+pub(crate) fn load_average() -> anyhow::Result<f64> {
+    let text = fs::read_to_string("/proc/loadavg").context("cannot read the machine's load")?;
+    Ok(text.split(' ').next().context("no load")?.parse()?)
+}
