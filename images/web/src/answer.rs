@@ -30,9 +30,10 @@ use crate::{
 const X_ASSET_ERROR: HeaderName = HeaderName::from_static("x-asset-error");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
-const CSS: &str = "text/css; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
-const NO_STORE: &str = "no-store";
+const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const ANY_SITE: HeaderValue = HeaderValue::from_static("*");
 /// What is answered here; everything else is refused.
 const METHODS: &str = "GET, HEAD, OPTIONS";
 /// For how long a browser need not ask again what it may ask.
@@ -153,11 +154,13 @@ fn error_head(status: StatusCode, kind: &'static str) -> Builder {
 
 /// What every answer has: pages of any site may read it, errors included, and how long it took.
 fn public_head(status: StatusCode) -> Builder {
+    // Values that never change are static here and in `file`: ready answers copy them for every visitor,
+    // and of the others each copy counts, in memory that all threads share.
     Response::builder()
         .status(status)
-        .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
-        .header(ACCESS_CONTROL_ALLOW_ORIGIN, "*")
-        .header(TIMING_ALLOW_ORIGIN, "*")
+        .header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .header(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_SITE)
+        .header(TIMING_ALLOW_ORIGIN, ANY_SITE)
 }
 
 fn plain(head: Builder, message: &str) -> Response {

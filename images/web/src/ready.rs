@@ -6,6 +6,7 @@
 //! finds changed tenants. Requests with conditions, and answers that are no fresh files from memory, always
 //! go the ordinary way.
 
+mod body;
 mod mark;
 mod service;
 
@@ -15,10 +16,11 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use axum::{body::Body, response::Response};
+use axum::response;
+pub use body::AnswerBody;
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request,
+    HeaderMap, HeaderValue, Method, Request, Response,
     header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH},
 };
 pub(crate) use mark::{Mark, Marks};
@@ -29,6 +31,7 @@ use tokio::time::Instant;
 use crate::{
     answer::file::{File, IMMUTABLE, is_prefix},
     limits::TenantLimiter,
+    serve::KernelCopy,
     visit::{Visit, authority, text, told, version},
     web::Web,
 };
@@ -39,6 +42,9 @@ const SHARDS: usize = 16;
 const SHARD_ENTRIES: usize = 256;
 /// Bytes of bodies under one lock: 64 MiB in all, most of them shared with the memory of bodies.
 const SHARD_BYTES: usize = 4 << 20;
+/// Bodies under one lock that the kernel has copies of, each an open file: 512 in all, and with that no more
+/// bytes than the bodies themselves.
+const SHARD_COPIES: usize = 32;
 
 /// The parts of a request that decide its answer, as they stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +80,7 @@ struct Ready {
     place: Place,
     headers: HeaderMap,
     repeatable: Repeatable,
+    kernel_copy: Option<Arc<KernelCopy>>,
 }
 
 #[derive(Default)]
@@ -145,10 +152,11 @@ impl ReadyAnswers {
     }
 
     /// Keeps an answer where there is room: what has had its time makes room, what has not stays.
-    fn keep(&self, ready: Ready, now: Instant) {
+    fn keep(&self, mut ready: Ready, now: Instant) {
         let hash = self.hasher.hash_one(ready.place.asked());
         let bytes = ready.repeatable.body.len();
         let Some(shard) = self.shard(hash) else { return };
+        ready.kernel_copy = read(shard).kernel_copy(hash, &ready.repeatable.body);
         let mut shard = write(shard);
         shard.remove(hash);
         if !shard.has_room(bytes) {
@@ -167,6 +175,17 @@ impl ReadyAnswers {
 }
 
 impl Shard {
+    /// The kernel's copy of a body that is kept again: one that is asked for but once needs none.
+    fn kernel_copy(&self, hash: u64, body: &Bytes) -> Option<Arc<KernelCopy>> {
+        let earlier = self.by_hash.get(&hash)?;
+        if let Some(copy) = earlier.kernel_copy.as_ref().filter(|copy| copy.is_of(body)) {
+            return Some(copy.clone());
+        }
+        let copies = self.by_hash.values().filter(|ready| ready.kernel_copy.is_some()).count();
+        let has_room = copies < SHARD_COPIES || earlier.kernel_copy.is_some();
+        (has_room && earlier.repeatable.body == *body).then(|| KernelCopy::of(body)).flatten().map(Arc::new)
+    }
+
     fn has_room(&self, bytes: usize) -> bool {
         self.by_hash.len() < SHARD_ENTRIES && self.bytes + bytes <= SHARD_BYTES
     }
@@ -205,11 +224,11 @@ impl Repeatable {
 
 impl Ready {
     /// `None` where the ordinary way did not say that its answer may be given again.
-    fn from_answer(place: Place, answer: &Response) -> Option<Self> {
+    fn from_answer(place: Place, answer: &response::Response) -> Option<Self> {
         let repeatable = answer.extensions().get::<Repeatable>()?.clone();
         let mut headers = answer.headers().clone();
         headers.insert(CACHE_CONTROL, repeatable.cache_control.clone());
-        Some(Self { place, headers, repeatable })
+        Some(Self { place, headers, repeatable, kernel_copy: None })
     }
 
     fn is_outdated(&self, web: &Web, query: Option<&str>) -> bool {
@@ -217,9 +236,14 @@ impl Ready {
         web.is_outdated(Some(&self.repeatable.digest), version(query), told(query))
     }
 
-    fn answer(&self, method: &Method, query: Option<&str>) -> Response {
-        let body = if method == Method::HEAD { Bytes::new() } else { self.repeatable.body.clone() };
-        let mut answer = Response::new(Body::from(body));
+    fn answer(&self, method: &Method, query: Option<&str>) -> Response<AnswerBody> {
+        let body = if method == Method::HEAD {
+            AnswerBody::Ready { bytes: None, kernel_copy: None }
+        } else {
+            let bytes = Some(self.repeatable.body.clone());
+            AnswerBody::Ready { bytes, kernel_copy: self.kernel_copy.clone() }
+        };
+        let mut answer = Response::new(body);
         answer.headers_mut().clone_from(&self.headers);
         let names_bytes = |version: &str| is_prefix(version, &self.repeatable.digest);
         if query.and_then(version).is_some_and(names_bytes) {

@@ -4,14 +4,19 @@
 //! balancer.
 
 mod connection;
+mod kernel_copy;
 mod pulse;
+mod seldom;
+mod watch;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::response::Response;
-use connection::Connection;
-use http::Request;
+use axum::{BoxError, body::HttpBody};
+use bytes::Bytes;
+use connection::{Connection, Listener};
+use http::{Request, Response};
 use hyper::body::Incoming;
+pub use kernel_copy::{KernelCopy, Sendable};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -74,33 +79,33 @@ impl ServeSettings {
 
 /// Serves until `stop`; then accepts nothing more, lets every answer that was begun be given to its end,
 /// and returns. Dropped, it cuts all its connections.
-pub async fn serve<S>(
+pub async fn serve<S, B>(
     listener: TcpListener,
     service: S,
     settings: ServeSettings,
     stop: CancellationToken,
 ) -> io::Result<()>
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
+    B: HttpBody<Data = Bytes> + Sendable + Send + 'static,
+    B::Error: Into<BoxError>,
 {
+    let shared = Arc::new(Listener { settings, stop });
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
             biased;
-            () = stop.cancelled() => break,
+            () = shared.stop.cancelled() => break,
             // Reaped as they end, so that the set holds open connections only.
             Some(_) = connections.join_next() => continue,
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
-                let connection = Connection { service: service.clone(), settings, stop: stop.clone() };
-                connections.spawn(async move {
-                    connection.run(stream).await;
-                    drop(place);
-                });
+                let connection = Connection { service: service.clone(), listener: shared.clone() };
+                connections.spawn(connection.run(stream, place));
             }
             // The client has gone again, which is its own business.
             Err(error) if is_of_client(&error) => {}

@@ -12,9 +12,8 @@ use std::{
 use async_trait::async_trait;
 use axum::{
     Router,
-    body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Method, Request, StatusCode},
-    response::Response,
+    body::{Body, Bytes, HttpBody, to_bytes},
+    http::{HeaderMap, Method, Request, Response, StatusCode},
 };
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{
@@ -184,9 +183,13 @@ struct Answer {
     body: Bytes,
 }
 
-async fn answer_of(response: Response) -> Answer {
+async fn answer_of<B>(response: Response<B>) -> Answer
+where
+    B: HttpBody<Data = Bytes, Error = axum::Error> + Send + 'static,
+{
     let (parts, body) = response.into_parts();
-    Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
+    let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 #[tokio::test(start_paused = true)]

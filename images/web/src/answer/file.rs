@@ -74,9 +74,9 @@ impl File<'_> {
             .head(StatusCode::OK, visit)
             .header(CONTENT_TYPE, CSS)
             .header(CONTENT_LENGTH, body.len())
-            .header(ACCEPT_RANGES, "none");
+            .header(ACCEPT_RANGES, HeaderValue::from_static("none"));
         if self.encoding != Encoding::Identity {
-            head = head.header(CONTENT_ENCODING, self.encoding.as_str());
+            head = head.header(CONTENT_ENCODING, HeaderValue::from_static(self.encoding.as_str()));
         }
         finish(head, Body::from(body))
     }
@@ -88,7 +88,7 @@ impl File<'_> {
             .header(AGE, self.age.as_secs())
             .header(CACHE_STATUS, self.cache_status())
             .header(SERVER_TIMING, self.server_timing())
-            .header(VARY, "accept-encoding");
+            .header(VARY, HeaderValue::from_static("accept-encoding"));
         if let Some(date) = self.last_modified() {
             head = head.header(LAST_MODIFIED, httpdate::fmt_http_date(date));
         }
@@ -144,6 +144,9 @@ impl File<'_> {
     }
 
     fn cache_status(&self) -> HeaderValue {
+        if self.layer == Layer::Memory && self.staleness == Staleness::Fresh {
+            return HeaderValue::from_static("AssetPipeline; hit; detail=memory");
+        }
         let mut status = match self.layer {
             Layer::Memory | Layer::Store => "AssetPipeline; hit".to_owned(),
             Layer::Held | Layer::None => "AssetPipeline; fwd=uri-miss; stored".to_owned(),

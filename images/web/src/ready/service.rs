@@ -7,13 +7,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{BoxError, Router, body::HttpBody, response::Response};
+use axum::{BoxError, Router, body::HttpBody, response};
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use tokio::time::Instant;
 use tower::Service;
 
-use super::{Asked, Place, Ready, ReadyAnswers};
+use super::{AnswerBody, Asked, Place, Ready, ReadyAnswers};
 use crate::{answer::rate_limited, router::public_router, web::Web};
 
 /// What visitors, the load balancer and SNS reach: as [`public_router`], with ready answers before it.
@@ -34,8 +34,8 @@ struct Shared {
 
 /// An answer that is there, or is being made.
 pub enum Answering {
-    Ready(Option<Response>),
-    Routed(Pin<Box<dyn Future<Output = Response> + Send>>),
+    Ready(Option<Response<AnswerBody>>),
+    Routed(Pin<Box<dyn Future<Output = response::Response> + Send>>),
 }
 
 impl<B> Service<Request<B>> for PublicService
@@ -43,7 +43,7 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    type Response = Response;
+    type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Answering;
 
@@ -60,7 +60,7 @@ where
         {
             let answer = match self.0.web.note_ready(&ready.repeatable.limiter) {
                 Ok(()) => ready.answer(request.method(), query),
-                Err(too_many) => rate_limited(&too_many),
+                Err(too_many) => rate_limited(&too_many).map(AnswerBody::Routed),
             };
             return Answering::Ready(Some(answer));
         }
@@ -87,13 +87,15 @@ impl Shared {
 }
 
 impl Future for Answering {
-    type Output = Result<Response, Infallible>;
+    type Output = Result<Response<AnswerBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
             // Polled again after its end, it never ends again, as futures may.
             Self::Ready(answer) => answer.take().map_or(Poll::Pending, |answer| Poll::Ready(Ok(answer))),
-            Self::Routed(answer) => answer.as_mut().poll(context).map(Ok),
+            Self::Routed(answer) => {
+                answer.as_mut().poll(context).map(|answer| Ok(answer.map(AnswerBody::Routed)))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use axum::body::Body;
 use http::header::AGE;
 use pipeline::{rate::RateLimits, tenant::Tenant};
 use prometheus_client::registry::Registry;
@@ -43,7 +44,7 @@ fn ready(asked: Asked<'_>, body: &Bytes, mark: Mark, until: Instant) -> Ready {
         mark,
         until,
     };
-    let mut answer = Response::new(Body::empty());
+    let mut answer = response::Response::new(Body::empty());
     answer.headers_mut().insert(AGE, HeaderValue::from_static("7"));
     answer.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
     answer.extensions_mut().insert(repeatable);
@@ -118,6 +119,38 @@ fn room_is_bounded_and_made_by_what_has_had_its_time_only() {
 }
 
 #[test]
+fn large_body_that_is_kept_again_has_one_copy_in_the_kernel() {
+    let (answers, marks, begun) = (ReadyAnswers::default(), Marks::default(), Instant::now());
+    let copy_after = |second: u32, body: &Bytes| {
+        let now = begun + second * SECOND;
+        answers.keep(ready(ASKED, body, marks.take(&key()), now + SECOND), now);
+        answers.find(&ASKED, &marks, now).unwrap().kernel_copy.clone()
+    };
+    let (body, other) = (Bytes::from(vec![b'a'; 32 << 10]), Bytes::from(vec![b'b'; 32 << 10]));
+    assert!(copy_after(0, &body).is_none(), "nobody asks for it again");
+    let copy = copy_after(1, &body).unwrap();
+    assert!(copy.is_of(&body));
+    assert!(Arc::ptr_eq(&copy, &copy_after(2, &body).unwrap()));
+    assert!(copy_after(3, &other).is_none());
+    assert!(copy_after(4, &other).unwrap().is_of(&other));
+}
+
+#[test]
+fn copies_in_the_kernel_are_bounded() {
+    let (answers, marks, now) = (ReadyAnswers::default(), Marks::default(), Instant::now());
+    let body = Bytes::from(vec![b' '; 16 << 10]);
+    for number in (0..1_000).chain(0..1_000) {
+        let asked = Asked { path: &format!("/{number}.css"), ..ASKED };
+        answers.keep(ready(asked, &body, marks.take(&key()), now + SECOND), now);
+    }
+    for shard in &answers.shards {
+        let shard = read(shard);
+        let copies = shard.by_hash.values().filter(|ready| ready.kernel_copy.is_some()).count();
+        assert!((1..=SHARD_COPIES).contains(&copies), "{copies}");
+    }
+}
+
+#[test]
 fn answer_of_a_named_version_is_immutable_and_the_others_are_as_without() {
     let marks = Marks::default();
     let body = Bytes::from_static(b"a{}");
@@ -143,4 +176,23 @@ fn conditions_and_other_methods_go_the_ordinary_way() {
     assert!(!is_asked("OPTIONS", &[]));
     assert!(!is_asked("GET", &[("if-none-match", "\"x\"")]));
     assert!(!is_asked("GET", &[("if-modified-since", "x")]));
+}
+
+#[test]
+fn body_is_given_once_and_tells_its_length_before() {
+    use axum::body::HttpBody;
+    use std::{pin::Pin, task};
+
+    let bytes = Bytes::from_static(b"a{}");
+    let mut body = AnswerBody::Ready { bytes: Some(bytes.clone()), kernel_copy: None };
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(3), false));
+    let mut context = task::Context::from_waker(task::Waker::noop());
+    let mut frame = || match Pin::new(&mut body).poll_frame(&mut context) {
+        task::Poll::Ready(frame) => frame.map(|frame| frame.unwrap().into_data().unwrap()),
+        task::Poll::Pending => panic!("it was there"),
+    };
+    assert_eq!([frame(), frame()], [Some(bytes), None]);
+    assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(0), true));
+    // `HEAD`: hyper must not wait for what never comes.
+    assert!(AnswerBody::Ready { bytes: None, kernel_copy: None }.is_end_stream());
 }

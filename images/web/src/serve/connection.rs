@@ -5,12 +5,13 @@ use std::{
     io,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use axum::response::Response;
-use http::Request;
+use axum::{BoxError, body::HttpBody};
+use bytes::Bytes;
+use http::{Request, Response};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -22,14 +23,16 @@ use hyper_util::{
 use pin_project_lite::pin_project;
 use tokio::{
     net::TcpStream,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::{
-    Ping, ServeSettings,
-    pulse::{Answering, Felt, Heads, Judgement, Pulse},
+    Ping, Place, Sendable, ServeSettings,
+    pulse::{Answering, Felt, Heads, Pulse},
+    seldom::Seldom,
+    watch::{End, Watch},
 };
 
 /// What every HTTP/2 client says first (RFC 9113 §3.4).
@@ -40,6 +43,11 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(10);
 /// What a connection needs to be served.
 pub(super) struct Connection<S> {
     pub(super) service: S,
+    pub(super) listener: Arc<Listener>,
+}
+
+/// What all connections of one listener share.
+pub(super) struct Listener {
     pub(super) settings: ServeSettings,
     pub(super) stop: CancellationToken,
 }
@@ -49,60 +57,75 @@ enum Version {
     Http2,
 }
 
-impl<S> Connection<S>
+impl<S, B> Connection<S>
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
+    B: HttpBody<Data = Bytes> + Sendable + Send + 'static,
+    B::Error: Into<BoxError>,
 {
-    /// Serves the connection to its end. What goes wrong on it is its client's business, not an event.
-    pub(super) async fn run(self, stream: TcpStream) {
-        let accepted = Instant::now();
-        let version = tokio::select! {
-            version = timeout(self.settings.head_timeout, find_version(&stream)) => version,
-            () = self.stop.cancelled() => return,
-        };
-        let Ok(Ok(version)) = version else { return };
-        // Whole answers are written at once; waiting for more would only delay their last packet.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-        match version {
-            Version::Http1 => self.run_http1(stream, Pulse::new(accepted, Heads::Timed)).await,
-            Version::Http2 => self.run_http2(stream, Pulse::new(accepted, Heads::Untimed)).await,
+    /// Serves the connection to its end, and then gives its place back. What goes wrong on it is its
+    /// client's business, not an event.
+    #[expect(clippy::manual_async_fn, reason = "an async fn has room for each of its arguments twice")]
+    pub(super) fn run(self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send {
+        async move {
+            let Listener { settings, stop } = &*self.listener;
+            let accepted = Instant::now();
+            let version = tokio::select! {
+                version = timeout(settings.head_timeout, find_version(&stream)) => version,
+                () = stop.cancelled() => return,
+            };
+            let Ok(Ok(version)) = version else { return };
+            // Whole answers are written at once; waiting for more would only delay their last packet.
+            if stream.set_nodelay(true).is_err() {
+                return;
+            }
+            match version {
+                Version::Http1 => {
+                    let pulse = Arc::new(Pulse::new(accepted, Heads::Timed));
+                    let (io, service) = counted(stream, self.service, &pulse);
+                    let connection = pin!(http1_builder(settings).serve_connection(io, service));
+                    drive(connection, &pulse, &self.listener).await;
+                }
+                // Apart, so that the many connections of HTTP/1.1 are not as large as the few of HTTP/2.
+                Version::Http2 => {
+                    let pulse = Arc::new(Pulse::new(accepted, Heads::Untimed));
+                    let (io, service) = counted(stream, self.service, &pulse);
+                    let connection = http2_builder(settings).serve_connection(io, service);
+                    drive(Box::pin(connection).as_mut(), &pulse, &self.listener).await;
+                }
+            }
+            drop(place);
         }
     }
+}
 
-    async fn run_http1(self, stream: TcpStream, pulse: Pulse) {
-        let pulse = Arc::new(pulse);
-        let head_bytes = usize::from(self.settings.max_head_bytes);
-        let mut builder = http1::Builder::new();
-        // The pulse times heads; the buffer bounds those that never end.
-        builder
-            .header_read_timeout(None)
-            .max_header_size(head_bytes)
-            .max_buf_size(2 * head_bytes.max(8 << 10));
-        let io = TokioIo::new(Felt { stream, pulse: pulse.clone() });
-        let service = Counted { service: self.service, pulse: pulse.clone() };
-        drive(builder.serve_connection(io, service), &pulse, &self.settings, &self.stop).await;
-    }
+/// Both sides of a connection, as its pulse feels them.
+fn counted<S>(stream: TcpStream, service: S, pulse: &Arc<Pulse>) -> (TokioIo<Felt>, Counted<S>) {
+    (TokioIo::new(Felt { stream, pulse: pulse.clone() }), Counted { service, pulse: pulse.clone() })
+}
 
-    async fn run_http2(self, stream: TcpStream, pulse: Pulse) {
-        let pulse = Arc::new(pulse);
-        let ServeSettings { max_head_bytes, max_streams, ping, .. } = self.settings;
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(max_streams)
-            // All visitors of a pod may leave at the same time, which is no attack.
-            .max_pending_accept_reset_streams(max_streams as usize)
-            .max_header_list_size(max_head_bytes.into());
-        if let Some(Ping { interval, timeout }) = ping {
-            builder.keep_alive_interval(interval).keep_alive_timeout(timeout);
-        }
-        let io = TokioIo::new(Felt { stream, pulse: pulse.clone() });
-        let service = Counted { service: self.service, pulse: pulse.clone() };
-        drive(builder.serve_connection(io, service), &pulse, &self.settings, &self.stop).await;
+fn http1_builder(settings: &ServeSettings) -> http1::Builder {
+    let head_bytes = usize::from(settings.max_head_bytes);
+    let mut builder = http1::Builder::new();
+    // The pulse times heads; the buffer bounds those that never end.
+    builder.header_read_timeout(None).max_header_size(head_bytes).max_buf_size(2 * head_bytes.max(8 << 10));
+    builder
+}
+
+fn http2_builder(settings: &ServeSettings) -> http2::Builder<TokioExecutor> {
+    let ServeSettings { max_head_bytes, max_streams, ping, .. } = *settings;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(max_streams)
+        // All visitors of a pod may leave at the same time, which is no attack.
+        .max_pending_accept_reset_streams(max_streams as usize)
+        .max_header_list_size(max_head_bytes.into());
+    if let Some(Ping { interval, timeout }) = ping {
+        builder.keep_alive_interval(interval).keep_alive_timeout(timeout);
     }
+    builder
 }
 
 /// Looks at the first bytes and leaves them where they are.
@@ -123,27 +146,15 @@ async fn find_version(stream: &TcpStream) -> io::Result<Version> {
 
 /// Polls the connection until it ends, is cut for the client's slowness, or has given its last answer
 /// after `stop`.
-async fn drive<C: GracefulConnection>(
-    connection: C,
-    pulse: &Pulse,
-    settings: &ServeSettings,
-    stop: &CancellationToken,
-) {
-    let mut connection = pin!(connection);
-    let mut look = pin!(sleep_until(Instant::now() + settings.head_timeout));
-    let mut stopped = pin!(stop.cancelled());
-    let mut is_stopping = false;
+async fn drive<C: GracefulConnection>(mut connection: Pin<&mut C>, pulse: &Pulse, listener: &Listener) {
+    let mut watch = pin!(Seldom::new(Watch::new(pulse, listener)));
     loop {
         tokio::select! {
             biased;
             _ = connection.as_mut() => return,
-            () = stopped.as_mut(), if !is_stopping => {
-                is_stopping = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = look.as_mut() => match pulse.judge(settings, Instant::now()) {
-                Judgement::LookAgain(at) => look.as_mut().reset(at),
-                Judgement::Cut => return,
+            end = watch.as_mut() => match end {
+                End::Graceful => connection.as_mut().graceful_shutdown(),
+                End::Cut => return,
             },
         }
     }
@@ -155,18 +166,19 @@ struct Counted<S> {
     pulse: Arc<Pulse>,
 }
 
-impl<S> hyper::service::Service<Request<Incoming>> for Counted<S>
+impl<S, B> hyper::service::Service<Request<Incoming>> for Counted<S>
 where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
+    B: Sendable,
 {
-    type Response = Response;
+    type Response = Response<B>;
     type Error = Infallible;
     type Future = Answer<S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let answering = self.pulse.begin_answer();
         // What is served here is always ready: routers and what stands before them.
-        Answer { answer: self.service.clone().call(request), _answering: answering }
+        Answer { answer: self.service.clone().call(request), answering }
     }
 }
 
@@ -174,14 +186,21 @@ pin_project! {
     struct Answer<F> {
         #[pin]
         answer: F,
-        _answering: Answering,
+        answering: Answering,
     }
 }
 
-impl<F: Future> Future for Answer<F> {
+impl<F, B> Future for Answer<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+    B: Sendable,
+{
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().answer.poll(context)
+        let this = self.project();
+        let Ok(response) = ready!(this.answer.poll(context));
+        this.answering.0.give(response.body().kernel_copy());
+        Poll::Ready(Ok(response))
     }
 }

@@ -7,7 +7,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::ServeSettings;
+use super::{ServeSettings, kernel_copy::KernelCopy};
 
 /// No head is being read.
 const NO_HEAD: u64 = u64::MAX;
@@ -34,6 +34,8 @@ pub(super) struct Pulse {
     head_since: AtomicU64,
     answering: AtomicU32,
     heads: Heads,
+    /// What the kernel has of the body that is given now.
+    giving: Mutex<Option<Arc<KernelCopy>>>,
 }
 
 /// Whether bytes from the client, while nothing is answered, must soon become a request.
@@ -65,6 +67,7 @@ impl Pulse {
             head_since: AtomicU64::new(head_since),
             answering: AtomicU32::new(0),
             heads,
+            giving: Mutex::default(),
         }
     }
 
@@ -92,6 +95,23 @@ impl Pulse {
         Answering(self.clone())
     }
 
+    /// Tells what the kernel has of the body that is to be written next.
+    pub(super) fn give(&self, copy: Option<Arc<KernelCopy>>) {
+        // HTTP/2 writes frames, and never a body by itself.
+        if self.heads == Heads::Timed {
+            *self.giving() = copy;
+        }
+    }
+
+    pub(super) fn given(&self) -> Option<Arc<KernelCopy>> {
+        self.giving().clone()
+    }
+
+    fn giving(&self) -> MutexGuard<'_, Option<Arc<KernelCopy>>> {
+        // No code panics while it holds the lock half-way through a change.
+        self.giving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn note_read(&self) {
         let now = self.now();
         self.touched.store(now, Relaxed);
@@ -113,7 +133,7 @@ impl Pulse {
 }
 
 /// A request that is being answered, for as long as it lives.
-pub(super) struct Answering(Arc<Pulse>);
+pub(super) struct Answering(pub(super) Arc<Pulse>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
@@ -170,7 +190,16 @@ impl AsyncWrite for Felt {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(self.as_mut().stream().poll_write_vectored(context, slices));
+        let copy = self.pulse.given();
+        let part = copy.as_ref().and_then(|copy| Some((copy, copy.part(slices)?)));
+        let Some((copy, part)) = part else {
+            let written = ready!(self.as_mut().stream().poll_write_vectored(context, slices));
+            return Poll::Ready(self.note(written));
+        };
+        let written = ready!(copy.poll_send(&self.stream, &part, context));
+        if written.as_ref().is_ok_and(|written| copy.ends_with(&part, *written)) {
+            self.pulse.give(None);
+        }
         Poll::Ready(self.note(written))
     }
 

@@ -318,7 +318,7 @@ impl Pod {
         let public = self.public.clone();
         tokio::spawn(async move {
             let (parts, body) = public.oneshot(request).await.unwrap().into_parts();
-            let body = to_bytes(body, usize::MAX).await.unwrap();
+            let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
             Answer { status: parts.status, headers: parts.headers, body }
         })
     }
@@ -328,7 +328,7 @@ impl Pod {
         let request = Request::get(format!("/_assets/live?path={path}")).header("host", "shop.example");
         let answer = self.public.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK);
-        answer.into_body().into_data_stream()
+        Body::new(answer.into_body()).into_data_stream()
     }
 
     /// From now on this pod, and no other one, knows of this purge of everything.

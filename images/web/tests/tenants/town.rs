@@ -209,5 +209,6 @@ impl Answer {
 
 pub(crate) async fn send(service: &PublicService, request: Request<Body>) -> Answer {
     let (parts, body) = service.clone().oneshot(request).await.unwrap().into_parts();
-    Answer { status: parts.status, headers: parts.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
+    let body = to_bytes(Body::new(body), usize::MAX).await.unwrap();
+    Answer { status: parts.status, headers: parts.headers, body }
 }
