@@ -1,6 +1,6 @@
 //! What names one compiled file in the whole fleet: fingerprint + tenant + path, and where it lies.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub const MAX_PATH_BYTES: usize = 1024;
 /// backslashes, `?` or `#`, so that one file has one spelling and no path leaves its root.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AssetPath(String);
+pub struct AssetPath(Arc<str>);
 
 /// Why a path names no style sheet.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl FromStr for AssetPath {
             && text.chars().all(is_plain)
             && text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_segment))
             && text.strip_suffix(".css").is_some_and(|stem| !stem.ends_with('/'));
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidPath(text.to_owned())) }
+        if valid { Ok(Self(text.into())) } else { Err(InvalidPath(text.to_owned())) }
     }
 }
 
@@ -58,7 +58,7 @@ impl TryFrom<String> for AssetPath {
 
 impl From<AssetPath> for String {
     fn from(path: AssetPath) -> Self {
-        path.0
+        path.0.as_ref().to_owned()
     }
 }
 

@@ -1,6 +1,7 @@
-//! Parsed names: once one of these exists, its text is known to be well formed.
+//! Parsed names: once one of these exists, its text is known to be well formed. Copies share it: each
+//! visitor who waits has some.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             pub fn as_str(&self) -> &str {
@@ -39,13 +40,13 @@ macro_rules! name {
 
             fn try_from(text: String) -> Result<Self, InvalidName> {
                 let is_valid: fn(&str) -> bool = $valid;
-                if is_valid(&text) { Ok(Self(text)) } else { Err(InvalidName { text, what: $what }) }
+                if is_valid(&text) { Ok(Self(text.into())) } else { Err(InvalidName { text, what: $what }) }
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 
@@ -86,7 +87,7 @@ name! {
 
 impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
-        Self(hex::encode(digest(&SHA256, bytes)))
+        Self(hex::encode(digest(&SHA256, bytes)).into())
     }
 }
 
@@ -95,13 +96,13 @@ impl Fingerprint {
     pub fn of(text: &str) -> Self {
         let mut hex = hex::encode(digest(&SHA256, text.as_bytes()));
         hex.truncate(16);
-        Self(hex)
+        Self(hex.into())
     }
 }
 
 impl JobId {
     pub fn random() -> Self {
-        Self(format!("{:032x}", rand::random::<u128>()))
+        Self(format!("{:032x}", rand::random::<u128>()).into())
     }
 }
 

@@ -103,6 +103,13 @@ impl StoreTenants {
         );
     }
 
+    /// However many ask for a host, one of them asks the store.
+    async fn renew(&self, host: &HostName, previous: Option<Answer>) -> Answer {
+        let ask = self.ask(host, previous);
+        let entry = self.answers.entry_by_ref(host);
+        entry.or_insert_with_if(ask, |answer| !answer.is_current()).await.into_value()
+    }
+
     async fn ask(&self, host: &HostName, previous: Option<Answer>) -> Answer {
         let asked_at = Instant::now();
         let Some(known) = previous.as_ref().and_then(Answer::known) else {
@@ -143,12 +150,8 @@ impl Tenants for StoreTenants {
         let previous = self.answers.get(host).await;
         let answer = match previous {
             Some(answer) if answer.is_current() => answer,
-            // However many ask for a host, one of them asks the store.
-            previous => {
-                let ask = self.ask(host, previous);
-                let entry = self.answers.entry_by_ref(host);
-                entry.or_insert_with_if(ask, |answer| !answer.is_current()).await.into_value()
-            }
+            // Apart, so that look-ups that memory answers are not as large as those that it does not.
+            previous => Box::pin(self.renew(host, previous)).await,
         };
         answer.found.map_err(|shared| {
             let mut error = Error::new(shared.kind, format!("look up tenant {host}"));

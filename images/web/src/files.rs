@@ -57,12 +57,16 @@ impl Files {
     pub(crate) async fn read(&self, key: &Key) -> Result<Option<Arc<Manifest>>, Error> {
         let Some(stored) = read_manifest(&*self.store, key).await? else { return Ok(None) };
         let manifest = Arc::new(without_closures(stored.manifest));
+        Box::pin(self.note(key, &manifest)).await;
+        Ok(Some(manifest))
+    }
+
+    async fn note(&self, key: &Key, manifest: &Arc<Manifest>) {
         let known = self.manifests.get(key).await;
         self.manifests.insert(key.clone(), manifest.clone()).await;
-        if known.as_ref() != Some(&manifest) {
+        if known.as_ref() != Some(manifest) {
             self.marks.change(key);
         }
-        Ok(Some(manifest))
     }
 
     /// Remembers a manifest that another pod has read, unless a later one is remembered.

@@ -224,8 +224,11 @@ impl Holds {
 
     /// Waits until a job has ended that answers the order, having one sent where none is under way. A
     /// visitor who leaves frees the place; the job goes on.
-    pub(crate) async fn wait(self: &Arc<Self>, order: Order) -> Result<Arc<Manifest>, HoldEnd> {
-        let deadline = Instant::now() + self.settings.hold;
+    pub(crate) async fn wait(
+        self: &Arc<Self>,
+        order: &Order,
+        deadline: Instant,
+    ) -> Result<Arc<Manifest>, HoldEnd> {
         if self.is_draining() {
             return Err(self.refuse("draining", HoldEnd::Draining));
         }
@@ -242,7 +245,7 @@ impl Holds {
     }
 
     /// As `wait`, for another pod's visitors: longer, since each of them has a deadline of their own.
-    pub(crate) async fn wait_for_peer(self: &Arc<Self>, order: Order) -> Result<Ended, HoldEnd> {
+    pub(crate) async fn wait_for_peer(self: &Arc<Self>, order: &Order) -> Result<Ended, HoldEnd> {
         let deadline = Instant::now() + 2 * self.settings.hold;
         if self.is_draining() {
             return Err(HoldEnd::Draining);
@@ -255,7 +258,7 @@ impl Holds {
     /// already, a later visit asks again.
     pub(crate) fn refresh(self: &Arc<Self>, order: Order) {
         if !self.is_draining() {
-            let _ = self.join(Order { purpose: Purpose::Refresh, ..order }, Waiter::Visitor);
+            let _ = self.join(&Order { purpose: Purpose::Refresh, ..order }, Waiter::Visitor);
         }
     }
 
@@ -337,10 +340,10 @@ impl Holds {
     }
 
     /// `Err` only for a refresh.
-    fn join(self: &Arc<Self>, order: Order, waiter: Waiter) -> Result<watch::Receiver<Outcome>, HoldEnd> {
+    fn join(self: &Arc<Self>, order: &Order, waiter: Waiter) -> Result<watch::Receiver<Outcome>, HoldEnd> {
         let mut holds = self.lock();
         if let Some(hold) = holds.get(&order.key)
-            && self.is_for(hold, &order)
+            && self.is_for(hold, order)
         {
             if waiter == Waiter::Peer {
                 hold.owning.notify_one();
@@ -360,6 +363,7 @@ impl Holds {
         let span = tracing::info_span!("hold", key = %order.key, trace.id = trace.trace_id());
         let hold = Hold { started, purged, purpose, hints, owning: owning.clone(), outcome: outcome.clone() };
         holds.insert(order.key.clone(), hold);
+        let order = order.clone();
         let driver =
             Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning, _place: place };
         self.drivers.spawn(driver.run(sender).instrument(span));
@@ -381,12 +385,16 @@ impl Holds {
 }
 
 async fn end_of(mut outcome: watch::Receiver<Outcome>, deadline: Instant) -> Result<Ended, HoldEnd> {
-    match timeout_at(deadline, outcome.wait_for(Option::is_some)).await {
-        Err(_) => Err(HoldEnd::Deadline),
-        // The driver is gone without a word only when the process stops.
-        Ok(Err(_)) => Err(HoldEnd::Failed),
-        Ok(Ok(outcome)) => outcome.clone().unwrap_or(Err(HoldEnd::Failed)),
-    }
+    let ended = async {
+        loop {
+            if let Some(ended) = outcome.borrow_and_update().clone() {
+                return ended;
+            }
+            // The driver is gone without a word only when the process stops.
+            outcome.changed().await.map_err(|_| HoldEnd::Failed)?;
+        }
+    };
+    timeout_at(deadline, ended).await.unwrap_or(Err(HoldEnd::Deadline))
 }
 
 #[cfg(test)]

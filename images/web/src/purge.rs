@@ -16,10 +16,10 @@ use pipeline::{
     ports::Store,
     record::read_manifest,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::{
-    hold::{HoldEnd, Order},
+    hold::Order,
     policy::Policy,
     web::{Unanswered, Web},
 };
@@ -88,26 +88,22 @@ impl DependencyPurges {
 }
 
 impl Web {
-    /// Waits for a manifest that no purge speaks against, one that was learnt of meanwhile included; gives
-    /// the policy by which it is to be judged, too.
-    pub(crate) async fn wait(
-        &self,
-        host: &HostName,
-        order: &Order,
-    ) -> Result<(Arc<Manifest>, Policy), Unanswered> {
+    /// Waits for a manifest that no purge speaks against, one that was learnt of meanwhile included. The
+    /// order then knows of that one, too, and is what the manifest is to be judged by.
+    pub(crate) async fn wait(&self, host: &HostName, order: &mut Order) -> Result<Arc<Manifest>, Unanswered> {
         let deadline = Instant::now() + self.hold();
-        let mut order = order.clone();
         loop {
-            let held = timeout_at(deadline, self.holds.wait(order.clone())).await;
-            let manifest = held.unwrap_or(Err(HoldEnd::Deadline)).map_err(Unanswered::Held)?;
+            let manifest = self.holds.wait(order, deadline).await.map_err(Unanswered::Held)?;
             let tenant = self.tenants.lookup(host).await.map_err(Unanswered::Port)?;
             let purged = tenant.as_ref().and_then(|tenant| tenant.purges.at_most_of_path(&order.key.path));
             order.policy.purged = order.policy.purged.max(purged);
             if !order.policy.is_purged(manifest.sources_read_at) {
-                return Ok((manifest, order.policy));
+                return Ok(manifest);
             }
             // The next job is to be told of what this one was too early for.
-            order.tenant = tenant.filter(|tenant| tenant.id == order.key.tenant_id).unwrap_or(order.tenant);
+            if let Some(tenant) = tenant.filter(|tenant| tenant.id == order.key.tenant_id) {
+                order.tenant = tenant;
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod service;
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    ops::Range,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -54,12 +55,14 @@ pub(crate) struct Asked<'r> {
     accept_encoding: Option<&'r str>,
 }
 
-/// As [`Asked`], owned.
+/// As [`Asked`], owned: in one piece, since each visitor who waits has one.
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
-    authority: Box<str>,
-    path: Box<str>,
-    accept_encoding: Option<Box<str>>,
+pub(crate) struct Place {
+    /// Authority, path and `Accept-Encoding`, one after the other.
+    text: Box<str>,
+    path_at: usize,
+    /// `None` where there is no `Accept-Encoding`.
+    accept_encoding_at: Option<usize>,
 }
 
 /// What the ordinary way says of an answer that may be given again. Travels as an extension of the response.
@@ -115,28 +118,27 @@ impl<'r> Asked<'r> {
     }
 
     fn is(&self, place: &Place) -> bool {
-        self.authority == &*place.authority
-            && self.path == &*place.path
-            && self.accept_encoding == place.accept_encoding.as_deref()
+        place.asked() == *self
     }
 }
 
 impl From<Asked<'_>> for Place {
     fn from(asked: Asked<'_>) -> Self {
-        Self {
-            authority: asked.authority.into(),
-            path: asked.path.into(),
-            accept_encoding: asked.accept_encoding.map(Into::into),
-        }
+        let Asked { authority, path, accept_encoding } = asked;
+        let text = [authority, path, accept_encoding.unwrap_or_default()].concat().into();
+        let path_end = authority.len() + path.len();
+        Self { text, path_at: authority.len(), accept_encoding_at: accept_encoding.map(|_| path_end) }
     }
 }
 
 impl Place {
     fn asked(&self) -> Asked<'_> {
+        let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+        let end = self.text.len();
         Asked {
-            authority: &self.authority,
-            path: &self.path,
-            accept_encoding: self.accept_encoding.as_deref(),
+            authority: part(0..self.path_at),
+            path: part(self.path_at..self.accept_encoding_at.unwrap_or(end)),
+            accept_encoding: self.accept_encoding_at.map(|at| part(at..end)),
         }
     }
 }

@@ -47,12 +47,15 @@ pub fn internal_router(web: Arc<Web>, keys: SigningKeys) -> Router {
 }
 
 async fn visit(State(web): State<AppState>, request: Request) -> Response {
-    match *request.method() {
-        Method::GET | Method::HEAD => match Visit::parse(request.uri(), request.headers()) {
-            Ok(visit) => web.answer(&visit).await,
-            Err(why) => answer::no_visit(&why),
-        },
-        Method::OPTIONS => answer::options(),
-        _ => answer::method_not_allowed(),
+    let visit = match *request.method() {
+        Method::GET | Method::HEAD => Visit::parse(request.uri(), request.headers()),
+        Method::OPTIONS => return answer::options(),
+        _ => return answer::method_not_allowed(),
+    };
+    // Visitors may be held for long: neither their heads nor the buffers that these were read into stay.
+    drop(request);
+    match visit {
+        Ok(mut visit) => web.answer(&mut visit).await,
+        Err(why) => answer::no_visit(&why),
     }
 }

@@ -9,6 +9,8 @@ use http::{
 use percent_encoding::percent_decode_str;
 use pipeline::{key::AssetPath, names::HostName};
 
+use crate::ready::Place;
+
 const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent");
 
 /// What a visitor asks for. Only `Host` names the tenant; forwarded-host headers are never read, and the
@@ -18,14 +20,16 @@ const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent
 pub(crate) struct Visit {
     pub(crate) host: HostName,
     pub(crate) path: AssetPath,
-    pub(crate) accept_encoding: Option<String>,
-    pub(crate) if_none_match: Option<String>,
-    pub(crate) if_modified_since: Option<String>,
+    pub(crate) accept_encoding: Option<Box<str>>,
+    pub(crate) if_none_match: Option<Box<str>>,
+    pub(crate) if_modified_since: Option<Box<str>>,
     /// The query's `v`.
-    pub(crate) version: Option<String>,
+    pub(crate) version: Option<Box<str>>,
     pub(crate) told: Told,
     /// The request's W3C trace context, unchecked.
     pub(crate) traceparent: Option<Arc<str>>,
+    /// What the answer is kept under where it may be given again; taken away when the visitor has to wait.
+    pub(crate) place: Option<Place>,
 }
 
 /// Whether the page was told that its style sheet has changed.
@@ -50,16 +54,17 @@ impl Visit {
     pub(crate) fn parse(uri: &Uri, headers: &HeaderMap) -> Result<Self, NoVisit> {
         let host = Self::host_of(uri, headers)?;
         let path = Self::path_of(uri.path())?;
-        let owned = |name| text(headers, name).map(str::to_owned);
+        let owned = |name| text(headers, name).map(Into::into);
         Ok(Self {
             host,
             path,
             accept_encoding: owned(ACCEPT_ENCODING),
             if_none_match: owned(IF_NONE_MATCH),
             if_modified_since: owned(IF_MODIFIED_SINCE),
-            version: uri.query().and_then(version).map(str::to_owned),
+            version: uri.query().and_then(version).map(Into::into),
             told: uri.query().map_or(Told::Nothing, told),
             traceparent: text(headers, TRACEPARENT).map(Into::into),
+            place: None,
         })
     }
 
@@ -112,7 +117,7 @@ mod tests {
         let visit = parse("/a%20b/app.css?v=1", &headers).unwrap();
         assert_eq!((visit.host.as_str(), visit.path.as_str()), ("shop.example", "/a b/app.css"));
         let other = parse("/a%20b/app.css?x", &headers).unwrap();
-        assert_eq!(visit, Visit { version: Some("1".to_owned()), ..other });
+        assert_eq!(visit, Visit { version: Some("1".into()), ..other });
         let absolute = parse("http://shop.example/a%20b/app.css", &[("host", "other.example")]).unwrap();
         assert_eq!(absolute.host.as_str(), "shop.example");
     }

@@ -27,7 +27,7 @@ use crate::{
     fleet::{Fleet, WaitRequest},
     gauges::Gauges,
     hold::{Accepts, HoldEnd, HoldParts, HoldSettings, Holds, Order, Purpose, Way},
-    limits::{Limit, Limits, TenantLimiter, TooMany},
+    limits::{Limit, Limits, LookUp, TenantLimiter, TooMany},
     live::{Live, LiveSettings},
     lookups::Lookups,
     metrics::{AnswerLabels, WebMetrics},
@@ -86,6 +86,14 @@ pub struct Web {
 struct Keep {
     mark: Mark,
     limiter: Arc<TenantLimiter>,
+}
+
+/// What is known of a visit before anybody is held.
+enum Judged<'w> {
+    Settled(Layer, Verdict),
+    /// A job has to end first. The look-up that was paid for lasts until then, so that nobody who joins
+    /// pays again.
+    Wait(Option<LookUp<'w>>),
 }
 
 /// Why a visit has no verdict.
@@ -195,11 +203,18 @@ impl Web {
     }
 
     /// The whole answer to a visit.
-    pub(crate) async fn answer(&self, visit: &Visit) -> Response {
-        let (layer, response) = match self.find_tenant(&visit.host).await {
-            Ok(tenant) => self.answer_tenant(visit, tenant).await,
-            Err(refusal) => (Layer::None, refusal),
+    pub(crate) async fn answer(&self, visit: &mut Visit) -> Response {
+        let tenant = match self.find_tenant(&visit.host).await {
+            Ok(tenant) => tenant,
+            Err(refusal) => return self.count(Layer::None, refusal),
         };
+        // One text for all who ask for the host.
+        visit.host = tenant.host.clone();
+        let (layer, response) = self.answer_tenant(visit, tenant).await;
+        self.count(layer, response)
+    }
+
+    fn count(&self, layer: Layer, response: Response) -> Response {
         let labels = AnswerLabels { layer: layer.as_str(), status: response.status().as_u16() };
         self.metrics.answers.get_or_create(&labels).inc();
         response
@@ -218,23 +233,17 @@ impl Web {
         }
     }
 
-    async fn answer_tenant(&self, visit: &Visit, tenant: Arc<Tenant>) -> (Layer, Response) {
+    async fn answer_tenant(&self, visit: &mut Visit, tenant: Arc<Tenant>) -> (Layer, Response) {
         let limiter = self.limits.of(&tenant);
         if let Err(too_many) = limiter.take(Limit::Requests) {
             return (Layer::None, answer::rate_limited(&too_many));
         }
         let traceparent = visit.traceparent.clone();
-        let order = Order { traceparent, ..self.order_now(tenant, visit.path.clone()) };
+        let mut order = Order { traceparent, ..self.order_now(tenant, visit.path.clone()) };
         // Before the manifest is read, so that no later change is missed.
-        let mark = self.files.marks.take(&order.key);
-        let keep = Keep { mark, limiter };
-        match self.judge(visit, &order, &keep.limiter).await {
-            Ok((layer, verdict)) => (layer, self.respond(visit, &order, keep, layer, verdict).await),
-            Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
-            Err(Unanswered::TooMany(too_many)) => (Layer::None, answer::rate_limited(&too_many)),
-            Err(Unanswered::OriginLeftAlone(refusal)) => (Layer::None, answer::origin_left_alone(&refusal)),
-            Err(Unanswered::Port(error)) => (Layer::None, port_failed(&error)),
-        }
+        let keep = Keep { mark: self.files.marks.take(&order.key), limiter };
+        let found = self.find(visit, &mut order, &keep.limiter).await;
+        Box::pin(self.respond(visit, &order, keep, found)).await
     }
 
     /// The order of somebody who asks for the tenant's style sheet now.
@@ -253,21 +262,40 @@ impl Web {
         }
     }
 
-    async fn judge(
+    /// The verdict, at once or after a hold. Visitors who wait keep neither what comes before and after a
+    /// hold, which is boxed, nor what only answers from memory need.
+    async fn find(
         &self,
+        visit: &mut Visit,
+        order: &mut Order,
+        limiter: &TenantLimiter,
+    ) -> Result<(Layer, Verdict), Unanswered> {
+        let _paid = match Box::pin(self.judge(visit, order, limiter)).await? {
+            Judged::Settled(layer, verdict) => return Ok((layer, verdict)),
+            Judged::Wait(paid) => paid,
+        };
+        visit.place = None;
+        let manifest = self.wait(&visit.host, order).await?;
+        Ok((Layer::Held, order.policy.judge_answer(&manifest, Timestamp::now())))
+    }
+
+    async fn judge<'w>(
+        &'w self,
         visit: &Visit,
         order: &Order,
         limiter: &TenantLimiter,
-    ) -> Result<(Layer, Verdict), Unanswered> {
+    ) -> Result<Judged<'w>, Unanswered> {
         let Order { key, policy, asked_at, .. } = order;
-        let remembered = self.judge_remembered(order).await?;
+        let remembered = Box::pin(self.judge_remembered(order)).await?;
         let digest = remembered.as_ref().and_then(Verdict::digest);
         let is_outdated = self.is_outdated(digest, visit.version.as_deref(), visit.told);
         let stale = match remembered {
-            Some(verdict) if !is_outdated && verdict.is_settled() => return Ok((Layer::Memory, verdict)),
+            Some(verdict) if !is_outdated && verdict.is_settled() => {
+                return Ok(Judged::Settled(Layer::Memory, verdict));
+            }
             // It is being refreshed.
             Some(verdict @ Verdict::Serve { .. }) if !is_outdated && self.holds.is_open(key) => {
-                return Ok((Layer::Memory, verdict));
+                return Ok(Judged::Settled(Layer::Memory, verdict));
             }
             Some(verdict @ Verdict::Serve { .. }) => Some(verdict),
             Some(Verdict::Fail { .. } | Verdict::Wait) | None => None,
@@ -275,9 +303,9 @@ impl Web {
         // Who joins a hold or a look-up pays nothing, and is held until the hold ends.
         let is_free = self.holds.is_joined_by(order) || self.lookups.is_under_way(key);
         let paid = if is_free { Ok(None) } else { self.limits.look_up(key, limiter) };
-        let _paid = match (paid, stale) {
+        let paid = match (paid, stale) {
             (Ok(paid), _) => paid,
-            (Err(_), Some(stale)) => return Ok((Layer::Memory, stale)),
+            (Err(_), Some(stale)) => return Ok(Judged::Settled(Layer::Memory, stale)),
             (Err(too_many), None) => return Err(Unanswered::TooMany(too_many)),
         };
         let manifest = self.lookups.read(key).await.map_err(Unanswered::Port)?;
@@ -288,19 +316,16 @@ impl Web {
         let verdict = policy.judge(manifest.as_deref(), *asked_at);
         match verdict {
             Verdict::Wait => {
-                if let Some(verdict) = self.admit(order, limiter, manifest.as_deref())? {
-                    return Ok((Layer::Store, verdict));
-                }
-                let (manifest, policy) = self.wait(&visit.host, order).await?;
-                Ok((Layer::Held, policy.judge_answer(&manifest, Timestamp::now())))
+                let verdict = self.admit(order, limiter, manifest.as_deref())?;
+                Ok(verdict.map_or(Judged::Wait(paid), |verdict| Judged::Settled(Layer::Store, verdict)))
             }
             Verdict::Serve { staleness: Staleness::Refresh, .. } => {
                 if self.holds.breakers.admit(&order.tenant.origin).is_ok() {
                     self.holds.refresh(order.clone());
                 }
-                Ok((Layer::Store, verdict))
+                Ok(Judged::Settled(Layer::Store, verdict))
             }
-            Verdict::Serve { .. } | Verdict::Fail { .. } => Ok((Layer::Store, verdict)),
+            Verdict::Serve { .. } | Verdict::Fail { .. } => Ok(Judged::Settled(Layer::Store, verdict)),
         }
     }
 
@@ -323,7 +348,7 @@ impl Web {
     }
 
     async fn policy_on(&self, order: &Order, manifest: &Manifest) -> Result<Policy, Unanswered> {
-        self.dependencies.policy_on(order, manifest).await.map_err(Unanswered::Port)
+        Box::pin(self.dependencies.policy_on(order, manifest)).await.map_err(Unanswered::Port)
     }
 
     /// Whether a job may be sent for a visitor who cannot be answered without one; the verdict where its
@@ -357,6 +382,22 @@ impl Web {
     }
 
     async fn respond(
+        &self,
+        visit: &Visit,
+        order: &Order,
+        keep: Keep,
+        found: Result<(Layer, Verdict), Unanswered>,
+    ) -> (Layer, Response) {
+        match found {
+            Ok((layer, verdict)) => (layer, self.serve(visit, order, keep, layer, verdict).await),
+            Err(Unanswered::Held(end)) => (Layer::Held, answer::not_in_time(end)),
+            Err(Unanswered::TooMany(too_many)) => (Layer::None, answer::rate_limited(&too_many)),
+            Err(Unanswered::OriginLeftAlone(refusal)) => (Layer::None, answer::origin_left_alone(&refusal)),
+            Err(Unanswered::Port(error)) => (Layer::None, port_failed(&error)),
+        }
+    }
+
+    async fn serve(
         &self,
         visit: &Visit,
         order: &Order,

@@ -42,7 +42,7 @@ pub(crate) async fn wait(
     if request.key.fingerprint != web.fingerprint {
         return refuse(OTHER_FINGERPRINT);
     }
-    match web.holds.wait_for_peer(web.order_of(request)).await {
+    match web.holds.wait_for_peer(&web.order_of(request)).await {
         Ok(ended) => {
             let answer = WaitAnswer { job: ended.job, manifest: (*ended.manifest).clone() };
             let asked = call::signature_of(&headers);

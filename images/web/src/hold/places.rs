@@ -10,12 +10,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use pipeline::names::TenantId;
-use tokio::{sync::oneshot, time::Instant};
+use tokio::time::Instant;
 
 /// Why a visitor gets no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +49,8 @@ struct State {
 #[derive(Debug)]
 struct Taken {
     since: Instant,
-    /// Dropped, it tells the visitor that the place is lost.
-    _lease: oneshot::Sender<()>,
+    /// Who is to be told when the place is lost.
+    visitor: Option<Waker>,
 }
 
 /// One visitor's place, free again when dropped.
@@ -56,7 +58,6 @@ pub(super) struct Place {
     places: Arc<Places>,
     tenant: TenantId,
     number: u64,
-    lease: oneshot::Receiver<()>,
 }
 
 impl Places {
@@ -77,8 +78,8 @@ impl Places {
             let (_, heaviest) = heaviest.cloned().ok_or(NoPlace::ForAnybody)?;
             state.put_out_latest_of(&heaviest);
         }
-        let (number, lease) = state.admit(tenant);
-        Ok(Place { places: self.clone(), tenant: tenant.clone(), number, lease })
+        let number = state.admit(tenant);
+        Ok(Place { places: self.clone(), tenant: tenant.clone(), number })
     }
 
     /// How long the visitor who came first has waited.
@@ -103,21 +104,22 @@ impl State {
         self.by_tenant.get(tenant).map_or(0, BTreeMap::len)
     }
 
-    fn admit(&mut self, tenant: &TenantId) -> (u64, oneshot::Receiver<()>) {
-        let (lease, held) = oneshot::channel();
+    fn admit(&mut self, tenant: &TenantId) -> u64 {
         let number = self.next;
         self.next += 1;
         let count = self.count_of(tenant);
         let places = self.by_tenant.entry(tenant.clone()).or_default();
-        places.insert(number, Taken { since: Instant::now(), _lease: lease });
+        places.insert(number, Taken { since: Instant::now(), visitor: None });
         self.recount(tenant, count);
-        (number, held)
+        number
     }
 
     fn put_out_latest_of(&mut self, tenant: &TenantId) {
         let latest = self.by_tenant.get(tenant).and_then(|places| places.last_key_value());
-        if let Some(number) = latest.map(|(number, _)| *number) {
+        let latest = latest.map(|(number, taken)| (*number, taken.visitor.clone()));
+        if let Some((number, visitor)) = latest {
             self.free(tenant, number);
+            visitor.inspect(Waker::wake_by_ref);
         }
     }
 
@@ -146,8 +148,20 @@ impl State {
 impl Place {
     /// Returns when the place was given to somebody else.
     pub(super) async fn lost(&mut self) {
-        // Nothing is ever sent: the wait ends when the lease is dropped.
-        let _ = (&mut self.lease).await;
+        poll_fn(|context| self.poll_lost(context)).await;
+    }
+
+    fn poll_lost(&mut self, context: &Context<'_>) -> Poll<()> {
+        let mut state = self.places.lock();
+        let places = state.by_tenant.get_mut(&self.tenant);
+        let Some(taken) = places.and_then(|places| places.get_mut(&self.number)) else {
+            return Poll::Ready(());
+        };
+        match &mut taken.visitor {
+            Some(visitor) => visitor.clone_from(context.waker()),
+            visitor => *visitor = Some(context.waker().clone()),
+        }
+        Poll::Pending
     }
 }
 
@@ -166,7 +180,7 @@ mod tests {
     }
 
     fn is_lost(place: &mut Place) -> bool {
-        matches!(place.lease.try_recv(), Err(oneshot::error::TryRecvError::Closed))
+        place.poll_lost(&Context::from_waker(Waker::noop())).is_ready()
     }
 
     /// Everything derived must agree with what is there, and nothing is left of who is gone.
@@ -219,6 +233,19 @@ mod tests {
         crowd.pop();
         small.pop();
         check(&places, &[("crowd", 2), ("other", 1), ("small", 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn visitor_who_waits_is_told_at_once_of_the_loss() {
+        let places = Arc::new(Places::new(2, 2));
+        let mut crowd: Vec<Place> = (0..2).map(|_| places.take(&tenant("crowd")).unwrap()).collect();
+        let mut latest = crowd.pop().unwrap();
+        let told = tokio::spawn(async move { latest.lost().await });
+        tokio::task::yield_now().await;
+        assert!(!told.is_finished());
+        let _newcomer = places.take(&tenant("small")).unwrap();
+        told.await.unwrap();
+        check(&places, &[("crowd", 1), ("small", 1)]);
     }
 
     #[tokio::test(start_paused = true)]

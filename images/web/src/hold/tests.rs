@@ -88,7 +88,8 @@ async fn visitor_never_waits_for_a_refreshs_job_and_a_refresh_needs_none_beside_
     assert_eq!(bench.jobs().await, (0, 1));
     assert!(!bench.holds.is_joined_by(&order("/app.css")));
     let holds = bench.holds.clone();
-    let visitor = tokio::spawn(async move { holds.wait(order("/app.css")).await.map(drop) });
+    let deadline = Instant::now() + holds.settings.hold;
+    let visitor = tokio::spawn(async move { holds.wait(&order("/app.css"), deadline).await.map(drop) });
     assert_eq!(bench.jobs().await, (1, 0));
     bench.holds.refresh(order("/app.css"));
     assert!(bench.holds.is_joined_by(&order("/app.css")));
@@ -103,7 +104,8 @@ async fn refreshes_beyond_their_places_are_left_to_later_visits_and_visitors_are
     bench.holds.refresh(order("/app.css"));
     assert_eq!((bench.jobs().await, bench.holds.open()), ((0, 0), 0));
     let holds = bench.holds.clone();
-    let visitor = tokio::spawn(async move { holds.wait(order("/app.css")).await.map(drop) });
+    let deadline = Instant::now() + holds.settings.hold;
+    let visitor = tokio::spawn(async move { holds.wait(&order("/app.css"), deadline).await.map(drop) });
     assert_eq!(bench.jobs().await, (1, 0));
     drop(places);
     bench.holds.refresh(order("/other.css"));

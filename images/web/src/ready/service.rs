@@ -7,14 +7,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{BoxError, Router, body::HttpBody, response};
+use axum::{
+    BoxError, Router,
+    body::{Body, HttpBody},
+    response,
+};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response, header::CONTENT_LENGTH};
 use tokio::time::Instant;
 use tower::Service;
 
 use super::{AnswerBody, Asked, Place, Ready, ReadyAnswers};
-use crate::{answer::rate_limited, router::public_router, web::Web};
+use crate::{answer::rate_limited, router::public_router, visit::Visit, web::Web};
 
 /// What visitors, the load balancer and SNS reach: as [`public_router`], with ready answers before it.
 pub fn public_service(web: Arc<Web>) -> PublicService {
@@ -75,15 +79,44 @@ impl Shared {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        let is_visit = matches!(*request.method(), Method::GET | Method::HEAD);
+        if let Some(mut visit) =
+            is_visit.then(|| Visit::parse(request.uri(), request.headers()).ok()).flatten()
+        {
+            // Past the routes, which lead all visits to the same place: whoever is held shall not keep what
+            // they need, nor the request's head.
+            let is_head = *request.method() == Method::HEAD;
+            visit.place = place;
+            return Answering::Routed(Box::pin(async move {
+                let answer = self.web.answer(&mut visit).await;
+                self.keep(visit.place, &answer);
+                if is_head { without_body(answer) } else { with_length(answer) }
+            }));
+        }
         let routed = self.router.clone().call(request);
-        Answering::Routed(Box::pin(async move {
-            let answer = routed.await.unwrap_or_else(|never| match never {});
-            if let Some(ready) = place.and_then(|place| Ready::from_answer(place, &answer)) {
-                self.ready.keep(ready, Instant::now());
-            }
-            answer
-        }))
+        Answering::Routed(Box::pin(async move { routed.await.unwrap_or_else(|never| match never {}) }))
     }
+
+    fn keep(&self, place: Option<Place>, answer: &response::Response) {
+        if let Some(ready) = place.and_then(|place| Ready::from_answer(place, answer)) {
+            self.ready.keep(ready, Instant::now());
+        }
+    }
+}
+
+/// As routes do it.
+fn with_length(mut answer: response::Response) -> response::Response {
+    if let (Some(length), false) =
+        (answer.body().size_hint().exact(), answer.headers().contains_key(CONTENT_LENGTH))
+    {
+        answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    answer
+}
+
+/// To `HEAD`: the length is told all the same.
+fn without_body(answer: response::Response) -> response::Response {
+    with_length(answer).map(|_| Body::empty())
 }
 
 impl Future for Answering {
