@@ -21,6 +21,8 @@ pub(crate) struct Arguments {
 enum Bench {
     /// Hits from memory, beside a bare hyper server and nginx
     Serve(Length),
+    /// The memory of visitors who wait, beside a bare hyper handler that sleeps
+    Hold(Length),
 }
 
 #[derive(clap::Args)]
@@ -33,6 +35,7 @@ struct Length {
 pub(crate) fn run(cache: &Cache, arguments: &Arguments) -> Result<ExitCode> {
     let (name, Length { quick }) = match &arguments.bench {
         Bench::Serve(length) => ("serve", length),
+        Bench::Hold(length) => ("hold", length),
     };
     let progress = Progress::start();
     packages::ensure(&BENCH_WEB, cache, &progress)?;

@@ -4,12 +4,12 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Where servers run.
@@ -18,6 +18,8 @@ pub(crate) const SERVER_CORE: &str = "0";
 pub(crate) const CLIENT_CORE: &str = "1";
 /// How long a server may take to end when it is asked to.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
+/// How long a server may take to say what is awaited.
+const SAYS_WITHIN: Duration = Duration::from_secs(30);
 /// Kernel clock ticks in a second, the same on every Linux that we build for (`getconf CLK_TCK`).
 const TICKS: f64 = 100.0;
 
@@ -25,6 +27,8 @@ const TICKS: f64 = 100.0;
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
+    /// What one of our own servers says after its address.
+    output: Option<BufReader<ChildStdout>>,
 }
 
 /// `program` on a core.
@@ -46,17 +50,37 @@ impl Server {
             .spawn()
             .context("cannot start a server: is taskset (Debian's util-linux) there?")?;
         let output = child.stdout.take().context("a server has no output")?;
+        let mut output = BufReader::new(output);
         let mut line = String::new();
-        BufReader::new(output).read_line(&mut line).context("cannot read a server's output")?;
+        output.read_line(&mut line).context("cannot read a server's output")?;
         if let Ok(address) = line.trim().parse() {
-            return Ok(Self { child, address });
+            return Ok(Self { child, address, output: Some(output) });
         }
         end(&mut child);
         bail!("the server `{}` did not start", arguments.join(" "))
     }
 
     pub(crate) fn of_child(child: Child, address: SocketAddr) -> Self {
-        Self { child, address }
+        Self { child, address, output: None }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads what the server says until it says this.
+    pub(crate) fn await_word(&mut self, wanted: &str) -> anyhow::Result<()> {
+        let output = self.output.as_mut().context("a server says nothing")?;
+        let started = Instant::now();
+        let mut said = String::new();
+        while started.elapsed() < SAYS_WITHIN {
+            said.clear();
+            ensure!(output.read_line(&mut said)? > 0, "a server ended before it said {wanted:?}");
+            if said.trim() == wanted {
+                return Ok(());
+            }
+        }
+        bail!("a server was to say {wanted:?} and says {:?}", said.trim())
     }
 
     /// Seconds of CPU that the server and its workers have used.

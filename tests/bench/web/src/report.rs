@@ -10,12 +10,14 @@ const RESULTS: &str = "tests/bench/RESULTS.md";
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
     Serve,
+    Hold,
 }
 
 impl Part {
     fn name(self) -> &'static str {
         match self {
             Self::Serve => "serve",
+            Self::Hold => "hold",
         }
     }
 }
