@@ -6,11 +6,13 @@
 pub mod control;
 pub mod crowd;
 pub mod ended;
+pub mod lost_notices;
 pub mod metrics;
 pub mod moto;
 pub mod origin;
 pub mod patience;
 pub mod places;
+pub mod rollout;
 pub mod sass;
 pub mod scene;
 pub mod sns_inbox;

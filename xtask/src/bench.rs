@@ -4,12 +4,13 @@
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
-use cluster::Cache;
 use cluster::command::logged;
 use cluster::packages::{self, BENCH_WEB};
 use cluster::progress::Progress;
+use cluster::{Cache, Cluster, Options};
 
 use crate::cargo::cargo;
+use crate::{images, operator, up};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -23,6 +24,8 @@ enum Bench {
     Serve(Length),
     /// The memory of visitors who wait, beside a bare hyper handler that sleeps
     Hold(Length),
+    /// Visitors of a pipeline on the local cluster: restarts of the web tier, and lost notices
+    Fleet(Length),
 }
 
 #[derive(clap::Args)]
@@ -32,23 +35,47 @@ struct Length {
     quick: bool,
 }
 
-pub(crate) fn run(cache: &Cache, arguments: &Arguments) -> Result<ExitCode> {
-    let (name, Length { quick }) = match &arguments.bench {
-        Bench::Serve(length) => ("serve", length),
-        Bench::Hold(length) => ("hold", length),
-    };
+pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     let progress = Progress::start();
-    packages::ensure(&BENCH_WEB, cache, &progress)?;
+    match &arguments.bench {
+        Bench::Serve(length) => measure_web(&cache, "serve", length, &progress),
+        Bench::Hold(length) => measure_web(&cache, "hold", length, &progress),
+        Bench::Fleet(length) => {
+            let cluster = Cluster::new(cache, Options::default());
+            up::start_cluster(&cluster, &progress)?;
+            let images = images::build(&cluster.cache, &progress)?;
+            images::import(&cluster, &images)?;
+            operator::install(&cluster, &images, &progress)?;
+            let mut build = cargo(&cluster.cache)?;
+            build.args(["build", "--locked", "--package", "bench_fleet"]);
+            measure(&cluster.cache, build, "debug/bench_fleet", &[], length, &progress)
+        }
+    }
+}
+
+fn measure_web(cache: &Cache, name: &str, length: &Length, progress: &Progress) -> Result<ExitCode> {
+    packages::ensure(&BENCH_WEB, cache, progress)?;
     let mut build = cargo(cache)?;
     build.args(["build", "--locked", "--release", "--package", "bench_web"]);
-    progress.say("building the web tier and its peers (minutes the first time, then kept)");
-    logged(&mut build, &cache.root.join("log/build-bench.log"), "building the bench", &progress)?;
-    let mut bench = Command::new(cache.cargo_target().join("release/bench_web"));
-    bench.arg(name).arg("--checkout").arg(&cache.checkout);
-    if *quick {
+    measure(cache, build, "release/bench_web", &[name], length, progress)
+}
+
+/// Builds the bench and runs it. It says itself what is missed, or what went wrong.
+fn measure(
+    cache: &Cache,
+    mut build: Command,
+    program: &str,
+    arguments: &[&str],
+    length: &Length,
+    progress: &Progress,
+) -> Result<ExitCode> {
+    progress.say("building the bench (minutes the first time, then kept)");
+    logged(&mut build, &cache.root.join("log/build-bench.log"), "building the bench", progress)?;
+    let mut bench = Command::new(cache.cargo_target().join(program));
+    bench.args(arguments).arg("--checkout").arg(&cache.checkout);
+    if length.quick {
         bench.arg("--quick");
     }
     let status = bench.status().context("cannot start the bench")?;
-    // It has said what is missed, or what went wrong.
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -73,7 +73,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Generate(arguments) => generate::run(&cache, &arguments),
         Command::Bench(arguments) => {
             let _lock = lock::take(&cache)?;
-            bench::run(&cache, &arguments)
+            bench::run(cache, &arguments)
         }
     }
 }

@@ -10,14 +10,11 @@ mod servers;
 use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
+use bench_report::{Part, Spread, load_average, machine, verdict, write};
 pub(crate) use servers::{bare, ours};
 
 use self::crowd::Crowd;
-use crate::{
-    processes::{Server, load_average},
-    report::{self, Part},
-    spread::Spread,
-};
+use crate::processes::Server;
 
 /// Visitors who wait, at the end of a run.
 const ALL: usize = 10_000;
@@ -84,7 +81,7 @@ pub(crate) fn run(plan: &Plan, checkout: &Path) -> anyhow::Result<ExitCode> {
     let text = table(ours, bare, Spread::of(load).context("nothing was measured")?, ratio);
     println!("\n{text}");
     if plan.writes_results {
-        report::write(checkout, Part::Hold, &text)?;
+        write(checkout, Part::Hold, &text)?;
     } else {
         println!("a quick run: a direction only, nothing is written");
     }
@@ -95,13 +92,13 @@ fn table(ours: Spread, bare: Spread, load: Spread, ratio: f64) -> String {
     let lines: String = [(Peer::Ours, ours), (Peer::Bare, bare)]
         .map(|(peer, bytes)| format!("| {} | {} |\n", peer.name(), bytes.show(1.0, 0)))
         .concat();
-    let verdict = if ratio <= BOUND { "reached" } else { "**missed**" };
+    let verdict = verdict(ratio <= BOUND);
     format!(
         "Machine: {}. Load while measuring: {}.\n\n| server | bytes for each visitor who waits |\n|---|--:|\n\
          {lines}\nMedian (least to most) of {} interleaved runs, each in a process of its own.\n\n\
          | figure | is | must be | |\n|---|--:|--:|---|\n\
          | bytes for each visitor who waits, to bare hyper's | {ratio:.2} | ≤ {BOUND:.2} | {verdict} |\n",
-        report::machine(),
+        machine(),
         load.show(1.0, 1),
         ours.runs,
     )

@@ -6,10 +6,8 @@
 
 mod hold;
 mod processes;
-mod report;
 mod serve;
 mod site;
-mod spread;
 
 use std::{path::PathBuf, process::ExitCode};
 

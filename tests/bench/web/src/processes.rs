@@ -123,9 +123,3 @@ fn ticks_of(pid: u32) -> f64 {
     let mut used = fields.split(' ').skip(11).map(|field| field.parse::<f64>().unwrap_or_default());
     used.next().unwrap_or_default() + used.next().unwrap_or_default()
 }
-
-/// Processes that want to run, ours included: two while a server and a client do.
-pub(crate) fn load_average() -> anyhow::Result<f64> {
-    let text = fs::read_to_string("/proc/loadavg").context("cannot read the machine's load")?;
-    Ok(text.split(' ').next().context("no load")?.parse()?)
-}

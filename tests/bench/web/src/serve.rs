@@ -20,6 +20,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use bench_report::{Part, Spread, load_average, write};
 
 use self::{
     figures::{Figure, Measured, judge},
@@ -28,10 +29,8 @@ use self::{
     peers::{PEERS, Peer, Peers},
 };
 use crate::{
-    processes::{CLIENT_CORE, Server, load_average, pinned},
-    report::{self, Part},
+    processes::{CLIENT_CORE, Server, pinned},
     site::HOST,
-    spread::Spread,
 };
 
 /// Where nginx's configuration lies in the checkout.
@@ -81,7 +80,7 @@ pub(crate) fn run(plan: &Plan, checkout: &Path) -> anyhow::Result<ExitCode> {
     let text = table::table(&measured, &figures, load);
     println!("\n{text}");
     if plan.writes_results {
-        report::write(checkout, Part::Serve, &text)?;
+        write(checkout, Part::Serve, &text)?;
     } else {
         println!("a quick run: a direction only, nothing is written");
     }

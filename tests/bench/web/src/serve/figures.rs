@@ -1,7 +1,7 @@
 //! The figures that a run must reach: pure.
 
 use super::{material::Size, peers::Peer};
-use crate::spread::Spread;
+use bench_report::Spread;
 
 /// What was measured of one server at one size.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::figures::{Bound, Figure, Measured};
-use crate::{report::machine, spread::Spread};
+use bench_report::{Spread, machine, verdict};
 
 /// Everything that a reader needs to judge the run, as Markdown.
 pub(crate) fn table(measured: &[Measured], figures: &[Figure], load: Spread) -> String {
@@ -33,7 +33,7 @@ pub(crate) fn table(measured: &[Measured], figures: &[Figure], load: Spread) -> 
             Bound::AtLeast(bound) => format!("≥ {bound:.2}"),
             Bound::AtMost(bound) => format!("≤ {bound:.2}"),
         };
-        let verdict = if figure.is_reached() { "reached" } else { "**missed**" };
+        let verdict = verdict(figure.is_reached());
         let Figure { size, what, ratio, .. } = figure;
         let _ = writeln!(text, "| {} | {what} | {ratio:.2} | {bound} | {verdict} |", size.kilobytes());
     }

@@ -8,9 +8,10 @@ const RESULTS: &str = "tests/bench/RESULTS.md";
 
 /// A bench's part of the results.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Part {
+pub enum Part {
     Serve,
     Hold,
+    Fleet,
 }
 
 impl Part {
@@ -18,12 +19,14 @@ impl Part {
         match self {
             Self::Serve => "serve",
             Self::Hold => "hold",
+            Self::Fleet => "fleet",
         }
     }
 }
 
-/// Puts the table between its part's markers, and leaves everything else as it is.
-pub(crate) fn write(checkout: &Path, part: Part, table: &str) -> anyhow::Result<()> {
+/// Puts the table between its part's markers in the checkout's file of results, and leaves everything else
+/// as it is. Fails where the markers are not there.
+pub fn write(checkout: &Path, part: Part, table: &str) -> anyhow::Result<()> {
     let path = checkout.join(RESULTS);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {RESULTS}"))?;
     fs::write(&path, replaced(&text, part, table)?).with_context(|| format!("cannot write {RESULTS}"))?;
@@ -42,14 +45,9 @@ fn replaced(text: &str, part: Part, table: &str) -> anyhow::Result<String> {
     ))
 }
 
-/// Processor, cores and kernel.
-pub(crate) fn machine() -> String {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let processor = read("/proc/cpuinfo");
-    let models: Vec<_> = processor.lines().filter_map(|line| line.strip_prefix("model name\t: ")).collect();
-    let model = models.first().copied().unwrap_or("an unknown processor");
-    let kernel = read("/proc/sys/kernel/osrelease");
-    format!("{model}, {} cores, Linux {}", models.len(), kernel.trim())
+/// Whether a figure is reached, in the words of a table.
+pub fn verdict(is_reached: bool) -> &'static str {
+    if is_reached { "reached" } else { "**missed**" }
 }
 
 #[cfg(test)]

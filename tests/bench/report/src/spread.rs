@@ -1,17 +1,17 @@
-//! What several runs of one kind show together: pure.
+//! What several runs of one kind show together.
 
 /// Runs of one kind: middle, ends, and how many.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
-    pub(crate) runs: usize,
+pub struct Spread {
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+    pub runs: usize,
 }
 
 impl Spread {
     /// `None` of nothing.
-    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let upper = *values.get(values.len() / 2)?;
@@ -20,7 +20,7 @@ impl Spread {
     }
 
     /// `median (least to most)`, times `factor`.
-    pub(crate) fn show(&self, factor: f64, digits: usize) -> String {
+    pub fn show(&self, factor: f64, digits: usize) -> String {
         let Self { median, min, max, .. } = self;
         let [median, min, max] = [median, min, max].map(|value| format!("{:.digits$}", value * factor));
         format!("{median} ({min} to {max})")
