@@ -22,7 +22,10 @@ use ::pipeline::{
     aws::{S3Store, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
     chain,
     operation::Operation,
+    peers::Peers,
+    purge::PurgeHints,
     shutdown,
+    signature::SigningKeys,
 };
 use anyhow::Context as _;
 use crds::{AssetPipeline, AssetTenant};
@@ -56,6 +59,7 @@ use crate::{
     context::Context,
     metrics::Metrics,
     names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
+    purges::{HintOrder, HintTarget},
     scaler::Watched,
     settled::Settled,
 };
@@ -71,7 +75,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::register(&mut operation.registry);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.context("could not listen for /health and /metrics")?;
-    let context = Arc::new(build_context(client, config, metrics).await);
+    let hints = PurgeHints::new().context("could not build the client for web pods")?;
+    let context = Arc::new(build_context(client, config, metrics, hints).await);
     let stopped = operation.stopped.clone();
     let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(cluster = context.config.cluster_name, "operator started");
@@ -111,7 +116,7 @@ async fn tell_round<T, E: std::error::Error + 'static>(round: Result<T, RoundErr
     }
 }
 
-async fn build_context(client: Client, config: Config, metrics: Metrics) -> Context {
+async fn build_context(client: Client, config: Config, metrics: Metrics, hints: PurgeHints) -> Context {
     let sdk = sdk_config().await;
     let (s3, sqs, sns) = (s3_client(&sdk), sqs_client(&sdk), sns_client(&sdk));
     let reporter = Reporter { controller: OPERATOR_MANAGER.to_owned(), instance: None };
@@ -125,6 +130,17 @@ async fn build_context(client: Client, config: Config, metrics: Metrics) -> Cont
         samples: scaler::SampleBoard::default(),
         stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
         queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
+        hints: Box::new(move |order| Box::pin(send_hints(hints.clone(), order))),
+    }
+}
+
+async fn send_hints(client: PurgeHints, order: HintOrder) {
+    let HintOrder { target: HintTarget { peers_host, keys }, hints } = order;
+    match SigningKeys::from_text(&keys) {
+        Ok(keys) => client.send(&hints, &keys, &Peers::new(peers_host)).await,
+        Err(error) => {
+            tracing::warn!(peers = peers_host, error = chain(&error), "web pods are not told of a purge");
+        }
     }
 }
 

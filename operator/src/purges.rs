@@ -3,7 +3,10 @@
 //! A request is carried out at least once: one whose outcome was not told before a crash is done again,
 //! which only makes more of what was purged anew.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crds::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, PurgeStatus};
 use jiff::Timestamp;
@@ -12,7 +15,7 @@ use pipeline::{
     key::AssetPath,
     names::HostName,
     ports::Store,
-    purge::{Purge, PurgeScope, add_purge, purge_pipeline},
+    purge::{HintScope, MAX_HINTED_HOSTS, Purge, PurgeHint, PurgeScope, add_purge, purge_pipeline},
     tenant::{Tenant, source_url},
 };
 use url::Url;
@@ -39,10 +42,56 @@ pub struct AppliedPurges {
     pub left: usize,
 }
 
+/// Without the keys.
+impl fmt::Debug for HintTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HintTarget").field("peers_host", &self.peers_host).finish_non_exhaustive()
+    }
+}
+
 impl PurgesPlan {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// What was carried out in one round.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CarriedOut {
+    pub statuses: Vec<PurgeStatus>,
+    /// What web pods are to be told.
+    pub hints: Vec<PurgeHint>,
+}
+
+/// Where the web pods are, and what they believe.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HintTarget {
+    /// DNS name of the headless Service of all web pods.
+    pub peers_host: String,
+    /// The keys that sign what pods say to pods, one a line.
+    pub keys: String,
+}
+
+/// What web pods are to be told.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HintOrder {
+    pub target: HintTarget,
+    pub hints: Vec<PurgeHint>,
+}
+
+/// One purge that was carried out.
+#[derive(Debug)]
+struct Purged {
+    /// For people.
+    what: String,
+    hosts: Purgees,
+}
+
+/// Whose records have changed.
+#[derive(Debug)]
+enum Purgees {
+    Everybody,
+    Hosts(BTreeSet<HostName>),
 }
 
 /// A request in types that cannot be wrong.
@@ -89,17 +138,19 @@ pub async fn apply_purges(
     pipeline: &str,
     todo: Vec<(String, String)>,
     now: Timestamp,
-) -> Vec<PurgeStatus> {
+) -> CarriedOut {
     let mut statuses = Vec::new();
+    let mut changed = Vec::new();
     for (id, request) in todo {
         let outcome = match parse(&request) {
             Ok(order) => apply_order(store, order, now).await,
             Err(refusal) => Ok(Err(refusal)),
         };
         match outcome {
-            Ok(Ok(purged)) => {
-                tracing::info!(pipeline.name = pipeline, purge.id = id, purge.what = purged, "purged");
-                statuses.push(PurgeStatus { id, purged: Some(purged), refused: None });
+            Ok(Ok(Purged { what, hosts })) => {
+                tracing::info!(pipeline.name = pipeline, purge.id = id, purge.what = what, "purged");
+                statuses.push(PurgeStatus { id, purged: Some(what), refused: None });
+                changed.push(hosts);
             }
             Ok(Err(refused)) => {
                 tracing::info!(pipeline.name = pipeline, purge.id = id, reason = refused, "refused a purge");
@@ -115,7 +166,23 @@ pub async fn apply_purges(
             }
         }
     }
-    statuses
+    CarriedOut { statuses, hints: build_hints(changed) }
+}
+
+/// As few hints as name everybody.
+fn build_hints(changed: Vec<Purgees>) -> Vec<PurgeHint> {
+    let mut hosts = BTreeSet::new();
+    let mut hints = Vec::new();
+    for purgees in changed {
+        match purgees {
+            Purgees::Everybody => hints = vec![PurgeHint::new(HintScope::Pipeline)],
+            Purgees::Hosts(changed) => hosts.extend(changed),
+        }
+    }
+    let hosts: Vec<HostName> = hosts.into_iter().collect();
+    let chunks = hosts.chunks(MAX_HINTED_HOSTS).map(|hosts| HintScope::Hosts(hosts.to_vec()));
+    hints.extend(chunks.map(PurgeHint::new));
+    hints
 }
 
 /// What was purged, or why nothing was.
@@ -123,31 +190,33 @@ async fn apply_order(
     store: &dyn Store,
     order: Order,
     at: Timestamp,
-) -> Result<Result<String, String>, pipeline::Error> {
+) -> Result<Result<Purged, String>, pipeline::Error> {
     let (host, scope) = match order {
         Order::Pipeline => {
             purge_pipeline(store, at).await?;
-            return Ok(Ok("every style sheet of the pipeline".to_owned()));
+            let what = "every style sheet of the pipeline".to_owned();
+            return Ok(Ok(Purged { what, hosts: Purgees::Everybody }));
         }
         Order::Tenant { host, scope } => (host, scope),
     };
     let plan = |tenant: &Tenant| plan_purge(&scope, tenant, at);
-    let added = add_purge(store, &host, plan).await?;
-    if let Some(Ok(_)) = added {
-        // Its files are served under all of its names.
-        for name in fetch_names(store, &host).await?.iter().filter(|name| **name != host) {
-            add_purge(store, name, plan).await?;
-        }
+    let purge = match add_purge(store, &host, plan).await? {
+        None => return Ok(Err(format!("no tenant of this pipeline has the host {host}"))),
+        Some(Err(refusal)) => return Ok(Err(refusal)),
+        Some(Ok(purge)) => purge,
+    };
+    // Its files are served under all of its names.
+    let mut hosts = fetch_names(store, &host).await?;
+    for name in hosts.iter().filter(|name| **name != host) {
+        add_purge(store, name, plan).await?;
     }
-    Ok(match added {
-        None => Err(format!("no tenant of this pipeline has the host {host}")),
-        Some(Err(refusal)) => Err(refusal),
-        Some(Ok(purge)) => Ok(match purge.scope {
-            PurgeScope::Tenant => format!("every style sheet of {host}"),
-            PurgeScope::Path(path) => format!("{path} of {host}"),
-            PurgeScope::Dependency(url) => format!("every style sheet of {host} that is made with {url}"),
-        }),
-    })
+    let what = match purge.scope {
+        PurgeScope::Tenant => format!("every style sheet of {host}"),
+        PurgeScope::Path(path) => format!("{path} of {host}"),
+        PurgeScope::Dependency(url) => format!("every style sheet of {host} that is made with {url}"),
+    };
+    hosts.insert(host);
+    Ok(Ok(Purged { what, hosts: Purgees::Hosts(hosts) }))
 }
 
 fn plan_purge(scope: &OrderedScope, tenant: &Tenant, at: Timestamp) -> Result<Purge, String> {

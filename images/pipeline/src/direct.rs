@@ -38,6 +38,18 @@ pub trait Direct: Send + Sync {
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A client for web pods' internal listeners: quick to give up, and led nowhere else.
+pub(crate) fn internal_client() -> Result<reqwest::Client, Error> {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TIMEOUT);
+    client.build().map_err(|source| {
+        Error::new(ErrorKind::Invalid, "build the client for what pods say to pods").with_source(source)
+    })
+}
+
 /// Sends notices to web pods, and to nothing else.
 pub struct DirectNotices {
     client: reqwest::Client,
@@ -47,16 +59,7 @@ pub struct DirectNotices {
 
 impl DirectNotices {
     pub fn new(keys: SigningKeys, peers: Arc<Peers>) -> Result<Self, Error> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|source| {
-                Error::new(ErrorKind::Invalid, "build the client for notices").with_source(source)
-            })?;
-        Ok(Self { client, keys, peers })
+        Ok(Self { client: internal_client()?, keys, peers })
     }
 }
 

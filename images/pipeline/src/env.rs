@@ -49,7 +49,7 @@ pub const RECHECK: &str = "ASSETS_RECHECK";
 
 /// Port of the web pods' visitors' listener, which also takes `/work_complete` and answers `/health`.
 pub const PUBLIC_PORT: u16 = 8080;
-/// Port of the web pods' listener for other pods (`/notice`).
+/// Port of the web pods' listener for other pods (`/notice`, `/wait`) and the operator (`/purge`).
 pub const INTERNAL_PORT: u16 = 8081;
 /// Port of web and worker pods for `/health`, `/ready` and `/metrics`.
 pub const OPERATION_PORT: u16 = 8082;

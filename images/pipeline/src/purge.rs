@@ -3,6 +3,7 @@
 //! A purge deletes nothing. It is a record beside the tenant, and every manifest that is older than it, and
 //! that it speaks of, is revalidated before it is served.
 
+mod hint;
 mod order;
 mod tenants;
 
@@ -10,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{key::AssetPath, manifest::Manifest};
+pub use hint::{HintScope, MAX_HINTED_HOSTS, PURGE_HINT_PATH, PURGE_HINT_VERSION, PurgeHint, PurgeHints};
 pub use order::{
     PIPELINE_PURGE_OBJECT, PIPELINE_PURGE_VERSION, PipelinePurge, add_purge, purge_pipeline,
     read_pipeline_purge,

@@ -19,6 +19,7 @@ use crate::{
     Error, ErrorKind, chain,
     names::HostName,
     ports::{Store, Tenants},
+    purge::HintScope,
     rate::RateLimit,
     tenant::{REGISTRATION_VERSION, Registration, Tenant, registry_object},
 };
@@ -53,8 +54,8 @@ pub struct StoreTenants {
 #[derive(Clone)]
 struct Answer {
     found: Result<Option<Arc<Tenant>>, Arc<Error>>,
-    /// When the store was last asked.
-    asked_at: Instant,
+    /// When the store was last asked, unless somebody said since then that it would tell something else.
+    asked_at: Option<Instant>,
     /// When the store last said so.
     told_at: Instant,
 }
@@ -62,7 +63,7 @@ struct Answer {
 impl Answer {
     fn is_current(&self) -> bool {
         let lasts = if self.found.is_ok() { ANSWER_TIME } else { FAILURE_TIME };
-        self.asked_at.elapsed() < lasts
+        self.asked_at.is_some_and(|asked_at| asked_at.elapsed() < lasts)
     }
 
     /// The tenant, where it may still be served without asking the store.
@@ -113,17 +114,21 @@ impl StoreTenants {
     async fn ask(&self, host: &HostName, previous: Option<Answer>) -> Answer {
         let asked_at = Instant::now();
         let Some(known) = previous.as_ref().and_then(Answer::known) else {
-            return Answer { found: self.read_stranger(host).await, asked_at, told_at: asked_at };
+            return Answer {
+                found: self.read_stranger(host).await,
+                asked_at: Some(asked_at),
+                told_at: asked_at,
+            };
         };
         let late = || Error::new(ErrorKind::Unavailable, format!("look up tenant {host} in time"));
         let read = timeout(KNOWN_PATIENCE, self.read(host)).await.unwrap_or_else(|_| Err(late()));
         match read {
-            Ok(found) => Answer { found: Ok(found), asked_at, told_at: asked_at },
+            Ok(found) => Answer { found: Ok(found), asked_at: Some(asked_at), told_at: asked_at },
             Err(error) => {
                 self.stale_answers.inc();
                 tracing::warn!(tenant.host = %host, error = chain(&error), "serving a tenant as last known");
                 let told_at = previous.as_ref().map_or(asked_at, |previous| previous.told_at);
-                Answer { found: Ok(Some(known.clone())), asked_at, told_at }
+                Answer { found: Ok(Some(known.clone())), asked_at: Some(asked_at), told_at }
             }
         }
     }
@@ -158,6 +163,16 @@ impl Tenants for StoreTenants {
             error.retry_after = shared.retry_after;
             error.with_source(shared)
         })
+    }
+
+    async fn look_again(&self, scope: &HintScope) {
+        let HintScope::Hosts(hosts) = scope else { return };
+        for host in hosts {
+            // What was known stays known: the store may not answer.
+            if let Some(answer) = self.answers.get(host).await {
+                self.answers.insert(host.clone(), Answer { asked_at: None, ..answer }).await;
+            }
+        }
     }
 }
 

@@ -29,6 +29,7 @@ use pipeline::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use call::signature_of;
 pub use members::Member;
 
 use crate::hold::{Accepts, Purpose};

@@ -65,6 +65,7 @@ pub struct WebMetrics {
     pub notices: Family<WayLabels, Counter>,
     pub notices_relayed: Counter,
     pub notices_refused: Counter,
+    pub purge_hints: Counter,
     pub sns_messages: Family<SnsLabels, Counter>,
     pub rate_limited: Family<LimitLabels, Counter>,
     pub breakers_open: Gauge,
@@ -84,6 +85,7 @@ impl WebMetrics {
             notices: Family::default(),
             notices_relayed: Counter::default(),
             notices_refused: Counter::default(),
+            purge_hints: Counter::default(),
             sns_messages: Family::default(),
             rate_limited: Family::default(),
             breakers_open: Gauge::default(),
@@ -98,6 +100,7 @@ impl WebMetrics {
             notices,
             notices_relayed,
             notices_refused,
+            purge_hints,
             sns_messages,
             rate_limited,
             breakers_open,
@@ -119,8 +122,13 @@ impl WebMetrics {
         );
         registry.register(
             "assets_web_notices_refused",
-            "Notices that were not believed",
+            "Notices and hints that were not believed",
             notices_refused.clone(),
+        );
+        registry.register(
+            "assets_web_purge_hints",
+            "Hints of purges that were followed",
+            purge_hints.clone(),
         );
         registry.register("assets_web_sns_messages", "Messages of SNS by outcome", sns_messages.clone());
         registry.register(

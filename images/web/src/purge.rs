@@ -4,6 +4,8 @@
 //! This pod keeps no closures in memory. Whether a purged dependency is a file's is looked up in the store,
 //! once for each manifest and purge.
 
+pub(crate) mod hint;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;

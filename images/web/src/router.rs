@@ -9,12 +9,12 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use pipeline::{direct::NOTICE_PATH, signature::SigningKeys};
+use pipeline::{direct::NOTICE_PATH, purge::PURGE_HINT_PATH, signature::SigningKeys};
 
 use crate::{
     answer, complete, fleet,
     live::{self, LIVE_PATH, LIVE_SCRIPT_PATH},
-    sns,
+    purge, sns,
     visit::Visit,
     web::Web,
 };
@@ -36,10 +36,11 @@ pub fn public_router(web: Arc<Web>) -> Router {
         .with_state(web)
 }
 
-/// What only pods of this pipeline reach.
+/// What only pods of this pipeline and the operator reach.
 pub fn internal_router(web: Arc<Web>, keys: SigningKeys) -> Router {
     Router::new()
         .route(NOTICE_PATH, post(complete::notice))
+        .route(PURGE_HINT_PATH, post(purge::hint::hint))
         .route(fleet::WAIT_PATH, post(fleet::serve::wait))
         .route(&format!("{}/{{fingerprint}}", fleet::WAIT_PATH), get(fleet::serve::takes_waits))
         .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))

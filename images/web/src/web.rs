@@ -13,7 +13,7 @@ use pipeline::{
     names::{Digest, Fingerprint, HostName},
     notice::Notice,
     ports::{Queue, Store, Tenants},
-    rate::RateLimits,
+    rate::{RateLimit, RateLimits},
     tenant::Tenant,
 };
 
@@ -33,7 +33,7 @@ use crate::{
     metrics::{AnswerLabels, WebMetrics},
     negotiate::choose_encoding,
     policy::{Backoff, ErrorDisplay, Policy, Staleness, Verdict},
-    purge::DependencyPurges,
+    purge::{DependencyPurges, hint},
     ready::{Mark, Repeatable},
     sns::SnsTopic,
     visit::{NoVisit, Told, Visit},
@@ -79,6 +79,7 @@ pub struct Web {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) limits: Limits,
     dependencies: DependencyPurges,
+    pub(crate) hints: RateLimit,
     policy: Policy,
 }
 
@@ -135,6 +136,7 @@ impl Web {
             tenants,
             store,
             dependencies,
+            hints: hint::limit(),
             policy,
         }
     }

@@ -25,7 +25,7 @@ use crate::{
     aws::{BindingSuffix, apply_bindings, bucket::Written},
     context::Context,
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
-    purges::{AppliedPurges, PurgesPlan, apply_purges},
+    purges::{AppliedPurges, CarriedOut, HintOrder, HintTarget, PurgesPlan, apply_purges},
     tenants::{TenantsPlan, apply_tenants},
 };
 
@@ -101,14 +101,14 @@ pub async fn apply_claim(
 }
 
 pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
-    let Settle { bindings, registry, purges, subscription, children } = settle;
+    let Settle { bindings, registry, purges, hints, subscription, children } = settle;
     let bindings = do_bindings(context, bindings).await;
     let bucket = match &registry {
         RegistryStep::Planned { bucket, owner: _, plan: _ } => Some(bucket.clone()),
         RegistryStep::Waiting | RegistryStep::Unknown(_) => None,
     };
     let registry = do_registry(context, registry).await;
-    let purges = do_purges(context, object, bucket.as_deref(), purges).await?;
+    let purges = do_purges(context, object, bucket.as_deref(), (purges, hints)).await?;
     let foreign = children.foreign();
     let (worker_deployment, web_deployment) = apply_children(context, object, children).await?;
     Ok(Applied { bindings, registry, purges, subscription, foreign, web_deployment, worker_deployment })
@@ -146,12 +146,13 @@ async fn do_registry(context: &Context, step: RegistryStep) -> RegistryOutcome {
     }
 }
 
-/// The requests whose outcome is told go first: their ids may be dropped from the status after that.
+/// The requests whose outcome is told go first: their ids may be dropped from the status after that. Web pods
+/// are told before the status is: whoever waits for it finds them informed.
 async fn do_purges(
     context: &Context,
     object: &AssetPipeline,
     bucket: Option<&str>,
-    plan: PurgesPlan,
+    (plan, target): (PurgesPlan, Option<HintTarget>),
 ) -> Result<AppliedPurges, ApplyError> {
     let PurgesPlan { todo, done } = plan;
     if !done.is_empty() {
@@ -166,7 +167,11 @@ async fn do_purges(
         return Ok(AppliedPurges { statuses: Vec::new(), left: asked });
     };
     let pipeline = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
-    let statuses = apply_purges(&*context.open_store(bucket), &pipeline, todo, Timestamp::now()).await;
+    let store = context.open_store(bucket);
+    let CarriedOut { statuses, hints } = apply_purges(&*store, &pipeline, todo, Timestamp::now()).await;
+    if let Some(target) = target.filter(|_| !hints.is_empty()) {
+        (context.hints)(HintOrder { target, hints }).await;
+    }
     let left = asked - statuses.len();
     Ok(AppliedPurges { statuses, left })
 }

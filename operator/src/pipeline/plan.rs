@@ -4,6 +4,7 @@ mod bindings;
 mod change;
 mod children;
 mod disruption_budget;
+mod hints;
 mod ingress;
 mod key_rotation;
 mod metadata;
@@ -26,7 +27,11 @@ use super::{
     observe::Observed,
     validate::{Suffix, ValidPipeline},
 };
-use crate::{aws::BindingSuffix, config::Config, purges::PurgesPlan};
+use crate::{
+    aws::BindingSuffix,
+    config::Config,
+    purges::{HintTarget, PurgesPlan},
+};
 
 /// One round of work on a pipeline. Rounds go on until one has nothing to do.
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub struct Settle {
     pub bindings: BindingsStep,
     pub registry: RegistryStep,
     pub purges: PurgesPlan,
+    /// Whom to tell of them; absent where somebody else's Secret stands in the place of ours.
+    pub hints: Option<HintTarget>,
     pub subscription: SubscriptionState,
     pub children: Children,
 }
@@ -73,6 +80,7 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
         bindings: bindings.step,
         registry,
         purges: valid.purges.clone(),
+        hints: hints::plan_hints(valid, &children.notice_secret, &config.workloads),
         subscription: bindings.subscription,
         children,
     }))

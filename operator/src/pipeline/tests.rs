@@ -4,7 +4,8 @@ pub(crate) mod cluster;
 
 use std::sync::Arc;
 
-use pipeline::purge::read_pipeline_purge;
+use k8s_openapi::ByteString;
+use pipeline::purge::{HintScope, PurgeHint, read_pipeline_purge};
 use serde_json::{Value, json};
 
 use self::cluster::FakeCluster;
@@ -190,6 +191,13 @@ async fn purge_is_carried_out_once_told_and_then_its_order_removed() {
         ])
     );
     assert_eq!(cluster.take_writes(), ["PATCH assetpipelines/storefront/status by assetpipeline-status"]);
+    let told = cluster.take_hints().remove(0);
+    assert_eq!(told.hints, [PurgeHint::new(HintScope::Pipeline)]);
+    assert_eq!(told.target.peers_host, "storefront-peers.shop.svc.cluster.local");
+    // As the API server keeps it: in Base64.
+    let secret = cluster.object("secrets/storefront-notice-key");
+    let keys = serde_json::to_value(ByteString(told.target.keys.into_bytes())).unwrap();
+    assert_eq!(secret["data"]["keys"], keys);
     round(&cluster, &context).await.unwrap();
     let left = cluster.object("assetpipelines/storefront")["metadata"]["annotations"].clone();
     assert_eq!(left, json!({"assetpipeline.dev/binding-suffix": "0123456789"}));
@@ -197,6 +205,7 @@ async fn purge_is_carried_out_once_told_and_then_its_order_removed() {
     round(&cluster, &context).await.unwrap();
     assert_eq!(cluster.take_writes(), Vec::<String>::new());
     assert_eq!(read_pipeline_purge(&*store).await.unwrap(), purged, "it was carried out again");
+    assert!(cluster.take_hints().is_empty(), "web pods were told again");
 }
 
 #[tokio::test]

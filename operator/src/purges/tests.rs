@@ -42,7 +42,7 @@ async fn store() -> MemoryStore {
 
 async fn carried_out(store: &MemoryStore, request: &str) -> PurgeStatus {
     let todo = vec![("1".to_owned(), request.to_owned())];
-    apply_purges(store, "shop/storefront", todo, now()).await.remove(0)
+    apply_purges(store, "shop/storefront", todo, now()).await.statuses.remove(0)
 }
 
 #[test]
@@ -130,6 +130,38 @@ async fn purge_by_one_host_reaches_every_host_of_its_tenant_and_nobody_else() {
         }
         assert_eq!(known, purged);
     }
+}
+
+#[tokio::test]
+async fn hints_name_everybody_whose_records_have_changed_and_nobody_else() {
+    let store = store().await;
+    let todo = |requests: &[&str]| -> Vec<_> {
+        requests.iter().map(|request| ("1".to_owned(), (*request).to_owned())).collect()
+    };
+    let (shop, other) = (r#"{"host":"shop.example"}"#, r#"{"host":"other.example"}"#);
+    let hosts = PurgeHint::new(HintScope::Hosts(vec!["shop.example".parse().unwrap()]));
+    for (requests, hints) in [
+        (vec![other, "nonsense"], vec![]),
+        (vec![shop, shop, other], vec![hosts.clone()]),
+        (vec!["{}", shop, "{}"], vec![PurgeHint::new(HintScope::Pipeline), hosts]),
+    ] {
+        let done = apply_purges(&store, "shop/storefront", todo(&requests), now()).await;
+        assert_eq!(done.hints, hints, "{requests:?}");
+    }
+}
+
+#[test]
+fn no_hint_names_more_hosts_than_pods_take() {
+    let hosts = (0..250).map(|host| format!("h{host}.example").parse().unwrap()).collect();
+    let hints = build_hints(vec![Purgees::Hosts(hosts)]);
+    let sizes: Vec<_> = hints
+        .iter()
+        .map(|hint| match &hint.scope {
+            HintScope::Hosts(hosts) => hosts.len(),
+            HintScope::Pipeline => 0,
+        })
+        .collect();
+    assert_eq!(sizes, [100, 100, 50]);
 }
 
 #[tokio::test]

@@ -8,9 +8,9 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use moka::future::Cache;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::{Purge, PurgeScope, order::read_pipeline_purge};
+use super::{HintScope, Purge, PurgeScope, order::read_pipeline_purge};
 use crate::{
     Error, chain,
     names::HostName,
@@ -28,15 +28,37 @@ const PATIENCE: Duration = Duration::from_millis(300);
 pub struct PurgedTenants<T> {
     inner: T,
     store: Arc<dyn Store>,
-    latest: Cache<(), Option<Timestamp>>,
+    latest: Cache<(), Latest>,
     /// What the store last said.
     told: Mutex<Option<Timestamp>>,
 }
 
+/// One look at the store.
+#[derive(Clone, Copy)]
+struct Latest {
+    at: Option<Timestamp>,
+    asked_at: Instant,
+}
+
+impl Latest {
+    fn is_current(&self) -> bool {
+        self.asked_at.elapsed() < CACHE_TIME
+    }
+}
+
 impl<T: Tenants> PurgedTenants<T> {
     pub fn new(inner: T, store: Arc<dyn Store>) -> Self {
-        let latest = Cache::builder().max_capacity(1).time_to_live(CACHE_TIME).build();
-        Self { inner, store, latest, told: Mutex::default() }
+        Self { inner, store, latest: Cache::new(1), told: Mutex::default() }
+    }
+
+    async fn latest(&self) -> Option<Timestamp> {
+        if let Some(latest) = self.latest.get(&()).await.filter(Latest::is_current) {
+            return latest.at;
+        }
+        // However many ask, one of them asks the store.
+        let read = async { Latest { asked_at: Instant::now(), at: self.read().await } };
+        let entry = self.latest.entry(()).or_insert_with_if(read, |latest| !latest.is_current()).await;
+        entry.into_value().at
     }
 
     async fn read(&self) -> Option<Timestamp> {
@@ -61,7 +83,7 @@ impl<T: Tenants> PurgedTenants<T> {
 #[async_trait]
 impl<T: Tenants> Tenants for PurgedTenants<T> {
     async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
-        let (found, latest) = tokio::join!(self.inner.lookup(host), self.latest.get_with((), self.read()));
+        let (found, latest) = tokio::join!(self.inner.lookup(host), self.latest());
         Ok(match (found?, latest) {
             (Some(tenant), Some(at)) => {
                 let mut purged = (*tenant).clone();
@@ -70,6 +92,13 @@ impl<T: Tenants> Tenants for PurgedTenants<T> {
             }
             (found, _) => found,
         })
+    }
+
+    async fn look_again(&self, scope: &HintScope) {
+        match scope {
+            HintScope::Pipeline => self.latest.invalidate(&()).await,
+            HintScope::Hosts(_) => self.inner.look_again(scope).await,
+        }
     }
 }
 
@@ -81,9 +110,8 @@ mod tests {
         purge::{Purges, order::purge_pipeline},
     };
 
-    #[tokio::test]
-    async fn purge_of_the_pipeline_is_one_of_every_tenant() {
-        let tenant = Tenant {
+    fn tenant() -> Tenant {
+        Tenant {
             host: "shop.example".parse().unwrap(),
             id: "shop-g1".parse().unwrap(),
             origin: "https://www.shop.example/".parse().unwrap(),
@@ -91,7 +119,25 @@ mod tests {
             development: false,
             limits: None,
             purges: Purges::default(),
-        };
+        }
+    }
+
+    #[tokio::test]
+    async fn hint_makes_the_purge_of_the_pipeline_known_at_once() {
+        let store = Arc::new(MemoryStore::default());
+        let tenants = PurgedTenants::new(SingleTenant(Arc::new(tenant())), store.clone());
+        let known = async || tenants.lookup(&tenant().host).await.unwrap().unwrap().purges.len();
+        assert_eq!(known().await, 0);
+        purge_pipeline(&*store, Timestamp::UNIX_EPOCH).await.unwrap();
+        tenants.look_again(&HintScope::Hosts(vec![tenant().host])).await;
+        assert_eq!(known().await, 0, "it is remembered for 2 s");
+        tenants.look_again(&HintScope::Pipeline).await;
+        assert_eq!(known().await, 1);
+    }
+
+    #[tokio::test]
+    async fn purge_of_the_pipeline_is_one_of_every_tenant() {
+        let tenant = tenant();
         let store = Arc::new(MemoryStore::default());
         let open = || PurgedTenants::new(SingleTenant(Arc::new(tenant.clone())), store.clone());
         let claimed = [(tenant.host.clone(), tenant.clone())];

@@ -44,6 +44,35 @@ async fn store_tenants_conforms() {
     crate::conformance::tenants(&registry_of(&registrations).await, &claimed, &unclaimed).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn hint_costs_one_read_of_each_host_that_it_names_and_no_known_tenant() {
+    let store = Arc::new(Frail::default());
+    for host in ["a.example", "b.example"] {
+        let body = Bytes::from(serde_json::to_vec(&registration(host, REGISTRATION_VERSION)).unwrap());
+        store.put(&registry_object(&host.parse().unwrap()), body, Condition::IfAbsent).await.unwrap();
+    }
+    let tenants = StoreTenants::new(store.clone());
+    let [a, b]: [HostName; 2] = ["a.example", "b.example"].map(|host| host.parse().unwrap());
+    let visit = async |hosts: &[&HostName]| {
+        for host in hosts {
+            assert!(tenants.lookup(host).await.unwrap().is_some());
+        }
+        store.reads()
+    };
+    assert_eq!(visit(&[&a, &b]).await, 2);
+    assert_eq!(visit(&[&a, &b]).await, 0);
+    for scope in [HintScope::Pipeline, HintScope::Hosts(vec!["c.example".parse().unwrap()])] {
+        tenants.look_again(&scope).await;
+        assert_eq!(visit(&[&a, &b]).await, 0);
+    }
+    tenants.look_again(&HintScope::Hosts(vec![a.clone()])).await;
+    tenants.look_again(&HintScope::Hosts(vec![a.clone()])).await;
+    assert_eq!(visit(&[&a, &b, &a]).await, 1);
+    tenants.look_again(&HintScope::Hosts(vec![a.clone()])).await;
+    store.is_broken.store(true, Ordering::Relaxed);
+    assert_eq!(visit(&[&a, &a]).await, 1, "a known tenant was lost by a hint");
+}
+
 #[tokio::test]
 async fn registration_of_another_version_is_an_error_and_not_nobody() {
     let tenants = registry_of(&[registration("a.example", REGISTRATION_VERSION + 1)]).await;

@@ -72,7 +72,7 @@ pub(super) fn build(method: Method, path: String, signature: Option<&str>, body:
     request.body(body).expect("a path of ours and a signature are visible ASCII")
 }
 
-pub(super) fn signature_of(headers: &HeaderMap) -> &str {
+pub(crate) fn signature_of(headers: &HeaderMap) -> &str {
     headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 

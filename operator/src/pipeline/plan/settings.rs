@@ -75,6 +75,6 @@ fn build_binding_env(known: &KnownBindings) -> Vec<EnvVar> {
     ]
 }
 
-fn peers_host(valid: &ValidPipeline, workloads: &WorkloadConfig) -> String {
+pub(super) fn peers_host(valid: &ValidPipeline, workloads: &WorkloadConfig) -> String {
     format!("{}.{}.svc.{}", peers_service(&valid.name), valid.namespace, workloads.cluster_domain)
 }

@@ -15,7 +15,8 @@ use pipeline::embedded::{MemoryQueue, MemoryStore};
 use serde_json::{Value, json};
 
 use crate::{
-    aws::Clients, config::Config, context::Context, metrics::Metrics, scaler::SampleBoard, settled::Settled,
+    aws::Clients, config::Config, context::Context, metrics::Metrics, purges::HintOrder, scaler::SampleBoard,
+    settled::Settled,
 };
 
 #[derive(Clone, Default)]
@@ -28,6 +29,7 @@ struct State {
     refused: BTreeSet<String>,
     /// By bucket.
     stores: BTreeMap<String, Arc<MemoryStore>>,
+    hints: Vec<HintOrder>,
 }
 
 impl FakeCluster {
@@ -71,9 +73,14 @@ impl FakeCluster {
         std::mem::take(&mut self.0.lock().unwrap().writes)
     }
 
+    /// What web pods were told since the last call.
+    pub(crate) fn take_hints(&self) -> Vec<HintOrder> {
+        std::mem::take(&mut self.0.lock().unwrap().hints)
+    }
+
     /// A context whose cluster is this one, and whose AWS clients lead nowhere.
     pub(crate) fn context(&self) -> Context {
-        let (client, cluster) = (self.client(), self.clone());
+        let (client, cluster, told) = (self.client(), self.clone(), self.clone());
         let reporter = Reporter { controller: "test".into(), instance: None };
         Context {
             recorder: Recorder::new(client.clone(), reporter),
@@ -85,6 +92,10 @@ impl FakeCluster {
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| cluster.store(bucket)),
             queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
+            hints: Box::new(move |order| {
+                told.0.lock().unwrap().hints.push(order);
+                Box::pin(std::future::ready(()))
+            }),
         }
     }
 
