@@ -3,7 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
-use std::{sync::Arc, time::Duration};
+mod outage;
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -38,6 +43,8 @@ use web::{
     metrics::WebMetrics, public_router,
 };
 
+use outage::Outage;
+
 const HOLD: Duration = Duration::from_secs(25);
 const POLICY: Policy = Policy {
     errors: ErrorDisplay::Status,
@@ -54,6 +61,8 @@ struct Site {
     queue: Arc<MemoryQueue>,
     refresh_queue: Arc<MemoryQueue>,
     store: Arc<MemoryStore>,
+    /// Whether the web tier's calls of the store fail.
+    outage: Arc<AtomicBool>,
     keys: SigningKeys,
 }
 
@@ -78,8 +87,9 @@ impl Site {
 
     fn serving(policy: Policy, recheck: OnOff, store: Arc<MemoryStore>, tenants: Arc<dyn Tenants>) -> Self {
         let (queue, refresh_queue) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryQueue::new(100)));
+        let outage = Arc::new(AtomicBool::new(false));
         let ports = WebPorts {
-            store: store.clone(),
+            store: Arc::new(Outage { store: store.clone(), is_on: outage.clone() }),
             queue: queue.clone(),
             refresh_queue: refresh_queue.clone(),
             tenants,
@@ -101,7 +111,7 @@ impl Site {
         let web = Arc::new(Web::new(ports, settings, metrics));
         let keys = SigningKeys::from_text("0123456789abcdef").unwrap();
         let internal = internal_router(web.clone(), keys.clone());
-        Self { public: public_router(web), internal, queue, refresh_queue, store, keys }
+        Self { public: public_router(web), internal, queue, refresh_queue, store, outage, keys }
     }
 
     async fn get(&self, path: &str) -> Answer {
