@@ -29,7 +29,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// How long a failed look-up is not tried again.
 const FAILURE_TIME: Duration = Duration::from_secs(1);
 /// How long a known tenant is served without a word from the store.
-const KNOWN_TIME: Duration = Duration::from_mins(5);
+pub(crate) const KNOWN_TIME: Duration = Duration::from_mins(5);
 /// How long visitors of a known tenant wait for that word.
 const KNOWN_PATIENCE: Duration = Duration::from_millis(300);
 /// Bytes of tenants and absences that one process remembers.
