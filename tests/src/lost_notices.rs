@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     sass,
-    scene::{Scene, Setting, Sns},
+    scene::{Scene, Setting, Sns, Tier},
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -46,4 +46,10 @@ pub async fn visit_for_a_minute(scene: &Scene, round: usize) -> Result<Vec<Durat
         try_join_all(visitors).await
     });
     Ok(try_join_all(visits).await?.into_iter().flatten().collect())
+}
+
+/// How many notices the web pods have heard, by either way.
+pub async fn notices_heard(scene: &Scene) -> Result<u64> {
+    let by_way = scene.metrics(Tier::Web).await?.by_label("assets_web_notices_total", "way");
+    Ok(by_way.values().sum())
 }

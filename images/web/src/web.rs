@@ -175,10 +175,13 @@ impl Web {
 
     /// Ends what was begun for visitors, other pods and notices; call after the visitors are gone.
     pub async fn finish(&self) {
-        if let Some(live) = &self.live {
-            live.finish().await;
-        }
-        self.holds.finish().await;
+        let live = async {
+            if let Some(live) = &self.live {
+                live.finish().await;
+            }
+        };
+        // Beside each other: a page's watcher may be reading, and other pods wait for a word from here.
+        tokio::join!(live, self.holds.finish());
         self.relays.close();
         self.relays.wait().await;
     }
@@ -305,12 +308,18 @@ impl Web {
         // Who joins a hold or a look-up pays nothing, and is held until the hold ends.
         let is_free = self.holds.is_joined_by(order) || self.lookups.is_under_way(key);
         let paid = if is_free { Ok(None) } else { self.limits.look_up(key, limiter) };
-        let paid = match (paid, stale) {
-            (Ok(paid), _) => paid,
-            (Err(_), Some(stale)) => return Ok(Judged::Settled(Layer::Memory, stale)),
-            (Err(too_many), None) => return Err(Unanswered::TooMany(too_many)),
+        let or_stale = |why| stale.map(|stale| Judged::Settled(Layer::Memory, stale)).ok_or(why);
+        let paid = match paid {
+            Ok(paid) => paid,
+            Err(too_many) => return or_stale(Unanswered::TooMany(too_many)),
         };
-        let manifest = self.lookups.read(key).await.map_err(Unanswered::Port)?;
+        let manifest = match self.lookups.read(key).await {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tracing::warn!(%key, error = chain(&error), "could not read a manifest");
+                return or_stale(Unanswered::Port(error));
+            }
+        };
         let policy = match &manifest {
             Some(manifest) => self.policy_on(order, manifest).await?,
             None => *policy,

@@ -22,7 +22,7 @@ use pipeline::{
     tenant::{Tenant, source_url},
     why::{Answer, WHY_PATH, Why, WhyTenant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
 use url::form_urlencoded;
 
 use crate::{
@@ -30,18 +30,41 @@ use crate::{
     web::Web,
 };
 
+/// Questions that are answered at the same time: each costs some reads of the store.
+const MAX_QUESTIONS: usize = 4;
+/// For one question.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What answers questions.
+#[derive(Clone)]
+struct Desk {
+    web: Arc<Web>,
+    work: Handle,
+    places: Arc<Semaphore>,
+}
+
 /// The operation listener's part of the web tier. `work` is where the reading is done.
 pub fn why_router(web: Arc<Web>, work: Handle) -> Router {
-    Router::new().route(WHY_PATH, get(why)).with_state((web, work))
+    let desk = Desk { web, work, places: Arc::new(Semaphore::new(MAX_QUESTIONS)) };
+    Router::new().route(WHY_PATH, get(why)).with_state(desk)
 }
 
 type Told = ([(HeaderName, &'static str); 1], String);
 
-async fn why(State((web, work)): State<(Arc<Web>, Handle)>, uri: Uri) -> Result<Told, (StatusCode, String)> {
+async fn why(State(desk): State<Desk>, uri: Uri) -> Result<Told, (StatusCode, String)> {
+    let Desk { web, work, places } = desk;
     let (host, path) = parse(uri.query()).map_err(|wrong| (StatusCode::BAD_REQUEST, wrong))?;
     let failed = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
-    let told = work.spawn(async move { web.tell_why(host, path).await }).await;
-    let why = told.map_err(|ended| failed(chain(&ended)))?.map_err(|error| failed(chain(&error)))?;
+    let place = places.try_acquire_owned();
+    let place = place.map_err(|_| failed("too many ask this pod why; ask again".to_owned()))?;
+    let told = work.spawn(async move {
+        let told = timeout(PATIENCE, web.tell_why(host, path)).await;
+        drop(place);
+        told
+    });
+    let told = told.await.map_err(|ended| failed(chain(&ended)))?;
+    let told = told.map_err(|_| failed(format!("the store gave no answer within {PATIENCE:?}")))?;
+    let why = told.map_err(|error| failed(chain(&error)))?;
     let json = serde_json::to_string(&why).expect("it holds only text and numbers, which always serialize");
     Ok(([(CONTENT_TYPE, "application/json")], json))
 }

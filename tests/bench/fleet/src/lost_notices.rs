@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use bench_report::{Spread, load_average, verdict};
 use tests::{
-    lost_notices::{visit_for_a_minute, with_notices, without_notices},
+    lost_notices::{notices_heard, visit_for_a_minute, with_notices, without_notices},
     scene::{Scene, play},
 };
 
@@ -29,6 +29,9 @@ pub(crate) async fn measure(rounds: usize, load: &mut Vec<f64>) -> Result<LostNo
                 waits.add(round, with, without).await?;
                 load.push(load_average()?);
             }
+            let (heard, lost) = (notices_heard(with).await?, notices_heard(without).await?);
+            ensure!(heard > 0, "no notice was heard where all should be");
+            ensure!(lost == 0, "{lost} notices were heard where none should be");
             Ok(())
         }))
         .await

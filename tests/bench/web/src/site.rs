@@ -7,7 +7,7 @@ use pipeline::{
     embedded::{MemoryQueue, MemoryStore},
     options::CompileOptions,
     ports::{Condition, Store},
-    purge::Purges,
+    purge::{PurgedTenants, Purges},
     rate::{COLD_PATHS_PER_MINUTE, MISSES_PER_SECOND, RateLimits},
     registry::StoreTenants,
     settings::OnOff,
@@ -70,7 +70,7 @@ pub(crate) fn web(store: Arc<MemoryStore>, hold: Duration, registry: &mut Regist
         store: store.clone(),
         queue: Arc::new(MemoryQueue::new(100)),
         refresh_queue: Arc::new(MemoryQueue::new(100)),
-        tenants: Arc::new(StoreTenants::new(store)),
+        tenants: Arc::new(PurgedTenants::new(StoreTenants::new(store.clone()), store)),
         direct: None,
         fleet: Arc::new(Fleet::alone()),
     };
