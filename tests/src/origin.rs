@@ -29,6 +29,8 @@ pub struct Origin {
 #[must_use]
 pub struct Gate {
     _closed: watch::Sender<()>,
+    site: Arc<Mutex<Site>>,
+    path: String,
 }
 
 /// How often a path was asked for.
@@ -80,7 +82,7 @@ impl Origin {
     pub fn close_gate(&self, path: &str) -> Gate {
         let (closed, gate) = watch::channel(());
         lock(&self.site).gates.insert(path.to_owned(), gate);
-        Gate { _closed: closed }
+        Gate { _closed: closed, site: self.site.clone(), path: path.to_owned() }
     }
 
     /// A style sheet that takes as long to read as its gates are closed, one after the other: `/<name>.scss`
@@ -99,6 +101,11 @@ impl Origin {
 }
 
 impl Gate {
+    /// Whether somebody has asked for what is behind it.
+    pub fn is_met(&self) -> bool {
+        lock(&self.site).asked.contains_key(&self.path)
+    }
+
     pub fn open(self) {}
 }
 

@@ -57,6 +57,10 @@ impl Visitor {
         Ok(Self { client, address, host: host.to_owned() })
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn host(&self) -> &str {
         &self.host
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use pipeline::aws::s3_client;
 use tests::{
-    crowd::{allow_connections, open_slowly},
+    crowd::{allow_connections, open_slowly, visit},
     sass,
     scene::{Scene, Setting, Tier, play},
     visitor::Visitor,
@@ -25,16 +25,16 @@ async fn crowd_at_a_cold_file_over_three_pods_costs_one_job() -> Result<()> {
         // As a load balancer sends them, whose targets are the pods themselves.
         let pods = scene.pods(Tier::Web).await?;
         let doors: Vec<Visitor> = pods.iter().map(|pod| scene.visitor_at(pod)).collect::<Result<_>>()?;
-        let visits = doors.iter().cycle().take(VISITORS).cloned();
-        let visits: Vec<_> =
-            visits.map(|visitor| tokio::spawn(async move { visitor.get("/app.css").await })).collect();
-        let held = open_slowly(scene, gates, VISITORS as u64).await?;
-        let answers = try_join_all(visits).await?.into_iter().collect::<Result<Vec<_>>>()?;
+        let visits = doors.iter().cycle().take(VISITORS).map(|door| {
+            let (address, host) = (door.address(), door.host().to_owned());
+            tokio::spawn(async move { visit(address, &host, "/app.css").await })
+        });
+        let visits: Vec<_> = visits.collect();
+        let held = open_slowly(scene, gates, VISITORS as u64).await;
+        let seen = try_join_all(visits).await?.into_iter().collect::<Result<BTreeSet<_>>>()?;
 
         assert_eq!(held, VISITORS as u64, "so many waited at the same time");
-        let seen: BTreeSet<_> = answers.iter().map(|answer| (answer.status, &*answer.body)).collect();
-        let css = sass::compile(SASS)?;
-        assert_eq!(seen, BTreeSet::from([(200, &*css)]));
+        assert_eq!(seen, BTreeSet::from([(200, sass::compile(SASS)?)]));
         check_costs(scene).await
     })
     .await
