@@ -1,6 +1,6 @@
 //! The one error type of all ports: callers decide by [`ErrorKind`], people read the chain.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 type Source = Box<dyn StdError + Send + Sync>;
 
@@ -43,6 +43,12 @@ impl Error {
     /// `attempted` reads as the object of "could not …", such as `put a/1f/t1/ab in bucket site`.
     pub fn new(kind: ErrorKind, attempted: impl Into<String>) -> Self {
         Self { kind, retry_after: None, attempted: attempted.into(), source: None }
+    }
+
+    /// For one of several callers whose call failed together: of the same kind, and to be tried again then.
+    pub fn of_shared(shared: Arc<Self>, attempted: impl Into<String>) -> Self {
+        let (kind, retry_after) = (shared.kind, shared.retry_after);
+        Self { retry_after, ..Self::new(kind, attempted).with_source(shared) }
     }
 
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {

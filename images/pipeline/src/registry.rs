@@ -158,11 +158,7 @@ impl Tenants for StoreTenants {
             // Apart, so that look-ups that memory answers are not as large as those that it does not.
             previous => Box::pin(self.renew(host, previous)).await,
         };
-        answer.found.map_err(|shared| {
-            let mut error = Error::new(shared.kind, format!("look up tenant {host}"));
-            error.retry_after = shared.retry_after;
-            error.with_source(shared)
-        })
+        answer.found.map_err(|shared| Error::of_shared(shared, format!("look up tenant {host}")))
     }
 
     async fn look_again(&self, scope: &HintScope) {

@@ -5,15 +5,13 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use jiff::Timestamp;
-use pipeline::{
-    chain,
-    direct::SignedNotice,
-    notice::Notice,
-    signature::{SIGNATURE_HEADER, SigningKeys},
-};
+use pipeline::{chain, direct::SignedNotice, notice::Notice, signature::SigningKeys};
 
-use crate::{hold::Way, router::AppState, web::Web};
+use crate::{
+    hold::Way,
+    router::{AppState, check_signed},
+    web::Web,
+};
 
 /// Relays under way at the same time in one pod.
 const MAX_RELAYS: usize = 256;
@@ -24,10 +22,8 @@ pub(crate) async fn notice(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let signature = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !keys.is_signed(signature, &body, Timestamp::now()) {
-        web.metrics.notices_refused.inc();
-        return StatusCode::UNAUTHORIZED;
+    if let Err(refusal) = check_signed(&web, &keys, &headers, &body) {
+        return refusal;
     }
     let Ok(signed) = serde_json::from_slice::<SignedNotice>(&body) else { return StatusCode::BAD_REQUEST };
     let way = if signed.relayed { Way::Sns } else { Way::Direct };

@@ -82,11 +82,10 @@ impl Files {
         let name = key.body_object(&good.digest, encoding);
         // However many ask at the same time, the store is read once.
         let read = read_body(&*self.store, key, &good.digest, encoding);
-        self.bodies.try_get_with(name, read).await.map_err(|shared: Arc<Error>| {
-            let mut error = Error::new(shared.kind, format!("read the body of {key}"));
-            error.retry_after = shared.retry_after;
-            error.with_source(shared)
-        })
+        self.bodies
+            .try_get_with(name, read)
+            .await
+            .map_err(|shared| Error::of_shared(shared, format!("read the body of {key}")))
     }
 }
 

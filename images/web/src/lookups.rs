@@ -32,11 +32,11 @@ impl Lookups {
         let seat = Seat { lookups: self, key, flight };
         // Where the one who reads leaves, the next one begins anew.
         let read = async || self.files.read(key).await.map_err(Arc::new);
-        seat.flight.get_or_init(read).await.clone().map_err(|shared| {
-            let mut error = Error::new(shared.kind, format!("look up {key}"));
-            error.retry_after = shared.retry_after;
-            error.with_source(shared)
-        })
+        seat.flight
+            .get_or_init(read)
+            .await
+            .clone()
+            .map_err(|shared| Error::of_shared(shared, format!("look up {key}")))
     }
 
     /// Whether somebody is reading this key's manifest.

@@ -80,11 +80,8 @@ impl DependencyPurges {
             })
         };
         let dependencies = self.cutoffs.try_get_with_by_ref(&compared, read).await;
-        let dependencies = dependencies.map_err(|shared: Arc<Error>| {
-            let mut error = Error::new(shared.kind, format!("look up the closure of {key}"));
-            error.retry_after = shared.retry_after;
-            error.with_source(shared)
-        })?;
+        let dependencies = dependencies
+            .map_err(|shared| Error::of_shared(shared, format!("look up the closure of {key}")))?;
         Ok(Policy { purged: certain.max(dependencies), ..*policy })
     }
 }

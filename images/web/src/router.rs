@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode},
     response::Response,
     routing::{get, post},
 };
+use jiff::Timestamp;
 use pipeline::{direct::NOTICE_PATH, purge::PURGE_HINT_PATH, signature::SigningKeys};
 
 use crate::{
@@ -45,6 +46,20 @@ pub fn internal_router(web: Arc<Web>, keys: SigningKeys) -> Router {
         .route(&format!("{}/{{fingerprint}}", fleet::WAIT_PATH), get(fleet::serve::takes_waits))
         .layer(DefaultBodyLimit::max(MAX_NOTICE_BYTES))
         .with_state((web, keys))
+}
+
+/// Whether a holder of the pipeline's keys has signed the body; 401 where nobody has, and counted.
+pub(crate) fn check_signed(
+    web: &Web,
+    keys: &SigningKeys,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(), StatusCode> {
+    if keys.is_signed(fleet::signature_of(headers), body, Timestamp::now()) {
+        return Ok(());
+    }
+    web.metrics.notices_refused.inc();
+    Err(StatusCode::UNAUTHORIZED)
 }
 
 async fn visit(State(web): State<AppState>, request: Request) -> Response {

@@ -105,9 +105,8 @@ impl<T: Tenants> Tenants for PurgedTenants<T> {
     async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
         let (found, latest) = tokio::join!(self.inner.lookup(host), self.latest());
         let Some(tenant) = found? else { return Ok(None) };
-        let latest = latest.map_err(|shared| {
-            Error::new(shared.kind, format!("learn what was purged at {host}")).with_source(shared)
-        })?;
+        let latest =
+            latest.map_err(|shared| Error::of_shared(shared, format!("learn what was purged at {host}")))?;
         Ok(Some(match latest {
             Some(at) => {
                 let mut purged = (*tenant).clone();

@@ -7,10 +7,9 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use jiff::Timestamp;
 use pipeline::{purge::PurgeHint, rate::RateLimit, signature::SigningKeys};
 
-use crate::{fleet::signature_of, router::AppState};
+use crate::router::{AppState, check_signed};
 
 /// Hints that are followed a second. Each has what it names read anew with the next visit; beyond that the
 /// records are read when their time has come, as without any hint.
@@ -25,9 +24,8 @@ pub(crate) async fn hint(
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    if !keys.is_signed(signature_of(&headers), &body, Timestamp::now()) {
-        web.metrics.notices_refused.inc();
-        return StatusCode::UNAUTHORIZED;
+    if let Err(refusal) = check_signed(&web, &keys, &headers, &body) {
+        return refusal;
     }
     let Some(hint) = PurgeHint::from_body(&body) else { return StatusCode::BAD_REQUEST };
     if web.hints.take().is_err() {
