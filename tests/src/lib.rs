@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod crowd;
+pub mod declared;
 pub mod ended;
 pub mod lost_notices;
 pub mod metrics;

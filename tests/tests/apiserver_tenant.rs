@@ -4,13 +4,16 @@
 use anyhow::{Context, Result, bail, ensure};
 use crds::AssetTenant;
 use kube::{
-    Api, Client,
-    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams},
+    Api,
+    api::{DeleteParams, PatchParams},
 };
 use serde_json::{Value, json};
-use tests::control::Control;
+use tests::{
+    control::Control,
+    declared::{NAMESPACE, apply, columns},
+};
 
-const NAMESPACE: &str = "default";
+const NAME: &str = "e2e-tenant";
 
 /// A right spec in which these fields are other ones.
 fn spec(changed: &Value) -> Value {
@@ -57,7 +60,9 @@ async fn every_wrong_tenant_is_refused_with_the_field_and_the_way_out() -> Resul
     let client = Control::connect().await?.client;
     let mut wrong = Vec::new();
     for (changed, field, says) in refused() {
-        match apply(&client, &spec(&changed), PatchParams::apply("e2e").dry_run()).await? {
+        match apply::<AssetTenant>(&client, NAME, &spec(&changed), PatchParams::apply("e2e").dry_run())
+            .await?
+        {
             Err(message) if message.contains(field) && message.contains(says) => {}
             Err(message) => wrong.push(format!("{field} and {says:?} are not both in: {message}")),
             Ok(_) => wrong.push(format!("{changed} was not refused")),
@@ -76,7 +81,9 @@ async fn right_tenants_are_accepted_and_not_yet_observed() -> Result<()> {
         json!({"hosts": ten, "loadPaths": ["/node_modules"], "development": true}),
         json!({"limits": {"coldPathsPerMinute": 5}}),
     ] {
-        match apply(&client, &spec(&changed), PatchParams::apply("e2e").dry_run()).await? {
+        match apply::<AssetTenant>(&client, NAME, &spec(&changed), PatchParams::apply("e2e").dry_run())
+            .await?
+        {
             Ok(object) => assert_eq!(object["status"]["observedGeneration"], -1, "{object}"),
             Err(message) => bail!("{changed} was refused: {message}"),
         }
@@ -88,9 +95,11 @@ async fn right_tenants_are_accepted_and_not_yet_observed() -> Result<()> {
 async fn tenant_stays_with_its_pipeline() -> Result<()> {
     let client = Control::connect().await?.client;
     let api: Api<AssetTenant> = Api::namespaced(client.clone(), NAMESPACE);
-    let made = apply(&client, &spec(&json!({})), PatchParams::apply("e2e").force()).await?;
+    let made =
+        apply::<AssetTenant>(&client, NAME, &spec(&json!({})), PatchParams::apply("e2e").force()).await?;
     let moved = spec(&json!({"pipelineRef": {"name": "other"}}));
-    let refused = apply(&client, &moved, PatchParams::apply("e2e").dry_run().force()).await;
+    let refused =
+        apply::<AssetTenant>(&client, NAME, &moved, PatchParams::apply("e2e").dry_run().force()).await;
     api.delete(NAME, &DeleteParams::default()).await?;
     made.map_err(anyhow::Error::msg)?;
     let message = refused?.err().context("the pipeline was changed")?;
@@ -101,31 +110,7 @@ async fn tenant_stays_with_its_pipeline() -> Result<()> {
 #[tokio::test]
 async fn kubectl_get_shows_what_matters() -> Result<()> {
     let client = Control::connect().await?.client;
-    let request = http::Request::get("/apis/assetpipeline.dev/v1alpha1/assettenants?limit=1")
-        .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
-        .body(Vec::new())?;
-    let table: Value = client.request(request).await?;
-    let columns = table["columnDefinitions"].as_array().context("there are no columns")?;
-    let shown = columns.iter().filter(|column| column["priority"] == 0).map(|column| &column["name"]);
-    assert_eq!(
-        shown.collect::<Vec<_>>(),
-        ["Name", "Ready", "Reason", "Pipeline", "Host", "Origin", "Age"].iter().collect::<Vec<_>>()
-    );
+    let [shown, _] = columns::<AssetTenant>(&client).await?;
+    assert_eq!(shown, ["Name", "Ready", "Reason", "Pipeline", "Host", "Origin", "Age"]);
     Ok(())
-}
-
-const NAME: &str = "e2e-tenant";
-
-/// What an apply would answer: the object, or the API server's refusal.
-async fn apply(client: &Client, spec: &Value, parameters: PatchParams) -> Result<Result<Value, String>> {
-    let resource = ApiResource::erase::<AssetTenant>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &resource);
-    let object = json!({
-        "apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": NAME}, "spec": spec,
-    });
-    match api.patch(NAME, &parameters.validation_strict(), &Patch::Apply(&object)).await {
-        Ok(object) => Ok(Ok(serde_json::to_value(object)?)),
-        Err(kube::Error::Api(status)) => Ok(Err(status.message.clone())),
-        Err(error) => Err(error.into()),
-    }
 }

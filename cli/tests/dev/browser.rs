@@ -1,8 +1,6 @@
 //! What a visitor's browser makes of `dev`'s answers: headless Chromium on pages of the test's own, which
 //! tell the test how they look.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
-
 use std::{
     fs,
     path::Path,
@@ -23,39 +21,19 @@ use axum::{
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
     net::TcpListener,
-    process::{Child, ChildStdout, Command},
+    process::{Child, Command},
     sync::mpsc::{Receiver, Sender, channel},
     time::timeout,
 };
+
+use crate::process::{Dev, site};
 
 /// A browser's first start on a busy machine takes long.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const RED: &str = "rgb(255, 0, 0)";
 const BLUE: &str = "rgb(0, 0, 255)";
-
-/// A running `dev`, ended with the test.
-struct Dev {
-    _process: Child,
-    /// Kept open: `dev` writes to it.
-    _output: Lines<BufReader<ChildStdout>>,
-    url: String,
-}
-
-impl Dev {
-    async fn start(site: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-assets"));
-        command.arg("dev").arg(site).args(["--listen", "127.0.0.1:0"]).args(more);
-        let mut process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
-        let first = timeout(PATIENCE, output.next_line()).await.expect("dev did not start").unwrap().unwrap();
-        let address = first.split("http://").nth(1).and_then(|rest| rest.split(';').next()).unwrap();
-        let url = format!("http://{address}");
-        Self { _process: process, _output: output, url }
-    }
-}
 
 /// A page on a server of its own, open in a browser.
 struct Page {
@@ -157,15 +135,7 @@ addEventListener("load", () => {
 </script>"#;
 
 fn link(dev: &Dev, path: &str) -> String {
-    format!(r#"<link rel="stylesheet" href="{}{path}">"#, dev.url)
-}
-
-fn site(files: &[(&str, &str)]) -> TempDir {
-    let site = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        fs::write(site.path().join(name), text).unwrap();
-    }
-    site
+    format!(r#"<link rel="stylesheet" href="http://{}{path}">"#, dev.address)
 }
 
 /// The page's other style sheet shows that the browser has got all of them.
@@ -191,7 +161,7 @@ async fn compile_error_is_not_seen_where_it_is_told_by_status() {
     let site = site(&BROKEN_SITE);
     let dev = Dev::start(site.path(), &["--errors", "Status"]).await;
     let told = reqwest::Client::builder().no_proxy().build().unwrap();
-    assert_eq!(told.get(format!("{}/app.css", dev.url)).send().await.unwrap().status(), 422);
+    assert_eq!(told.get(format!("http://{}/app.css", dev.address)).send().await.unwrap().status(), 422);
     let head = link(&dev, "/app.css") + &link(&dev, "/ok.css");
     let mut page = Page::open(&head).await;
     let look = page.until("the other style sheet", |look| look["color"] == RED).await;
@@ -206,7 +176,7 @@ async fn edited_file_changes_the_page_without_loading_it_anew() {
         site(&[("_colors.scss", "$text: red;"), ("app.scss", "@use 'colors'; p { color: colors.$text }")]);
     let colors = site.path().join("_colors.scss");
     let dev = Dev::start(site.path(), &[]).await;
-    let script = format!(r#"<script src="{}/_assets/live.js"></script>"#, dev.url);
+    let script = format!(r#"<script src="http://{}/_assets/live.js"></script>"#, dev.address);
     let mut page = Page::open(&(link(&dev, "/app.css") + &script)).await;
     page.until("the first colour", |look| look["color"] == RED).await;
     fs::write(&colors, "$text: blue;").unwrap();

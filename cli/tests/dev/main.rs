@@ -1,61 +1,19 @@
 //! `dev` as a developer uses it: the real program on a folder of their own.
 
-#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+mod browser;
+mod process;
 
+use std::{fs, time::Duration};
+
+use process::{Dev, PATIENCE, site};
 use reqwest::StatusCode;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
-    time::timeout,
-};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use rustix::process::Signal;
+use tokio::{process::Command, time::timeout};
 
 /// Keeps a compile child busy for a while, yet far below its limit of CPU time.
 const SLOW_SASS: &str = "$n: 0; @for $i from 1 through 300000 { $n: $n + $i; } a { b: $n; }";
-
-/// A running `dev`, ended with the test.
-struct Dev {
-    process: Child,
-    output: Lines<BufReader<ChildStdout>>,
-    address: String,
-}
-
-impl Dev {
-    async fn start(site: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-assets"));
-        command.arg("dev").arg(site).args(["--listen", "127.0.0.1:0"]).args(more);
-        let mut process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-        let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
-        let first = timeout(PATIENCE, output.next_line()).await.expect("dev did not start").unwrap().unwrap();
-        let address =
-            first.split("http://").nth(1).and_then(|rest| rest.split(';').next()).unwrap().to_owned();
-        Self { process, output, address }
-    }
-
-    async fn get(&self, path: &str) -> (StatusCode, String) {
-        let url = format!("http://{}{path}", self.address);
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        let answer = client.get(url).send().await.unwrap();
-        (answer.status(), answer.text().await.unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        let id = i32::try_from(self.process.id().unwrap()).unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
-    }
-}
-
-fn site(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let site = tempfile::tempdir().unwrap();
-    for (name, text) in files {
-        fs::write(site.path().join(name), text).unwrap();
-    }
-    site
-}
 
 #[tokio::test]
 async fn every_visit_gets_what_the_files_say_now() {

@@ -10,10 +10,13 @@ use cases::{Refused, accepted, named, refused};
 use crds::{AssetPipeline, AssetPipelineSpec, asset_pipeline_crd};
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    api::{PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use tests::control::Control;
+use tests::{
+    control::Control,
+    declared::{NAMESPACE, apply, columns},
+};
 
 #[tokio::test]
 async fn every_wrong_spec_is_refused_with_the_field_and_the_way_out() -> Result<()> {
@@ -77,7 +80,7 @@ fn the_table_has_a_case_for_every_rule_and_every_bounded_field() -> Result<()> {
 #[tokio::test]
 async fn pipeline_that_no_operator_has_seen_says_so() -> Result<()> {
     let client = Control::connect().await?.client;
-    let pipelines: Api<AssetPipeline> = Api::namespaced(client, "default");
+    let pipelines: Api<AssetPipeline> = Api::namespaced(client, NAMESPACE);
     let parameters = PostParams { dry_run: true, ..PostParams::default() };
     let pipeline = AssetPipeline::new("site", AssetPipelineSpec::default());
     let created = pipelines.create(&parameters, &pipeline).await?;
@@ -89,35 +92,14 @@ async fn pipeline_that_no_operator_has_seen_says_so() -> Result<()> {
 #[tokio::test]
 async fn kubectl_get_shows_what_matters() -> Result<()> {
     let client = Control::connect().await?.client;
-    let request = http::Request::get("/apis/assetpipeline.dev/v1alpha1/assetpipelines?limit=1")
-        .header("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io")
-        .body(Vec::new())?;
-    let table: Value = client.request(request).await?;
-    let columns = table["columnDefinitions"].as_array().context("there are no columns")?;
-    let shown = columns.iter().filter(|column| column["priority"] == 0).map(|column| &column["name"]);
-    assert_eq!(
-        shown.collect::<Vec<_>>(),
-        ["Name", "Ready", "Reason", "Web", "Workers", "Queue", "Age"].iter().collect::<Vec<_>>()
-    );
-    let wide = columns.iter().filter(|column| column["priority"] == 1).map(|column| &column["name"]);
-    assert_eq!(wide.collect::<Vec<_>>(), ["Bucket"]);
+    let [shown, wide] = columns::<AssetPipeline>(&client).await?;
+    assert_eq!(shown, ["Name", "Ready", "Reason", "Web", "Workers", "Queue", "Age"]);
+    assert_eq!(wide, ["Bucket"]);
     Ok(())
 }
 
-/// What an apply would answer: the object, or the API server's refusal.
 async fn dry_run(client: &Client, name: &str, spec: &Value) -> Result<Result<Value, String>> {
-    let resource = ApiResource::erase::<AssetPipeline>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &resource);
-    let object = json!({
-        "apiVersion": resource.api_version, "kind": resource.kind,
-        "metadata": {"name": name}, "spec": spec,
-    });
-    let parameters = PatchParams::apply("e2e").dry_run().validation_strict();
-    match api.patch(name, &parameters, &Patch::Apply(&object)).await {
-        Ok(object) => Ok(Ok(serde_json::to_value(object)?)),
-        Err(kube::Error::Api(status)) => Ok(Err(status.message.clone())),
-        Err(error) => Err(error.into()),
-    }
+    apply::<AssetPipeline>(client, name, spec, PatchParams::apply("e2e").dry_run()).await
 }
 
 /// What a schema limits.
