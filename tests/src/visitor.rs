@@ -1,7 +1,7 @@
 //! A visitor of a site: asks the web pods through the NodePort, each time on a new connection.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
@@ -14,6 +14,11 @@ use reqwest::{Client, redirect::Policy};
 
 /// Longer than any hold.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Visitors through the NodePort have an address of the loopback network to themselves. Who connects before
+/// kube-proxy knows of any pod is refused after connection tracking has noted the connection as one that is
+/// not translated, and for two minutes everybody who comes from the same address and port is refused, too.
+const VISITORS_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// An answer, read to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +44,26 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Who comes by way of the Service.
+    /// Who comes by way of the Service, once it has been reached.
     pub fn new(node_port: u16, host: &str) -> Result<Self> {
-        Self::at(SocketAddr::from((Ipv4Addr::LOCALHOST, node_port)), host)
+        Self::from(Some(VISITORS_ADDRESS.into()), through(node_port), host)
+    }
+
+    /// Who finds out whether the Service can be reached.
+    pub fn scout(node_port: u16, host: &str) -> Result<Self> {
+        Self::at(through(node_port), host)
     }
 
     /// Who comes to one address, such as a pod's own.
     pub fn at(address: SocketAddr, host: &str) -> Result<Self> {
+        Self::from(None, address, host)
+    }
+
+    fn from(own: Option<IpAddr>, address: SocketAddr, host: &str) -> Result<Self> {
         // Without idle connections kube-proxy chooses a pod for each request.
         let client = Client::builder()
             .no_proxy()
+            .local_address(own)
             .redirect(Policy::none())
             .pool_max_idle_per_host(0)
             .timeout(PATIENCE)
@@ -90,4 +105,8 @@ impl Visitor {
             body: answer.text().await.with_context(|| format!("no whole answer from {url}"))?,
         })
     }
+}
+
+fn through(node_port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, node_port).into()
 }

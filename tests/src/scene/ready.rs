@@ -49,7 +49,7 @@ impl Scene {
     /// kube-proxy learns of new pods after the operator does. Visitors of a host that nobody has are counted
     /// by the pod that they reach, and cost no job.
     async fn reach_web_pods(&self) -> Result<()> {
-        let nobody = Visitor::new(self.visitor.node_port(), "nobody.example")?;
+        let nobody = Visitor::scout(self.visitor.node_port(), "nobody.example")?;
         let pods = self.pods(Tier::Web).await?;
         for _ in 0..2 * pods.len() {
             let answer = nobody.get("/app.css").await?;
