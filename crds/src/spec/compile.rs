@@ -35,7 +35,7 @@ pub enum CompileErrors {
 pub enum LiveReload {
     /// `/_assets/live.js` puts changed style sheets into pages that load it.
     Enabled,
-    /// Nothing is served below `/_assets`.
+    /// `/_assets/live` and `/_assets/live.js` are not there.
     #[default]
     Disabled,
 }

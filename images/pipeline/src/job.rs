@@ -49,9 +49,11 @@ pub struct Job {
     pub fingerprint: Fingerprint,
     #[serde(default)]
     pub task: Task,
-    /// A manifest whose sources were read at this time or later makes the job needless, and no source is
-    /// read for the job before it: of a purge it lies ahead by what clocks may differ.
+    /// A manifest whose sources were read at this time or later makes the job needless.
     pub not_before: Timestamp,
+    /// The latest purge of the key, ahead by what clocks may differ: no source is read before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged: Option<Timestamp>,
     /// An unstarted job is dropped after this time.
     pub expires: Timestamp,
     /// The web pod that waits, for the direct notice.

@@ -40,6 +40,8 @@ use crate::{
 /// Refreshes that one pod has under way at the same time: at 4 kB each, 40 MB. Beyond them, stale files wait
 /// for their refresh.
 const MAX_REFRESHES: usize = 10_000;
+/// How many of them may be one tenant's.
+const MAX_REFRESHES_OF_TENANT: usize = MAX_REFRESHES / 2;
 /// Hints that one hold remembers; one is enough to make it look.
 const HINTS: usize = 4;
 
@@ -185,7 +187,7 @@ pub(crate) struct Holds {
     pub(crate) breakers: Breakers,
     places: Arc<Places>,
     waits: Semaphore,
-    refreshes: Arc<Semaphore>,
+    refreshes: Arc<Places>,
     by_key: Mutex<HashMap<Key, Hold>>,
     drivers: TaskTracker,
     /// Nobody new is held.
@@ -211,7 +213,7 @@ impl Holds {
         Self {
             places: Arc::new(Places::new(settings.max_held, settings.max_held_of_tenant)),
             waits: Semaphore::new(settings.max_waits),
-            refreshes: Arc::new(Semaphore::new(MAX_REFRESHES)),
+            refreshes: Arc::new(Places::new(MAX_REFRESHES, MAX_REFRESHES_OF_TENANT)),
             settings,
             breakers: Breakers::new(parts.metrics.clone()),
             parts,
@@ -352,7 +354,7 @@ impl Holds {
         }
         let place = match order.purpose {
             Purpose::Visit => None,
-            Purpose::Refresh => Some(self.refreshes.clone().try_acquire_owned().map_err(|_| HoldEnd::Full)?),
+            Purpose::Refresh => Some(self.refreshes.take(&order.key.tenant_id).map_err(|_| HoldEnd::Full)?),
         };
         let started = Instant::now();
         let (hints, hinted) = mpsc::channel(HINTS);
@@ -364,8 +366,7 @@ impl Holds {
         let hold = Hold { started, purged, purpose, hints, owning: owning.clone(), outcome: outcome.clone() };
         holds.insert(order.key.clone(), hold);
         let order = order.clone();
-        let driver =
-            Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning, _place: place };
+        let driver = Driver { holds: self.clone(), order, trace, waiter, started, hinted, owning, place };
         self.drivers.spawn(driver.run(sender).instrument(span));
         Ok(outcome)
     }

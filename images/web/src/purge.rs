@@ -88,7 +88,7 @@ impl DependencyPurges {
 
 impl Web {
     /// Waits for a manifest that no purge speaks against, one that was learnt of meanwhile included. The
-    /// order then knows of that one, too, and is what the manifest is to be judged by.
+    /// order then has the policy that the manifest is to be judged by.
     pub(crate) async fn wait(&self, host: &HostName, order: &mut Order) -> Result<Arc<Manifest>, Unanswered> {
         let deadline = Instant::now() + self.hold();
         loop {
@@ -96,12 +96,17 @@ impl Web {
             let tenant = self.tenants.lookup(host).await.map_err(Unanswered::Port)?;
             let purged = tenant.as_ref().and_then(|tenant| tenant.purges.at_most_of_path(&order.key.path));
             order.policy.purged = order.policy.purged.max(purged);
-            if !order.policy.is_purged(manifest.sources_read_at) {
+            let policy = match tenant.filter(|tenant| tenant.id == order.key.tenant_id) {
+                Some(tenant) => {
+                    // The next job is to be told of what this one was too early for.
+                    order.tenant = tenant;
+                    self.policy_on(order, &manifest).await?
+                }
+                None => order.policy,
+            };
+            if !policy.is_purged(manifest.sources_read_at) {
+                order.policy = policy;
                 return Ok(manifest);
-            }
-            // The next job is to be told of what this one was too early for.
-            if let Some(tenant) = tenant.filter(|tenant| tenant.id == order.key.tenant_id) {
-                order.tenant = tenant;
             }
         }
     }

@@ -11,6 +11,9 @@ use pipeline::{key::AssetPath, names::HostName};
 
 use crate::ready::Place;
 
+/// Bytes of one text of a request.
+const MAX_KEPT: usize = 1 << 10;
+
 const TRACEPARENT: http::HeaderName = http::HeaderName::from_static("traceparent");
 
 /// What a visitor asks for. Only `Host` names the tenant; forwarded-host headers are never read, and the
@@ -54,16 +57,20 @@ impl Visit {
     pub(crate) fn parse(uri: &Uri, headers: &HeaderMap) -> Result<Self, NoVisit> {
         let host = Self::host_of(uri, headers)?;
         let path = Self::path_of(uri.path())?;
-        let owned = |name| text(headers, name).map(Into::into);
+        let owned = |name| kept(headers, name).map(Into::into);
         Ok(Self {
             host,
             path,
             accept_encoding: owned(ACCEPT_ENCODING),
             if_none_match: owned(IF_NONE_MATCH),
             if_modified_since: owned(IF_MODIFIED_SINCE),
-            version: uri.query().and_then(version).map(Into::into),
+            version: uri
+                .query()
+                .and_then(version)
+                .filter(|version| version.len() <= MAX_KEPT)
+                .map(Into::into),
             told: uri.query().map_or(Told::Nothing, told),
-            traceparent: text(headers, TRACEPARENT).map(Into::into),
+            traceparent: kept(headers, TRACEPARENT).map(Into::into),
             place: None,
         })
     }
@@ -101,6 +108,12 @@ pub(crate) fn text(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> 
     headers.get(name)?.to_str().ok()
 }
 
+/// A header that a visitor keeps while waiting. One that is longer than any that means something counts as
+/// absent, which is always right: the answer is whole, and not compressed.
+fn kept(headers: &HeaderMap, name: http::HeaderName) -> Option<&str> {
+    text(headers, name).filter(|value| value.len() <= MAX_KEPT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +133,22 @@ mod tests {
         assert_eq!(visit, Visit { version: Some("1".into()), ..other });
         let absolute = parse("http://shop.example/a%20b/app.css", &[("host", "other.example")]).unwrap();
         assert_eq!(absolute.host.as_str(), "shop.example");
+    }
+
+    #[test]
+    fn visitor_who_waits_keeps_no_long_texts() {
+        let long = "x".repeat(MAX_KEPT + 1);
+        let names = ["accept-encoding", "if-none-match", "if-modified-since", "traceparent"];
+        let parsed = |value: &str| {
+            let headers = names.map(|name| (name.parse().unwrap(), value.parse().unwrap()));
+            let host = (HOST, "shop.example".parse().unwrap());
+            let headers = headers.into_iter().chain([host]).collect();
+            let Visit { accept_encoding, if_none_match, if_modified_since, version, traceparent, .. } =
+                Visit::parse(&format!("/app.css?v={value}").parse().unwrap(), &headers).unwrap();
+            let texts = [accept_encoding, if_none_match, if_modified_since, version];
+            texts.iter().filter(|text| text.is_some()).count() + usize::from(traceparent.is_some())
+        };
+        assert_eq!((parsed(&long), parsed(&long[1..])), (0, names.len() + 1));
     }
 
     #[test]

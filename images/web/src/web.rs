@@ -358,7 +358,7 @@ impl Web {
         Ok(Some(policy.judge(Some(&manifest), order.asked_at)))
     }
 
-    async fn policy_on(&self, order: &Order, manifest: &Manifest) -> Result<Policy, Unanswered> {
+    pub(crate) async fn policy_on(&self, order: &Order, manifest: &Manifest) -> Result<Policy, Unanswered> {
         Box::pin(self.dependencies.policy_on(order, manifest)).await.map_err(Unanswered::Port)
     }
 

@@ -25,7 +25,7 @@ use pipeline::{
     embedded::{MemoryQueue, MemoryStore},
     env,
     key::{Encoding, Key},
-    manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
+    manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome, SourceRead, StoredBody},
     names::{Digest, JobId},
     options::CompileOptions,
     peers::Peers,
@@ -96,7 +96,7 @@ impl Site {
     async fn new() -> Self {
         let store = Arc::new(Counted::default());
         write_tenant(&store).await;
-        write_file(&store).await;
+        write_file(&store, "/app.css", Timestamp::now() - SignedDuration::from_mins(1)).await;
         let queue = Arc::new(MemoryQueue::new(100));
         let ports = WebPorts {
             store: store.clone(),
@@ -136,10 +136,15 @@ impl Site {
 
     /// Whether the file is served at once; else a job was sent for it, which nobody takes.
     async fn is_served(&self) -> bool {
-        let request = Request::get("/app.css").header("host", "shop.example").body(Body::empty());
+        let answer = tokio::time::timeout(Duration::from_secs(1), self.visit("/app.css")).await;
+        answer.is_ok_and(|status| status == StatusCode::OK)
+    }
+
+    /// The answer's status, after a hold where there has to be one.
+    fn visit(&self, path: &str) -> impl Future<Output = StatusCode> + use<> {
+        let request = Request::get(path).header("host", "shop.example").body(Body::empty());
         let asked = self.service.clone().oneshot(request.unwrap());
-        let answer = tokio::time::timeout(Duration::from_secs(1), asked).await;
-        answer.is_ok_and(|answer: Result<_, Infallible>| answer.unwrap().status() == StatusCode::OK)
+        async { asked.await.unwrap_or_else(|never: Infallible| match never {}).status() }
     }
 
     async fn jobs(&self) -> u64 {
@@ -162,9 +167,8 @@ impl Site {
         self.store.looks.swap(0, Ordering::SeqCst)
     }
 
-    async fn purge_tenant(&self) {
-        let purge =
-            |_: &Tenant| Ok::<_, Infallible>(Purge { scope: PurgeScope::Tenant, at: Timestamp::now() });
+    async fn purge(&self, scope: PurgeScope) {
+        let purge = |_: &Tenant| Ok::<_, Infallible>(Purge { scope: scope.clone(), at: Timestamp::now() });
         add_purge(&*self.store, &"shop.example".parse().unwrap(), purge).await.unwrap().unwrap().unwrap();
         self.looks();
     }
@@ -187,20 +191,22 @@ async fn write_tenant(store: &Counted) {
     store.put(&name, body.into(), Condition::IfAbsent).await.unwrap();
 }
 
-async fn write_file(store: &Counted) {
+async fn write_file(store: &Counted, path: &str, sources_read_at: Timestamp) {
     let key = Key {
         fingerprint: CompileOptions::default().fingerprint(),
         tenant_id: "shop-g1".parse().unwrap(),
-        path: "/app.css".parse().unwrap(),
+        path: path.parse().unwrap(),
     };
     let (digest, body) = (Digest::of(b"a{}"), Bytes::from_static(b"a{}"));
     write_body(store, &key, &digest, Encoding::Identity, body).await.unwrap();
     let encodings = vec![StoredBody { encoding: Encoding::Identity, length: 3 }];
+    let url = format!("http://origin.example{}", key.path.source());
+    let source = SourceRead { url, sha256: digest.clone(), etag: None, last_modified: None };
     let manifest = Manifest {
         version: MANIFEST_VERSION,
         outcome: Outcome::Compiled { digest, encodings },
-        closure: Closure::default(),
-        sources_read_at: Timestamp::now() - SignedDuration::from_mins(1),
+        closure: Closure { read: vec![source], absent: Vec::new() },
+        sources_read_at,
         modified_at: None,
         engine: "grass/0".to_owned(),
         job: JobId::random(),
@@ -217,7 +223,7 @@ fn shop() -> HintScope {
 #[tokio::test(start_paused = true)]
 async fn hinted_purge_is_known_to_the_next_visit() {
     let site = Site::new().await;
-    site.purge_tenant().await;
+    site.purge(PurgeScope::Tenant).await;
     assert!(site.is_served().await, "no time has passed, and nothing was told");
     assert_eq!(site.hint(shop()).await, StatusCode::NO_CONTENT);
     assert!(!site.is_served().await, "a file from before the purge was served after the hint");
@@ -234,7 +240,7 @@ async fn hinted_purge_is_known_to_the_next_visit() {
 #[tokio::test]
 async fn operators_hint_reaches_the_pods_over_the_wire() {
     let site = Site::new().await;
-    site.purge_tenant().await;
+    site.purge(PurgeScope::Tenant).await;
     // An address of this test's own, since the port is always the same.
     let address = Ipv4Addr::from(0x7f00_0000 | rand::random_range(0x100..0x00ff_ff00));
     let listener = TcpListener::bind((address, env::INTERNAL_PORT)).await.unwrap();
@@ -256,10 +262,30 @@ async fn purge_whose_hint_was_lost_is_known_within_seconds() {
         let site = Site::new().await;
         match scope {
             HintScope::Pipeline => purge_pipeline(&*site.store, Timestamp::now()).await.unwrap(),
-            HintScope::Hosts(_) => site.purge_tenant().await,
+            HintScope::Hosts(_) => site.purge(PurgeScope::Tenant).await,
         }
         advance(Duration::from_millis(3_001)).await;
         assert!(!site.is_served().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn purge_of_a_dependency_discards_no_held_answer_that_does_not_have_it() {
+    for (dependency, is_answered) in
+        [("http://origin.example/other.scss", true), ("http://origin.example/new.scss", false)]
+    {
+        let site = Site::new().await;
+        let held = tokio::spawn(site.visit("/new.css"));
+        while site.jobs().await == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        site.purge(PurgeScope::Dependency(dependency.to_owned())).await;
+        assert_eq!(site.hint(shop()).await, StatusCode::NO_CONTENT);
+        write_file(&site.store, "/new.css", Timestamp::now()).await;
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(held.is_finished(), is_answered, "{dependency}");
+        assert_eq!(site.jobs().await, if is_answered { 1 } else { 2 });
+        assert!(!is_answered || held.await.unwrap() == StatusCode::OK);
     }
 }
 

@@ -12,14 +12,14 @@ use pipeline::{
     ports::{Origin, Store},
     record::{StoredManifest, read_manifest},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     closure::SourceLimits,
     compiler::{CompileError, Compiler},
 };
 
-/// The longest wait for a job's notBefore: what a purge adds, and as much again for clocks that differ.
+/// The longest wait for a purge's time: what the purge adds, and as much again for clocks that differ.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 
 /// What a job needs to run.
@@ -84,9 +84,17 @@ impl Runner {
         if Timestamp::now() > job.expires {
             return self.check(job).await.map(|_| RunEnd::Expired);
         }
-        sleep(time_until(job.not_before, Timestamp::now())).await;
-        let attempt = self.attempt(job).await?;
+        let deadline = Instant::now() + self.compile_limit();
+        if let Some(purged) = job.purged {
+            sleep(time_until(purged, Timestamp::now())).await;
+        }
+        let attempt = self.attempt(job, deadline).await?;
         self.store_attempt(job, attempt).await.map_err(Early::Failed)
+    }
+
+    /// Waiting for a purge's time, fetching and compiling leave a fifth of the attempt to storing.
+    fn compile_limit(&self) -> Duration {
+        self.run_limit * 4 / 5
     }
 
     /// The manifest that is there, where it does not make the job needless.
@@ -102,8 +110,8 @@ impl Runner {
 }
 
 /// How long no source is to be read yet.
-fn time_until(not_before: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(not_before.duration_since(now)).unwrap_or_default().min(LONGEST_WAIT)
+fn time_until(purged: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(purged.duration_since(now)).unwrap_or_default().min(LONGEST_WAIT)
 }
 
 #[cfg(test)]
@@ -111,10 +119,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_are_not_read_before_the_jobs_time_and_nobody_waits_long_for_it() {
+    fn sources_are_not_read_before_the_purges_time_and_nobody_waits_long_for_it() {
         let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
-        for (not_before, wait) in [(0, 0), (10_000, 0), (10_001, 1), (12_000, 2_000), (99_000, 4_000)] {
-            assert_eq!(time_until(at(not_before), at(10_000)), Duration::from_millis(wait));
+        for (purged, wait) in [(0, 0), (10_000, 0), (10_001, 1), (12_000, 2_000), (99_000, 4_000)] {
+            assert_eq!(time_until(at(purged), at(10_000)), Duration::from_millis(wait));
         }
     }
 }

@@ -130,6 +130,7 @@ fn job(path: &str) -> String {
         options,
         task: Task::Compile,
         not_before: Timestamp::UNIX_EPOCH,
+        purged: None,
         expires: Timestamp::now() + SignedDuration::from_mins(10),
         reply_to: None,
         traceparent: None,

@@ -1,7 +1,10 @@
 //! Tenants with the purge of their whole pipeline among their own.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,8 +22,11 @@ use crate::{
     tenant::Tenant,
 };
 
-/// How long the store's answer is taken for true. With the registry's own 2 s a purge is known within 5 s.
-const CACHE_TIME: Duration = Duration::from_secs(2);
+/// How long the store's answer is taken for true. With a ready answer's second a purge is known within 5 s.
+const CACHE_TIME: Duration = Duration::from_secs(3);
+/// From when on it is asked again while visitors are served by what it said last: all tenants share this
+/// answer, and nobody is to wait for it.
+const RENEWAL_TIME: Duration = Duration::from_millis(1_500);
 /// How long a look-up waits for it. A store that does not answer must not take down the tenants that the
 /// registry still knows.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -30,10 +36,19 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(3);
 /// Adds the purge of the whole pipeline to every tenant that is looked up.
 pub struct PurgedTenants<T> {
     inner: T,
+    pipeline: Arc<PipelineCutoff>,
+}
+
+/// When the whole pipeline was last purged, as far as this process knows.
+struct PipelineCutoff {
     store: Arc<dyn Store>,
     latest: Cache<(), Latest>,
     /// What the store last said; `None` until it has said anything.
     told: Mutex<Option<Told>>,
+    /// Whether somebody asks the store while visitors are served.
+    is_renewing: AtomicBool,
+    /// Rises when the store is known to say something else now: what it was asked before counts no more.
+    turn: AtomicU64,
 }
 
 /// One look at the store.
@@ -58,17 +73,52 @@ struct Told {
 
 impl<T: Tenants> PurgedTenants<T> {
     pub fn new(inner: T, store: Arc<dyn Store>) -> Self {
-        Self { inner, store, latest: Cache::new(1), told: Mutex::default() }
+        let pipeline = PipelineCutoff {
+            store,
+            latest: Cache::new(1),
+            told: Mutex::default(),
+            is_renewing: AtomicBool::new(false),
+            turn: AtomicU64::new(0),
+        };
+        Self { inner, pipeline: Arc::new(pipeline) }
     }
+}
 
-    async fn latest(&self) -> Result<Option<Timestamp>, Arc<Error>> {
+impl PipelineCutoff {
+    async fn latest(self: &Arc<Self>) -> Result<Option<Timestamp>, Arc<Error>> {
         if let Some(latest) = self.latest.get(&()).await.filter(Latest::is_current) {
+            if latest.asked_at.elapsed() >= RENEWAL_TIME {
+                self.renew_behind();
+            }
             return latest.at;
         }
         // However many ask, one of them asks the store.
-        let read = async { Latest { asked_at: Instant::now(), at: self.read().await.map_err(Arc::new) } };
-        let entry = self.latest.entry(()).or_insert_with_if(read, |latest| !latest.is_current()).await;
+        let entry = self.latest.entry(()).or_insert_with_if(self.ask(), |latest| !latest.is_current()).await;
         entry.into_value().at
+    }
+
+    fn renew_behind(self: &Arc<Self>) {
+        if self.is_renewing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            let turn = this.turn.load(Ordering::Acquire);
+            let latest = this.ask().await;
+            if this.turn.load(Ordering::Acquire) == turn {
+                this.latest.insert((), latest).await;
+            }
+            this.is_renewing.store(false, Ordering::Release);
+        });
+    }
+
+    async fn look_again(&self) {
+        self.turn.fetch_add(1, Ordering::AcqRel);
+        self.latest.invalidate(&()).await;
+    }
+
+    async fn ask(&self) -> Latest {
+        Latest { asked_at: Instant::now(), at: self.read().await.map_err(Arc::new) }
     }
 
     /// An error where there may be a purge that was never heard of: nothing is served on that chance.
@@ -103,7 +153,7 @@ impl<T: Tenants> PurgedTenants<T> {
 #[async_trait]
 impl<T: Tenants> Tenants for PurgedTenants<T> {
     async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
-        let (found, latest) = tokio::join!(self.inner.lookup(host), self.latest());
+        let (found, latest) = tokio::join!(self.inner.lookup(host), self.pipeline.latest());
         let Some(tenant) = found? else { return Ok(None) };
         let latest =
             latest.map_err(|shared| Error::of_shared(shared, format!("learn what was purged at {host}")))?;
@@ -119,7 +169,7 @@ impl<T: Tenants> Tenants for PurgedTenants<T> {
 
     async fn look_again(&self, scope: &HintScope) {
         match scope {
-            HintScope::Pipeline => self.latest.invalidate(&()).await,
+            HintScope::Pipeline => self.pipeline.look_again().await,
             HintScope::Hosts(_) => self.inner.look_again(scope).await,
         }
     }
@@ -131,6 +181,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        conformance::noted::{Journal, Noted},
         embedded::{MemoryStore, SingleTenant},
         ports::{Condition, Object, PutOutcome},
         purge::{Purges, order::purge_pipeline},
@@ -156,9 +207,31 @@ mod tests {
         assert_eq!(known().await, 0);
         purge_pipeline(&*store, Timestamp::UNIX_EPOCH).await.unwrap();
         tenants.look_again(&HintScope::Hosts(vec![tenant().host])).await;
-        assert_eq!(known().await, 0, "it is remembered for 2 s");
+        assert_eq!(known().await, 0, "it is remembered for 3 s");
         tenants.look_again(&HintScope::Pipeline).await;
         assert_eq!(known().await, 1);
+    }
+
+    const SLOWNESS: Duration = Duration::from_millis(100);
+
+    #[tokio::test(start_paused = true)]
+    async fn visitors_are_served_by_what_is_known_while_it_is_asked_for_anew() {
+        let store = Arc::new(MemoryStore::default());
+        let slow = Arc::new(Noted::new(store.clone(), &Journal::new(SLOWNESS), "web"));
+        let tenants = PurgedTenants::new(SingleTenant(Arc::new(tenant())), slow);
+        let known = async || {
+            let asked_at = Instant::now();
+            let purges = tenants.lookup(&tenant().host).await.unwrap().unwrap().purges.len();
+            (purges, asked_at.elapsed())
+        };
+        assert_eq!(known().await, (0, SLOWNESS));
+        purge_pipeline(&*store, Timestamp::UNIX_EPOCH).await.unwrap();
+        tokio::time::advance(RENEWAL_TIME).await;
+        assert_eq!(known().await, (0, Duration::ZERO), "the store is asked behind this visit");
+        tokio::time::sleep(2 * SLOWNESS).await;
+        assert_eq!(known().await, (1, Duration::ZERO));
+        tokio::time::advance(CACHE_TIME).await;
+        assert_eq!(known().await, (1, SLOWNESS), "nobody came, so nobody asked");
     }
 
     /// A store that never answers.
@@ -193,7 +266,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn last_known_purge_stands_for_five_minutes_of_silence() {
         let tenants = PurgedTenants::new(SingleTenant(Arc::new(tenant())), Arc::new(Silent));
-        *tenants.told() = Some(Told { at: Some(Timestamp::UNIX_EPOCH), told_at: Instant::now() });
+        *tenants.pipeline.told() = Some(Told { at: Some(Timestamp::UNIX_EPOCH), told_at: Instant::now() });
         let known = async || tenants.lookup(&tenant().host).await.map(|found| found.unwrap().purges.len());
         assert_eq!(known().await.unwrap(), 1);
         tokio::time::advance(KNOWN_TIME).await;

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::OptionFuture;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{
     Error, chain,
@@ -13,11 +14,11 @@ use pipeline::{
     trace::TraceParent,
 };
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, mpsc, watch},
+    sync::{Notify, mpsc, watch},
     time::{Instant, sleep_until},
 };
 
-use super::{Ended, HoldEnd, Holds, Order, Outcome, Purpose, Waiter, Way};
+use super::{Ended, HoldEnd, Holds, Order, Outcome, Purpose, Waiter, Way, places::Place};
 use crate::metrics::WayLabels;
 
 const FIRST_RECHECK: Duration = Duration::from_millis(200);
@@ -41,15 +42,17 @@ pub(super) struct Driver {
     /// Tells that another pod waits here.
     pub(super) owning: Arc<Notify>,
     /// The place of a refresh.
-    pub(super) _place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Place>,
 }
 
 impl Driver {
     pub(super) async fn run(mut self, sender: watch::Sender<Outcome>) {
         let ending = self.holds.ending.clone();
+        let mut place = self.place.take();
         let ended = tokio::select! {
             ended = self.run_to_end() => ended,
             () = ending.cancelled() => Err(HoldEnd::Draining),
+            Some(()) = OptionFuture::from(place.as_mut().map(Place::lost)) => Err(HoldEnd::Full),
         };
         self.note_end(&ended);
         // Forgotten first: whoever comes after the answer is told finds it in memory, not in this hold.
@@ -102,7 +105,7 @@ impl Driver {
     }
 
     async fn send_job(&self) -> Result<JobId, Error> {
-        let Order { key, tenant, asked_at, purpose, policy: _, accepts: _, task: _, traceparent: _ } =
+        let Order { key, tenant, policy, asked_at, purpose, accepts: _, task: _, traceparent: _ } =
             &self.order;
         let settings = &self.holds.settings;
         let job = Job {
@@ -116,6 +119,7 @@ impl Driver {
             fingerprint: key.fingerprint.clone(),
             task: self.task().await,
             not_before: self.order.not_before(),
+            purged: policy.purged,
             expires: *asked_at + SignedDuration::from_secs(JOB_LIFETIME_SECONDS),
             reply_to: settings.reply_to.clone(),
             traceparent: Some(self.trace.as_str().to_owned()),

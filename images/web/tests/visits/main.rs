@@ -367,6 +367,7 @@ fn earlier_job() -> Job {
         options,
         task: Task::Compile,
         not_before: Timestamp::UNIX_EPOCH,
+        purged: None,
         expires: Timestamp::now(),
         reply_to: None,
         traceparent: None,

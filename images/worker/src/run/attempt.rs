@@ -1,7 +1,5 @@
 //! The part of a job that only reads: from the manifest that is there to a style sheet, or to why there is none.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use pipeline::{
     job::{Job, Task},
@@ -61,8 +59,8 @@ impl Base {
 }
 
 impl Runner {
-    pub(super) async fn attempt(&self, job: &Job) -> Result<Attempt, Early> {
-        let deadline = Instant::now() + self.compile_limit();
+    /// Fetching and compiling end at the deadline.
+    pub(super) async fn attempt(&self, job: &Job, deadline: Instant) -> Result<Attempt, Early> {
         let sources_read_at = Timestamp::now();
         let mut sources = Sources::new(self.origin.clone(), job.origin.clone(), self.source_limits);
         let (standing, making) = match job.task {
@@ -137,11 +135,6 @@ impl Runner {
             }
             Err(_) => Err(RunError::Starved),
         }
-    }
-
-    /// Fetching and compiling leave a fifth of the attempt to storing.
-    fn compile_limit(&self) -> Duration {
-        self.run_limit * 4 / 5
     }
 }
 

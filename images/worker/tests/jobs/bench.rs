@@ -86,6 +86,7 @@ impl Bench {
             options,
             task: Task::Compile,
             not_before: Timestamp::now(),
+            purged: None,
             expires: Timestamp::now() + SignedDuration::from_mins(10),
             reply_to: None,
             traceparent: None,
