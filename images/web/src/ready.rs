@@ -12,7 +12,7 @@ mod service;
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     ops::Range,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -20,6 +20,7 @@ use std::{
 use axum::response;
 pub use body::AnswerBody;
 use bytes::Bytes;
+use foldhash::quality::RandomState;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response,
     header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH},
@@ -89,7 +90,7 @@ struct Ready {
 #[derive(Default)]
 struct Shard {
     /// By the hash of the place. Places that share one take turns; which is seldom, and only slow.
-    by_hash: HashMap<u64, Arc<Ready>>,
+    by_hash: HashMap<u64, Arc<Ready>, RandomState>,
     bytes: usize,
 }
 

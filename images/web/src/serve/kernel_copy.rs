@@ -8,6 +8,7 @@
 #[cfg_attr(not(target_os = "linux"), path = "kernel_copy/elsewhere.rs")]
 #[cfg_attr(target_os = "linux", path = "kernel_copy/linux.rs")]
 mod system;
+mod whole;
 
 use std::{
     fs::File,
@@ -20,6 +21,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use system::{sealed_file, send_file, send_first};
 use tokio::{io::Interest, net::TcpStream};
+use whole::Wholes;
 
 /// Below this, two calls of the kernel cost more than the copying that they save.
 const MIN_BYTES: usize = 16 << 10;
@@ -29,6 +31,7 @@ const MIN_BYTES: usize = 16 << 10;
 pub struct KernelCopy {
     bytes: Bytes,
     file: File,
+    wholes: Wholes,
 }
 
 /// A body that the kernel may have a copy of.
@@ -64,7 +67,7 @@ impl KernelCopy {
     }
 
     fn with_content(bytes: &Bytes, content: &[u8]) -> io::Result<Self> {
-        Ok(Self { bytes: bytes.clone(), file: sealed_file(content)? })
+        Ok(Self { bytes: bytes.clone(), file: sealed_file(&[content])?, wholes: Wholes::default() })
     }
 
     /// Whether it is a copy of these very bytes, and not only of equal ones.
@@ -105,6 +108,11 @@ impl KernelCopy {
 
     fn send(&self, stream: &TcpStream, part: &Part<'_>) -> io::Result<usize> {
         let Part { head, offset, length } = *part;
+        if length == self.bytes.len()
+            && let Some(whole) = self.wholes.of(head, &self.bytes)
+        {
+            return send_file(stream, whole.file(), 0, head.len() + length);
+        }
         let mut sent = 0;
         if !head.is_empty() {
             sent = send_first(stream, head)?;

@@ -103,8 +103,9 @@ impl Pulse {
         }
     }
 
-    pub(super) fn given(&self) -> Option<Arc<KernelCopy>> {
-        self.giving().clone()
+    /// Takes back what `give` told last.
+    pub(super) fn take_given(&self) -> Option<Arc<KernelCopy>> {
+        self.giving().take()
     }
 
     fn giving(&self) -> MutexGuard<'_, Option<Arc<KernelCopy>>> {
@@ -190,16 +191,21 @@ impl AsyncWrite for Felt {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let copy = self.pulse.given();
-        let part = copy.as_ref().and_then(|copy| Some((copy, copy.part(slices)?)));
-        let Some((copy, part)) = part else {
-            let written = ready!(self.as_mut().stream().poll_write_vectored(context, slices));
-            return Poll::Ready(self.note(written));
-        };
-        let written = ready!(copy.poll_send(&self.stream, &part, context));
-        if written.as_ref().is_ok_and(|written| copy.ends_with(&part, *written)) {
-            self.pulse.give(None);
+        if let Some(copy) = self.pulse.take_given() {
+            let part = copy.part(slices);
+            let sent = part.as_ref().map(|part| copy.poll_send(&self.stream, part, context));
+            let is_all = match (&part, &sent) {
+                (Some(part), Some(Poll::Ready(Ok(written)))) => copy.ends_with(part, *written),
+                _ => false,
+            };
+            if !is_all {
+                self.pulse.give(Some(copy));
+            }
+            if let Some(sent) = sent {
+                return sent.map(|written| self.note(written));
+            }
         }
+        let written = ready!(self.as_mut().stream().poll_write_vectored(context, slices));
         Poll::Ready(self.note(written))
     }
 

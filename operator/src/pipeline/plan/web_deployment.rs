@@ -21,7 +21,7 @@ use super::{
 use crate::{config::WorkloadConfig, names::Tier, pipeline::validate::ValidPipeline};
 
 /// More than all that a web pod bounds comes to: held visitors 200 MB, other pods' waits 80, refreshes 40,
-/// bodies 64 and what the kernel has of them 64, ready answers 64, manifests 32, tenants 64.
+/// bodies 64 and what the kernel has of them 96, ready answers 64, manifests 32, tenants 64.
 const MEMORY_LIMIT: &str = "768Mi";
 
 pub(super) fn build_web_deployment(

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::net::TcpStream;
 
-pub(super) fn sealed_file(_content: &[u8]) -> io::Result<File> {
+pub(super) fn sealed_file(_pieces: &[&[u8]]) -> io::Result<File> {
     Err(ErrorKind::Unsupported.into())
 }
 

@@ -11,10 +11,12 @@ use rustix::{
 };
 use tokio::net::TcpStream;
 
-/// An anonymous file of this content, which nobody can change any more.
-pub(super) fn sealed_file(content: &[u8]) -> io::Result<File> {
+/// An anonymous file of these pieces, which nobody can change any more.
+pub(super) fn sealed_file(pieces: &[&[u8]]) -> io::Result<File> {
     let mut file = File::from(memfd_create("body", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
-    file.write_all(content)?;
+    for piece in pieces {
+        file.write_all(piece)?;
+    }
     fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     Ok(file)
 }

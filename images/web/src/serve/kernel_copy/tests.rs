@@ -78,7 +78,26 @@ async fn connection_sends_the_kernels_copy_in_its_place_and_forgets_it_then() {
     client.read_to_end(&mut came).await.unwrap();
     writing.await.unwrap();
     assert!(came == [head.as_slice(), &content, b"end"].concat(), "something else was sent");
-    assert!(pulse.given().is_none(), "an idle connection keeps a body");
+    assert!(pulse.take_given().is_none(), "an idle connection keeps a body");
+}
+
+#[tokio::test]
+async fn answer_whose_head_is_given_again_and_again_stays_what_it_is() {
+    let bytes = body(MIN_BYTES);
+    let copy = KernelCopy::of(&bytes).unwrap();
+    let (server, mut client) = connection().await;
+    let mut expected = Vec::new();
+    for head in (0..60).map(|number| format!("head {}", number / 25)) {
+        let slices = [IoSlice::new(head.as_bytes()), IoSlice::new(&bytes)];
+        let part = copy.part(&slices).unwrap();
+        let sent = std::future::poll_fn(|context| copy.poll_send(&server, &part, context)).await.unwrap();
+        assert!(copy.ends_with(&part, sent), "the socket has room for all of it");
+        expected = [head.as_bytes(), &bytes].concat();
+        let mut came = vec![0; expected.len()];
+        client.read_exact(&mut came).await.unwrap();
+        assert!(came == expected, "something else was sent");
+    }
+    assert!(expected.starts_with(b"head 2"));
 }
 
 #[tokio::test]

@@ -24,8 +24,9 @@ pub(crate) fn table(measured: &[Measured], figures: &[Figure], load: Spread) -> 
             p99.show(1.0, 0)
         );
     }
-    let runs = measured.first().map_or(0, |measured| measured.rate.runs);
-    let _ = writeln!(text, "\nMedian (least to most) of {runs} interleaved runs.\n");
+    let (runs, paced) = measured.first().map_or((0, 0), |measured| (measured.rate.runs, measured.p99.runs));
+    let _ =
+        writeln!(text, "\nMedian (least to most) of {runs} interleaved runs, and of {paced} for latency.\n");
     let _ = writeln!(text, "| KB | figure | is | must be | |");
     let _ = writeln!(text, "|--:|---|--:|--:|---|");
     for figure in figures {
