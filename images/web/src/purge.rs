@@ -93,22 +93,36 @@ impl Web {
         let deadline = Instant::now() + self.hold();
         loop {
             let manifest = self.holds.wait(order, deadline).await.map_err(Unanswered::Held)?;
-            let tenant = self.tenants.lookup(host).await.map_err(Unanswered::Port)?;
-            let purged = tenant.as_ref().and_then(|tenant| tenant.purges.at_most_of_path(&order.key.path));
-            order.policy.purged = order.policy.purged.max(purged);
-            let policy = match tenant.filter(|tenant| tenant.id == order.key.tenant_id) {
-                Some(tenant) => {
-                    // The next job is to be told of what this one was too early for.
-                    order.tenant = tenant;
-                    self.policy_on(order, &manifest).await?
-                }
-                None => order.policy,
-            };
-            if !policy.is_purged(manifest.sources_read_at) {
-                order.policy = policy;
+            // Boxed, so that visitors who wait have no room for what comes after.
+            if Box::pin(self.is_for(host, order, &manifest)).await? {
                 return Ok(manifest);
             }
         }
+    }
+
+    /// Whether no purge speaks against the manifest. Where one does, the order says what the next job is to
+    /// be told of.
+    async fn is_for(
+        &self,
+        host: &HostName,
+        order: &mut Order,
+        manifest: &Manifest,
+    ) -> Result<bool, Unanswered> {
+        let tenant = self.tenants.lookup(host).await.map_err(Unanswered::Port)?;
+        let purged = tenant.as_ref().and_then(|tenant| tenant.purges.at_most_of_path(&order.key.path));
+        order.policy.purged = order.policy.purged.max(purged);
+        let policy = match tenant.filter(|tenant| tenant.id == order.key.tenant_id) {
+            Some(tenant) => {
+                order.tenant = tenant;
+                self.policy_on(order, manifest).await?
+            }
+            None => order.policy,
+        };
+        if policy.is_purged(manifest.sources_read_at) {
+            return Ok(false);
+        }
+        order.policy = policy;
+        Ok(true)
     }
 }
 

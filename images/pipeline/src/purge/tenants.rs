@@ -10,7 +10,6 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use moka::future::Cache;
 use tokio::time::{Instant, timeout};
 
 use super::{HintScope, Purge, PurgeScope, order::read_pipeline_purge};
@@ -42,7 +41,9 @@ pub struct PurgedTenants<T> {
 /// When the whole pipeline was last purged, as far as this process knows.
 struct PipelineCutoff {
     store: Arc<dyn Store>,
-    latest: Cache<(), Latest>,
+    latest: Mutex<Option<Latest>>,
+    /// Held by who asks the store while visitors wait.
+    asking: tokio::sync::Mutex<()>,
     /// What the store last said; `None` until it has said anything.
     told: Mutex<Option<Told>>,
     /// Whether somebody asks the store while visitors are served.
@@ -62,6 +63,11 @@ impl Latest {
     fn is_current(&self) -> bool {
         self.at.is_ok() && self.asked_at.elapsed() < CACHE_TIME
     }
+
+    /// Whether who came then can go on with it: a failure is shared by those who waited for it only.
+    fn answers(&self, came_at: Instant) -> bool {
+        self.is_current() || self.asked_at >= came_at
+    }
 }
 
 /// What the store said, be it that there is no purge.
@@ -75,7 +81,8 @@ impl<T: Tenants> PurgedTenants<T> {
     pub fn new(inner: T, store: Arc<dyn Store>) -> Self {
         let pipeline = PipelineCutoff {
             store,
-            latest: Cache::new(1),
+            latest: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             told: Mutex::default(),
             is_renewing: AtomicBool::new(false),
             turn: AtomicU64::new(0),
@@ -85,16 +92,27 @@ impl<T: Tenants> PurgedTenants<T> {
 }
 
 impl PipelineCutoff {
-    async fn latest(self: &Arc<Self>) -> Result<Option<Timestamp>, Arc<Error>> {
-        if let Some(latest) = self.latest.get(&()).await.filter(Latest::is_current) {
-            if latest.asked_at.elapsed() >= RENEWAL_TIME {
-                self.renew_behind();
-            }
+    /// What is known, where that can be gone on with.
+    fn current(self: &Arc<Self>) -> Option<Latest> {
+        let latest = lock(&self.latest).clone().filter(Latest::is_current)?;
+        if latest.asked_at.elapsed() >= RENEWAL_TIME {
+            self.renew_behind();
+        }
+        Some(latest)
+    }
+
+    /// However many wait, one of them asks the store, and all of them go on with what it says.
+    async fn wait_for_latest(&self) -> Result<Option<Timestamp>, Arc<Error>> {
+        let came_at = Instant::now();
+        let _asking = self.asking.lock().await;
+        let answered = lock(&self.latest).clone().filter(|latest| latest.answers(came_at));
+        if let Some(latest) = answered {
             return latest.at;
         }
-        // However many ask, one of them asks the store.
-        let entry = self.latest.entry(()).or_insert_with_if(self.ask(), |latest| !latest.is_current()).await;
-        entry.into_value().at
+        let turn = self.turn.load(Ordering::Acquire);
+        let latest = self.ask().await;
+        self.keep(&latest, turn);
+        latest.at
     }
 
     fn renew_behind(self: &Arc<Self>) {
@@ -104,17 +122,21 @@ impl PipelineCutoff {
         let this = self.clone();
         tokio::spawn(async move {
             let turn = this.turn.load(Ordering::Acquire);
-            let latest = this.ask().await;
-            if this.turn.load(Ordering::Acquire) == turn {
-                this.latest.insert((), latest).await;
-            }
+            this.keep(&this.ask().await, turn);
             this.is_renewing.store(false, Ordering::Release);
         });
     }
 
-    async fn look_again(&self) {
+    /// What was asked for before a hint may be what was so before the purge.
+    fn keep(&self, latest: &Latest, turn: u64) {
+        if self.turn.load(Ordering::Acquire) == turn {
+            *lock(&self.latest) = Some(latest.clone());
+        }
+    }
+
+    fn look_again(&self) {
         self.turn.fetch_add(1, Ordering::AcqRel);
-        self.latest.invalidate(&()).await;
+        *lock(&self.latest) = None;
     }
 
     async fn ask(&self) -> Latest {
@@ -123,11 +145,11 @@ impl PipelineCutoff {
 
     /// An error where there may be a purge that was never heard of: nothing is served on that chance.
     async fn read(&self) -> Result<Option<Timestamp>, Error> {
-        let told = *self.told();
+        let told = *lock(&self.told);
         let patience = if told.is_some() { PATIENCE } else { FIRST_PATIENCE };
         let error = match timeout(patience, read_pipeline_purge(&*self.store)).await {
             Ok(Ok(at)) => {
-                *self.told() = Some(Told { at, told_at: Instant::now() });
+                *lock(&self.told) = Some(Told { at, told_at: Instant::now() });
                 return Ok(at);
             }
             Ok(Err(error)) => error,
@@ -143,17 +165,22 @@ impl PipelineCutoff {
             None => Err(error),
         }
     }
+}
 
-    fn told(&self) -> MutexGuard<'_, Option<Told>> {
-        // What was told is whole after every write.
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is told is whole after every write.
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
 impl<T: Tenants> Tenants for PurgedTenants<T> {
     async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
-        let (found, latest) = tokio::join!(self.inner.lookup(host), self.pipeline.latest());
+        let (found, latest) = if let Some(latest) = self.pipeline.current() {
+            (self.inner.lookup(host).await, latest.at)
+        } else {
+            // Boxed, so that look-ups that memory answers are not as large as those that it does not.
+            tokio::join!(self.inner.lookup(host), Box::pin(self.pipeline.wait_for_latest()))
+        };
         let Some(tenant) = found? else { return Ok(None) };
         let latest =
             latest.map_err(|shared| Error::of_shared(shared, format!("learn what was purged at {host}")))?;
@@ -169,7 +196,7 @@ impl<T: Tenants> Tenants for PurgedTenants<T> {
 
     async fn look_again(&self, scope: &HintScope) {
         match scope {
-            HintScope::Pipeline => self.pipeline.look_again().await,
+            HintScope::Pipeline => self.pipeline.look_again(),
             HintScope::Hosts(_) => self.inner.look_again(scope).await,
         }
     }
@@ -266,7 +293,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn last_known_purge_stands_for_five_minutes_of_silence() {
         let tenants = PurgedTenants::new(SingleTenant(Arc::new(tenant())), Arc::new(Silent));
-        *tenants.pipeline.told() = Some(Told { at: Some(Timestamp::UNIX_EPOCH), told_at: Instant::now() });
+        *lock(&tenants.pipeline.told) =
+            Some(Told { at: Some(Timestamp::UNIX_EPOCH), told_at: Instant::now() });
         let known = async || tenants.lookup(&tenant().host).await.map(|found| found.unwrap().purges.len());
         assert_eq!(known().await.unwrap(), 1);
         tokio::time::advance(KNOWN_TIME).await;

@@ -12,7 +12,7 @@ pub(crate) fn table(measured: &[Measured], figures: &[Figure], load: Spread) -> 
     let _ = writeln!(text, "Machine: {}. Load while measuring: {}.\n", machine(), load.show(1.0, 1));
     let _ = writeln!(text, "| KB | server | answers/s | of its core | p50 µs at 70 % | p99 µs at 70 % |");
     let _ = writeln!(text, "|--:|---|--:|--:|--:|--:|");
-    for Measured { size, peer, rate, busy, p50, p99 } in measured {
+    for Measured { size, peer, rate, busy, p50, p99, rates: _ } in measured {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} % | {} | {} |",
@@ -24,9 +24,12 @@ pub(crate) fn table(measured: &[Measured], figures: &[Figure], load: Spread) -> 
             p99.show(1.0, 0)
         );
     }
-    let (runs, paced) = measured.first().map_or((0, 0), |measured| (measured.rate.runs, measured.p99.runs));
-    let _ =
-        writeln!(text, "\nMedian (least to most) of {runs} interleaved runs, and of {paced} for latency.\n");
+    let runs = measured.first().map_or(0, |measured| measured.rate.runs);
+    let _ = writeln!(
+        text,
+        "\nMedian (least to most) of {runs} interleaved runs. Answers a second are compared round by round, \
+         and the figure is the median of these ratios.\n"
+    );
     let _ = writeln!(text, "| KB | figure | is | must be | |");
     let _ = writeln!(text, "|--:|---|--:|--:|---|");
     for figure in figures {
