@@ -44,8 +44,8 @@ const SHARDS: usize = 16;
 const SHARD_ENTRIES: usize = 256;
 /// Bytes of bodies under one lock: 64 MiB in all, most of them shared with the memory of bodies.
 const SHARD_BYTES: usize = 4 << 20;
-/// Bodies under one lock that the kernel has copies of, each an open file: 512 in all, and with that no more
-/// bytes than the bodies themselves.
+/// Bodies under one lock that the kernel has copies of: 512 in all. Each is an open file of no more bytes
+/// than the body, and a second one of some 64 KiB at the most where its head is given again and again.
 const SHARD_COPIES: usize = 32;
 
 /// The parts of a request that decide its answer, as they stand there.

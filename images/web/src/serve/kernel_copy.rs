@@ -26,7 +26,7 @@ use whole::Wholes;
 /// Below this, two calls of the kernel cost more than the copying that they save.
 const MIN_BYTES: usize = 16 << 10;
 
-/// The bytes, and the file that holds the same.
+/// The bytes, the file that holds the same, and whole answers of them.
 #[derive(Debug)]
 pub struct KernelCopy {
     bytes: Bytes,
