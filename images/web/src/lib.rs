@@ -33,7 +33,7 @@ pub use live::LiveSettings;
 pub use policy::{Backoff, ErrorDisplay, Policy};
 pub use ready::{AnswerBody, PublicService, public_service};
 pub use router::{internal_router, public_router};
-pub use serve::{KernelCopy, Ping, Sendable, ServeSettings, serve};
+pub use serve::{Front, Fronted, Head, Ping, ServeSettings, Whole, serve};
 pub use sns::{Authority, InvalidAuthority, InvalidTopicArn, SnsSetupError, SnsTopic};
 pub use web::{Web, WebPorts, WebSettings};
 pub use why::why_router;

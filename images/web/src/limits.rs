@@ -156,6 +156,11 @@ impl TenantLimiter {
         taken.map_err(|retry_after| self.refuse(TooMany { limit, retry_after }))
     }
 
+    /// Takes a request, where there is one to take.
+    pub(crate) fn may_ask(&self) -> bool {
+        self.requests.take().is_ok()
+    }
+
     fn refuse(&self, too_many: TooMany) -> TooMany {
         let limit = too_many.limit.as_str();
         self.metrics.rate_limited.get_or_create(&LimitLabels { limit }).inc();

@@ -14,7 +14,8 @@ use std::{
     collections::HashMap,
     hash::BuildHasher,
     ops::Range,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::SystemTime,
 };
 
 use axum::response;
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use foldhash::quality::RandomState;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response,
-    header::{ACCEPT_ENCODING, CACHE_CONTROL, IF_MODIFIED_SINCE, IF_NONE_MATCH},
+    header::{ACCEPT_ENCODING, CACHE_CONTROL, DATE, IF_MODIFIED_SINCE, IF_NONE_MATCH},
 };
 pub(crate) use mark::{Mark, Marks};
 use pipeline::names::Digest;
@@ -33,7 +34,7 @@ use tokio::time::Instant;
 use crate::{
     answer::file::{File, IMMUTABLE, is_prefix},
     limits::TenantLimiter,
-    serve::KernelCopy,
+    serve::{KernelCopy, Whole},
     visit::{Visit, authority, text, told, version},
     web::Web,
 };
@@ -45,7 +46,7 @@ const SHARD_ENTRIES: usize = 256;
 /// Bytes of bodies under one lock: 64 MiB in all, most of them shared with the memory of bodies.
 const SHARD_BYTES: usize = 4 << 20;
 /// Bodies under one lock that the kernel has copies of: 512 in all. Each is an open file of no more bytes
-/// than the body, and a second one of some 64 KiB at the most where its head is given again and again.
+/// than the body, or, where its head belongs into it, two of some 64 KiB at the most.
 const SHARD_COPIES: usize = 32;
 
 /// The parts of a request that decide its answer, as they stand there.
@@ -85,6 +86,10 @@ struct Ready {
     headers: HeaderMap,
     repeatable: Repeatable,
     kernel_copy: Option<Arc<KernelCopy>>,
+    /// As HTTP/1.1 writes it, once somebody asked for it.
+    whole: OnceLock<Arc<Whole>>,
+    /// Likewise, to those who name its bytes.
+    immutable: OnceLock<Arc<Whole>>,
 }
 
 #[derive(Default)]
@@ -231,7 +236,8 @@ impl Ready {
         let repeatable = answer.extensions().get::<Repeatable>()?.clone();
         let mut headers = answer.headers().clone();
         headers.insert(CACHE_CONTROL, repeatable.cache_control.clone());
-        Some(Self { place, headers, repeatable, kernel_copy: None })
+        let (whole, immutable) = (OnceLock::new(), OnceLock::new());
+        Some(Self { place, headers, repeatable, kernel_copy: None, whole, immutable })
     }
 
     fn is_outdated(&self, web: &Web, query: Option<&str>) -> bool {
@@ -240,19 +246,50 @@ impl Ready {
     }
 
     fn answer(&self, method: &Method, query: Option<&str>) -> Response<AnswerBody> {
-        let body = if method == Method::HEAD {
-            AnswerBody::Ready { bytes: None, kernel_copy: None }
-        } else {
-            let bytes = Some(self.repeatable.body.clone());
-            AnswerBody::Ready { bytes, kernel_copy: self.kernel_copy.clone() }
-        };
+        let is_head = *method == Method::HEAD;
+        let body = AnswerBody::Ready((!is_head).then(|| self.repeatable.body.clone()));
         let mut answer = Response::new(body);
         answer.headers_mut().clone_from(&self.headers);
-        let names_bytes = |version: &str| is_prefix(version, &self.repeatable.digest);
-        if query.and_then(version).is_some_and(names_bytes) {
+        if self.is_named_by(query) {
             answer.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
         }
         answer
+    }
+
+    /// The answer to `GET` in one piece.
+    fn whole(&self, query: Option<&str>) -> &Arc<Whole> {
+        let build = |cache_control: &HeaderValue| {
+            let head = self.write_head(cache_control);
+            Arc::new(Whole::new(head, self.repeatable.body.clone(), self.kernel_copy.clone()))
+        };
+        if self.is_named_by(query) {
+            self.immutable.get_or_init(|| build(&IMMUTABLE))
+        } else {
+            self.whole.get_or_init(|| build(&self.repeatable.cache_control))
+        }
+    }
+
+    /// As the HTTP engine writes it: these headers in their order, and the date, which stays right for as
+    /// long as the answer is kept, to the second that dates have.
+    fn write_head(&self, cache_control: &HeaderValue) -> Vec<u8> {
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
+        let headers = self.headers.iter().map(|(name, value)| {
+            let value = if *name == CACHE_CONTROL { cache_control } else { value };
+            (name.as_str(), value.as_bytes())
+        });
+        for (name, value) in headers.chain([(DATE.as_str(), date.as_bytes())]) {
+            head.extend_from_slice(name.as_bytes());
+            head.extend_from_slice(b": ");
+            head.extend_from_slice(value);
+            head.extend_from_slice(b"\r\n");
+        }
+        head.extend_from_slice(b"\r\n");
+        head
+    }
+
+    fn is_named_by(&self, query: Option<&str>) -> bool {
+        query.and_then(version).is_some_and(|version| is_prefix(version, &self.repeatable.digest))
     }
 }
 

@@ -4,19 +4,21 @@
 //! balancer.
 
 mod connection;
-mod kernel_copy;
+mod felt;
+mod front;
 mod pulse;
 mod seldom;
 mod watch;
+mod whole;
 
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::{BoxError, body::HttpBody};
 use bytes::Bytes;
 use connection::{Connection, Listener};
+pub use front::{Front, Fronted, Head};
 use http::{Request, Response};
 use hyper::body::Incoming;
-pub use kernel_copy::{KernelCopy, Sendable};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -25,6 +27,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+pub(crate) use whole::KernelCopy;
+pub use whole::Whole;
 
 /// After a failure to accept that is the process's own, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
@@ -86,12 +90,16 @@ pub async fn serve<S, B>(
     stop: CancellationToken,
 ) -> io::Result<()>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+        + Fronted
+        + Clone
+        + Send
+        + 'static,
     S::Future: Send,
-    B: HttpBody<Data = Bytes> + Sendable + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let shared = Arc::new(Listener { settings, stop });
+    let shared = Arc::new(Listener { settings, stop, front: service.front() });
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let mut connections = JoinSet::new();
     loop {

@@ -207,6 +207,15 @@ impl Web {
         Ok(())
     }
 
+    /// As [`Web::note_ready`], where who is refused here is refused, and counted, on the ordinary way.
+    pub(crate) fn may_give_ready(&self, limiter: &TenantLimiter) -> bool {
+        let may = limiter.may_ask();
+        if may {
+            self.metrics.hits.inc();
+        }
+        may
+    }
+
     /// The whole answer to a visit.
     pub(crate) async fn answer(&self, visit: &mut Visit) -> Response {
         let tenant = match self.find_tenant(&visit.host).await {

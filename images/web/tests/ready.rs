@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -35,12 +36,13 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use web::{
-    ErrorDisplay, HoldSettings, Policy, PublicService, ServeSettings, Web, WebPorts, WebSettings,
-    metrics::WebMetrics, public_router, public_service, serve,
+    ErrorDisplay, Fronted, Head, HoldSettings, Policy, PublicService, ServeSettings, Web, WebPorts,
+    WebSettings, metrics::WebMetrics, public_router, public_service, serve,
 };
 
 const POLICY: Policy = Policy {
@@ -225,6 +227,32 @@ async fn repeated_hit_asks_nothing_for_a_second_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn front_gives_what_is_ready_within_the_tenants_limit_and_counts_it() {
+    let site = Site::start().await;
+    let front = site.service.front().unwrap();
+    let find = |host, target| {
+        let head = Head { target, host, accept_encoding: None };
+        usize::from(front.find(&head).is_some())
+    };
+    assert_eq!(find("a.example", "/app.css"), 0, "nobody has asked before");
+    for _ in 0..2 {
+        site.get("a.example", "/app.css").await;
+    }
+    assert_eq!((find("a.example", "/app.css"), find("a.example", "/app.css?x=1")), (1, 1));
+    assert_eq!((find("b.example", "/app.css"), find("a.example", "/theme/app.css")), (0, 0));
+    let at_once = usize::try_from(RateLimits::default().requests_per_second.get()).unwrap() * 2;
+    let given: usize = (0..at_once).map(|_| find("a.example", "/app.css")).sum();
+    // Four were asked for before.
+    assert_eq!((given, find("a.example", "/app.css")), (at_once - 4, 0));
+    let mut text = String::new();
+    encode(&mut text, &site.metrics).unwrap();
+    let hits = format!("assets_web_answers_total{{layer=\"memory\",status=\"200\"}} {}", given + 3);
+    assert!(text.contains(&hits), "{text}");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(find("a.example", "/app.css"), 0, "an answer was given for longer than a second");
+}
+
+#[tokio::test(start_paused = true)]
 async fn changed_tenant_is_seen_after_a_second() {
     let site = Site::start().await;
     for _ in 0..3 {
@@ -341,13 +369,70 @@ async fn ready_answers_are_those_of_the_ordinary_way_and_nobody_elses() {
     assert!(of_service * 2 < of_router, "only few answers were ready: {of_service} of {of_router}");
 }
 
-#[tokio::test]
-async fn head_is_told_the_length_and_sent_no_body() {
-    let site = Site::start().await;
+/// A listener of the site's, for as long as it lives.
+async fn listen(site: &Site) -> (SocketAddr, CancellationToken, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let served = tokio::spawn(serve(listener, site.service.clone(), ServeSettings::PUBLIC, stop.clone()));
+    (address, stop, served)
+}
+
+/// As many answers to `GET` as the request has, as they came, but for their dates.
+async fn ask(stream: &mut TcpStream, request: &str) -> Vec<String> {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answers = Vec::new();
+    for _ in 0..request.matches("\r\n\r\n").count() {
+        let mut answer = String::new();
+        while !answer.ends_with("\r\n\r\n") {
+            answer.push(stream.read_u8().await.unwrap().into());
+        }
+        // None with 304.
+        let length = answer.split_once("content-length: ").and_then(|(_, rest)| rest.lines().next());
+        let mut body = vec![0; length.unwrap_or("0").parse().unwrap()];
+        stream.read_exact(&mut body).await.unwrap();
+        let lines = answer.lines().filter(|line| !line.starts_with("date: ")).collect::<Vec<_>>();
+        assert_eq!(lines.len() + 1, answer.lines().count(), "{answer}");
+        answers.push(lines.join("\n") + &String::from_utf8(body).unwrap());
+    }
+    answers
+}
+
+#[tokio::test]
+async fn answers_before_the_http_engine_are_the_engines_own_byte_for_byte() {
+    const CASES: u32 = 2_000;
+    const SEED: u64 = 7;
+    let site = Site::start().await;
+    let (address, stop, served) = listen(&site).await;
+    let connect = async || TcpStream::connect(address).await.unwrap();
+    let (mut front, mut engine) = (connect().await, connect().await);
+    // Two requests at once are the engine's, and all that come after them.
+    ask(&mut engine, &"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n".repeat(2)).await;
+    let mut random = StdRng::seed_from_u64(SEED);
+    let mut of_memory = 0;
+    for case in 0..CASES {
+        let (_, request) = any_request(&mut random);
+        if *request.method() != Method::GET {
+            continue;
+        }
+        let headers = request.headers().iter();
+        let headers = headers.map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()));
+        let text = format!("GET {} HTTP/1.1\r\n{}\r\n", request.uri(), headers.collect::<String>());
+        // What another second's age or another layer would tell apart: both ways give what memory has.
+        ask(&mut engine, &text).await;
+        let (before, expected) = (ask(&mut front, &text).await, ask(&mut engine, &text).await);
+        assert_eq!(before, expected, "seed {SEED}, case {case}: {text}");
+        of_memory += usize::from(before[0].contains("hit; detail=memory"));
+    }
+    assert!(of_memory > 100, "{of_memory}");
+    stop.cancel();
+    served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn head_is_told_the_length_and_sent_no_body() {
+    let site = Site::start().await;
+    let (address, stop, served) = listen(&site).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request =
         |method: &str, more: &str| format!("{method} /app.css HTTP/1.1\r\nHost: a.example\r\n{more}\r\n");

@@ -18,7 +18,13 @@ use tokio::time::Instant;
 use tower::Service;
 
 use super::{AnswerBody, Asked, Place, Ready, ReadyAnswers};
-use crate::{answer::rate_limited, router::public_router, visit::Visit, web::Web};
+use crate::{
+    answer::rate_limited,
+    router::public_router,
+    serve::{Front, Fronted, Head, Whole},
+    visit::Visit,
+    web::Web,
+};
 
 /// What visitors, the load balancer and SNS reach: as [`public_router`], with ready answers before it.
 pub fn public_service(web: Arc<Web>) -> PublicService {
@@ -70,6 +76,26 @@ where
         }
         let place = Some(asked.into());
         self.0.clone().route(request, place)
+    }
+}
+
+impl Fronted for PublicService {
+    fn front(&self) -> Option<Arc<dyn Front>> {
+        Some(self.0.clone())
+    }
+}
+
+impl Front for Shared {
+    fn find(&self, head: &Head<'_>) -> Option<Arc<Whole>> {
+        let (path, query) = match head.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (head.target, None),
+        };
+        let asked = Asked { authority: head.host, path, accept_encoding: head.accept_encoding };
+        let ready = self.ready.find(&asked, &self.web.files.marks, Instant::now())?;
+        let is_given =
+            !ready.is_outdated(&self.web, query) && self.web.may_give_ready(&ready.repeatable.limiter);
+        is_given.then(|| ready.whole(query).clone())
     }
 }
 

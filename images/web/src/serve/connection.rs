@@ -13,7 +13,7 @@ use axum::{BoxError, body::HttpBody};
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::{
-    body::Incoming,
+    body::{Frame, Incoming, SizeHint},
     server::conn::{http1, http2},
 };
 use hyper_util::{
@@ -29,8 +29,9 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use super::{
-    Ping, Place, Sendable, ServeSettings,
-    pulse::{Answering, Felt, Heads, Pulse},
+    Front, Ping, Place, ServeSettings,
+    felt::Felt,
+    pulse::{Answering, Heads, Owed, Pulse},
     seldom::Seldom,
     watch::{End, Watch},
 };
@@ -50,6 +51,7 @@ pub(super) struct Connection<S> {
 pub(super) struct Listener {
     pub(super) settings: ServeSettings,
     pub(super) stop: CancellationToken,
+    pub(super) front: Option<Arc<dyn Front>>,
 }
 
 enum Version {
@@ -61,7 +63,7 @@ impl<S, B> Connection<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
-    B: HttpBody<Data = Bytes> + Sendable + Send + 'static,
+    B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
     /// Serves the connection to its end, and then gives its place back. What goes wrong on it is its
@@ -69,7 +71,7 @@ where
     #[expect(clippy::manual_async_fn, reason = "an async fn has room for each of its arguments twice")]
     pub(super) fn run(self, stream: TcpStream, place: Place) -> impl Future<Output = ()> + Send {
         async move {
-            let Listener { settings, stop } = &*self.listener;
+            let Listener { settings, stop, front } = &*self.listener;
             let accepted = Instant::now();
             let version = tokio::select! {
                 version = timeout(settings.head_timeout, find_version(&stream)) => version,
@@ -83,14 +85,14 @@ where
             match version {
                 Version::Http1 => {
                     let pulse = Arc::new(Pulse::new(accepted, Heads::Timed));
-                    let (io, service) = counted(stream, self.service, &pulse);
+                    let (io, service) = counted(stream, self.service, &pulse, front.clone());
                     let connection = pin!(http1_builder(settings).serve_connection(io, service));
                     drive(connection, &pulse, &self.listener).await;
                 }
                 // Apart, so that the many connections of HTTP/1.1 are not as large as the few of HTTP/2.
                 Version::Http2 => {
                     let pulse = Arc::new(Pulse::new(accepted, Heads::Untimed));
-                    let (io, service) = counted(stream, self.service, &pulse);
+                    let (io, service) = counted(stream, self.service, &pulse, None);
                     let connection = http2_builder(settings).serve_connection(io, service);
                     drive(Box::pin(connection).as_mut(), &pulse, &self.listener).await;
                 }
@@ -101,8 +103,13 @@ where
 }
 
 /// Both sides of a connection, as its pulse feels them.
-fn counted<S>(stream: TcpStream, service: S, pulse: &Arc<Pulse>) -> (TokioIo<Felt>, Counted<S>) {
-    (TokioIo::new(Felt { stream, pulse: pulse.clone() }), Counted { service, pulse: pulse.clone() })
+fn counted<S>(
+    stream: TcpStream,
+    service: S,
+    pulse: &Arc<Pulse>,
+    front: Option<Arc<dyn Front>>,
+) -> (TokioIo<Felt>, Counted<S>) {
+    (TokioIo::new(Felt::new(stream, pulse.clone(), front)), Counted { service, pulse: pulse.clone() })
 }
 
 fn http1_builder(settings: &ServeSettings) -> http1::Builder {
@@ -169,9 +176,8 @@ struct Counted<S> {
 impl<S, B> hyper::service::Service<Request<Incoming>> for Counted<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
-    B: Sendable,
 {
-    type Response = Response<B>;
+    type Response = Response<Counting<B>>;
     type Error = Infallible;
     type Future = Answer<S::Future>;
 
@@ -193,14 +199,42 @@ pin_project! {
 impl<F, B> Future for Answer<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
-    B: Sendable,
 {
-    type Output = F::Output;
+    type Output = Result<Response<Counting<B>>, Infallible>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.answer.poll(context));
-        this.answering.0.give(response.body().kernel_copy());
-        Poll::Ready(Ok(response))
+        let owed = Owed(this.answering.0.clone());
+        Poll::Ready(Ok(response.map(|body| Counting { body, owed })))
+    }
+}
+
+pin_project! {
+    /// A body whose end the pulse knows.
+    struct Counting<B> {
+        #[pin]
+        body: B,
+        owed: Owed,
+    }
+}
+
+impl<B: HttpBody> HttpBody for Counting<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

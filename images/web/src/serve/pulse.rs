@@ -4,23 +4,16 @@
 //! two turns of the runtime's timer lock for each hit and cannot tell an idle client from a slow one.
 
 use std::{
-    io,
-    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::Instant,
-};
+use tokio::time::Instant;
 
-use super::{ServeSettings, kernel_copy::KernelCopy};
+use super::ServeSettings;
 
 /// No head is being read.
 const NO_HEAD: u64 = u64::MAX;
@@ -34,8 +27,8 @@ pub(super) struct Pulse {
     head_since: AtomicU64,
     answering: AtomicU32,
     heads: Heads,
-    /// What the kernel has of the body that is given now.
-    giving: Mutex<Option<Arc<KernelCopy>>>,
+    /// The engine has not been given all of an answer yet that it has been asked for.
+    is_owed: AtomicBool,
 }
 
 /// Whether bytes from the client, while nothing is answered, must soon become a request.
@@ -67,7 +60,7 @@ impl Pulse {
             head_since: AtomicU64::new(head_since),
             answering: AtomicU32::new(0),
             heads,
-            giving: Mutex::default(),
+            is_owed: AtomicBool::new(false),
         }
     }
 
@@ -90,30 +83,26 @@ impl Pulse {
     }
 
     pub(super) fn begin_answer(self: &Arc<Self>) -> Answering {
-        self.head_since.store(NO_HEAD, Relaxed);
+        self.end_head();
         self.answering.fetch_add(1, Relaxed);
         Answering(self.clone())
     }
 
-    /// Tells what the kernel has of the body that is to be written next.
-    pub(super) fn give(&self, copy: Option<Arc<KernelCopy>>) {
-        // HTTP/2 writes frames, and never a body by itself.
-        if self.heads == Heads::Timed {
-            *self.giving() = copy;
-        }
+    /// Tells that the engine got a request.
+    pub(super) fn owe(&self) {
+        self.is_owed.store(true, Relaxed);
     }
 
-    /// Takes back what `give` told last.
-    pub(super) fn take_given(&self) -> Option<Arc<KernelCopy>> {
-        self.giving().take()
+    pub(super) fn is_owed(&self) -> bool {
+        self.is_owed.load(Relaxed)
     }
 
-    fn giving(&self) -> MutexGuard<'_, Option<Arc<KernelCopy>>> {
-        // No code panics while it holds the lock half-way through a change.
-        self.giving.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Tells that a request's head has come that the engine is not asked for.
+    pub(super) fn end_head(&self) {
+        self.head_since.store(NO_HEAD, Relaxed);
     }
 
-    fn note_read(&self) {
+    pub(super) fn note_read(&self) {
         let now = self.now();
         self.touched.store(now, Relaxed);
         if self.heads == Heads::Timed
@@ -124,7 +113,7 @@ impl Pulse {
         }
     }
 
-    fn note_write(&self) {
+    pub(super) fn note_write(&self) {
         self.touched.store(self.now(), Relaxed);
     }
 
@@ -142,83 +131,12 @@ impl Drop for Answering {
     }
 }
 
-/// A connection whose bytes move a pulse.
-pub(super) struct Felt {
-    pub(super) stream: TcpStream,
-    pub(super) pulse: Arc<Pulse>,
-}
+/// The body of an answer that the engine is being given, for as long as it lives.
+pub(super) struct Owed(pub(super) Arc<Pulse>);
 
-impl Felt {
-    fn stream(self: Pin<&mut Self>) -> Pin<&mut TcpStream> {
-        Pin::new(&mut self.get_mut().stream)
-    }
-
-    fn note(&self, written: io::Result<usize>) -> io::Result<usize> {
-        if written.is_ok() {
-            self.pulse.note_write();
-        }
-        written
-    }
-}
-
-impl AsyncRead for Felt {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(self.as_mut().stream().poll_read(context, buffer))?;
-        if buffer.filled().len() > before {
-            self.pulse.note_read();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Felt {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(self.as_mut().stream().poll_write(context, bytes));
-        Poll::Ready(self.note(written))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if let Some(copy) = self.pulse.take_given() {
-            let part = copy.part(slices);
-            let sent = part.as_ref().map(|part| copy.poll_send(&self.stream, part, context));
-            let is_all = match (&part, &sent) {
-                (Some(part), Some(Poll::Ready(Ok(written)))) => copy.ends_with(part, *written),
-                _ => false,
-            };
-            if !is_all {
-                self.pulse.give(Some(copy));
-            }
-            if let Some(sent) = sent {
-                return sent.map(|written| self.note(written));
-            }
-        }
-        let written = ready!(self.as_mut().stream().poll_write_vectored(context, slices));
-        Poll::Ready(self.note(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream().poll_shutdown(context)
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.0.is_owed.store(false, Relaxed);
     }
 }
 

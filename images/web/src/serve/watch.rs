@@ -37,7 +37,7 @@ pin_project! {
 
 impl<'c> Watch<'c> {
     pub(super) fn new(pulse: &'c Pulse, listener: &'c Listener) -> Self {
-        let Listener { settings, stop } = listener;
+        let Listener { settings, stop, front: _ } = listener;
         let look = sleep_until(Instant::now() + settings.head_timeout);
         Self { pulse, settings, stopped: stop.cancelled(), has_stopped: false, look }
     }
