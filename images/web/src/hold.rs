@@ -9,21 +9,26 @@ mod places;
 
 use std::{
     collections::HashMap,
+    future::ready,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use drive::Driver;
+use futures::future::Either;
 use jiff::Timestamp;
+use pin_project_lite::pin_project;
 use pipeline::{
     job::Task, key::Key, manifest::Manifest, names::JobId, options::CompileOptions, ports::Queue,
     settings::OnOff, tenant::Tenant, trace::TraceParent,
 };
-use places::{NoPlace, Places};
+use places::{NoPlace, Place, Places};
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, Semaphore, mpsc, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, Timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
@@ -226,24 +231,30 @@ impl Holds {
 
     /// Waits until a job has ended that answers the order, having one sent where none is under way. A
     /// visitor who leaves frees the place; the job goes on.
-    pub(crate) async fn wait(
+    pub(crate) fn wait(
         self: &Arc<Self>,
         order: &Order,
         deadline: Instant,
-    ) -> Result<Arc<Manifest>, HoldEnd> {
+    ) -> impl Future<Output = Result<Arc<Manifest>, HoldEnd>> + Send + use<> {
+        match self.begin_wait(order) {
+            Ok((place, outcome)) => {
+                let ended = end_of(outcome, deadline);
+                Either::Left(Waiting { place, ended, holds: self.clone() })
+            }
+            Err(end) => Either::Right(ready(Err(end))),
+        }
+    }
+
+    fn begin_wait(self: &Arc<Self>, order: &Order) -> Result<(Place, watch::Receiver<Outcome>), HoldEnd> {
         if self.is_draining() {
             return Err(self.refuse("draining", HoldEnd::Draining));
         }
-        let mut place = match self.places.take(&order.key.tenant_id) {
+        let place = match self.places.take(&order.key.tenant_id) {
             Ok(place) => place,
             Err(NoPlace::ForTenant) => return Err(self.refuse("tenant", HoldEnd::Full)),
             Err(NoPlace::ForAnybody) => return Err(self.refuse("total", HoldEnd::Full)),
         };
-        let outcome = self.join(order, Waiter::Visitor)?;
-        tokio::select! {
-            ended = end_of(outcome, deadline) => ended.map(|ended| ended.manifest),
-            () = place.lost() => Err(self.refuse("put_out", HoldEnd::Full)),
-        }
+        Ok((place, self.join(order, Waiter::Visitor)?))
     }
 
     /// As `wait`, for another pod's visitors: longer, since each of them has a deadline of their own.
@@ -253,7 +264,7 @@ impl Holds {
             return Err(HoldEnd::Draining);
         }
         let _wait = self.waits.try_acquire().map_err(|_| HoldEnd::Full)?;
-        end_of(self.join(order, Waiter::Peer)?, deadline).await
+        end_of(self.join(order, Waiter::Peer)?, deadline).await.unwrap_or(Err(HoldEnd::Deadline))
     }
 
     /// Has a job sent where none is under way, and does not wait for it. Where too many are under way
@@ -385,8 +396,11 @@ impl Holds {
     }
 }
 
-async fn end_of(mut outcome: watch::Receiver<Outcome>, deadline: Instant) -> Result<Ended, HoldEnd> {
-    let ended = async {
+fn end_of(
+    mut outcome: watch::Receiver<Outcome>,
+    deadline: Instant,
+) -> Timeout<impl Future<Output = Result<Ended, HoldEnd>> + Send> {
+    let ended = async move {
         loop {
             if let Some(ended) = outcome.borrow_and_update().clone() {
                 return ended;
@@ -395,7 +409,31 @@ async fn end_of(mut outcome: watch::Receiver<Outcome>, deadline: Instant) -> Res
             outcome.changed().await.map_err(|_| HoldEnd::Failed)?;
         }
     };
-    timeout_at(deadline, ended).await.unwrap_or(Err(HoldEnd::Deadline))
+    timeout_at(deadline, ended)
+}
+
+pin_project! {
+    /// A visitor who waits. Spelled out, since each of the many has one: what an async fn would keep beside
+    /// these is a third more.
+    struct Waiting<E> {
+        place: Place,
+        #[pin]
+        ended: Timeout<E>,
+        holds: Arc<Holds>,
+    }
+}
+
+impl<E: Future<Output = Result<Ended, HoldEnd>>> Future for Waiting<E> {
+    type Output = Result<Arc<Manifest>, HoldEnd>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(ended) = this.ended.poll(context) {
+            return Poll::Ready(ended.unwrap_or(Err(HoldEnd::Deadline)).map(|ended| ended.manifest));
+        }
+        ready!(this.place.poll_lost(context));
+        Poll::Ready(Err(this.holds.refuse("put_out", HoldEnd::Full)))
+    }
 }
 
 #[cfg(test)]

@@ -89,13 +89,20 @@ impl DependencyPurges {
 impl Web {
     /// Waits for a manifest that no purge speaks against, one that was learnt of meanwhile included. The
     /// order then has the policy that the manifest is to be judged by.
-    pub(crate) async fn wait(&self, host: &HostName, order: &mut Order) -> Result<Arc<Manifest>, Unanswered> {
-        let deadline = Instant::now() + self.hold();
-        loop {
-            let manifest = self.holds.wait(order, deadline).await.map_err(Unanswered::Held)?;
-            // Boxed, so that visitors who wait have no room for what comes after.
-            if Box::pin(self.is_for(host, order, &manifest)).await? {
-                return Ok(manifest);
+    #[expect(clippy::manual_async_fn, reason = "an async fn has room for each of its arguments twice")]
+    pub(crate) fn wait<'w>(
+        &'w self,
+        host: &'w HostName,
+        order: &'w mut Order,
+    ) -> impl Future<Output = Result<Arc<Manifest>, Unanswered>> + Send + 'w {
+        async move {
+            let deadline = Instant::now() + self.hold();
+            loop {
+                let manifest = self.holds.wait(order, deadline).await.map_err(Unanswered::Held)?;
+                // Boxed, so that visitors who wait have no room for what comes after.
+                if Box::pin(self.is_for(host, order, &manifest)).await? {
+                    return Ok(manifest);
+                }
             }
         }
     }

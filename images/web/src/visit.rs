@@ -32,7 +32,7 @@ pub(crate) struct Visit {
     /// The request's W3C trace context, unchecked.
     pub(crate) traceparent: Option<Arc<str>>,
     /// What the answer is kept under where it may be given again; taken away when the visitor has to wait.
-    pub(crate) place: Option<Place>,
+    pub(crate) place: Option<Box<Place>>,
 }
 
 /// Whether the page was told that its style sheet has changed.

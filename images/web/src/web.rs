@@ -94,7 +94,7 @@ enum Judged<'w> {
     Settled(Layer, Verdict),
     /// A job has to end first. The look-up that was paid for lasts until then, so that nobody who joins
     /// pays again.
-    Wait(Option<LookUp<'w>>),
+    Wait(Option<Box<LookUp<'w>>>),
 }
 
 /// Why a visit has no verdict.
@@ -217,15 +217,17 @@ impl Web {
     }
 
     /// The whole answer to a visit.
-    pub(crate) async fn answer(&self, visit: &mut Visit) -> Response {
-        let tenant = match self.find_tenant(&visit.host).await {
-            Ok(tenant) => tenant,
-            Err(refusal) => return self.count(Layer::None, refusal),
-        };
-        // One text for all who ask for the host.
-        visit.host = tenant.host.clone();
-        let (layer, response) = self.answer_tenant(visit, tenant).await;
-        self.count(layer, response)
+    #[expect(clippy::manual_async_fn, reason = "an async fn has room for each of its arguments twice")]
+    pub(crate) fn answer<'w>(&'w self, visit: &'w mut Visit) -> impl Future<Output = Response> + Send + 'w {
+        async move {
+            let (mut order, keep) = match self.begin(visit).await {
+                Ok(begun) => begun,
+                Err(refusal) => return self.count(Layer::None, refusal),
+            };
+            let found = self.find(visit, &mut order, &keep.limiter).await;
+            let (layer, response) = Box::pin(self.respond(visit, &order, keep, found)).await;
+            self.count(layer, response)
+        }
     }
 
     fn count(&self, layer: Layer, response: Response) -> Response {
@@ -247,17 +249,18 @@ impl Web {
         }
     }
 
-    async fn answer_tenant(&self, visit: &mut Visit, tenant: Arc<Tenant>) -> (Layer, Response) {
+    /// What is known of a visit before its style sheet is looked for, or why it is not.
+    async fn begin(&self, visit: &mut Visit) -> Result<(Order, Keep), Response> {
+        let tenant = self.find_tenant(&visit.host).await?;
+        // One text for all who ask for the host.
+        visit.host = tenant.host.clone();
         let limiter = self.limits.of(&tenant);
-        if let Err(too_many) = limiter.take(Limit::Requests) {
-            return (Layer::None, answer::rate_limited(&too_many));
-        }
-        let traceparent = visit.traceparent.clone();
-        let mut order = Order { traceparent, ..self.order_now(tenant, visit.path.clone()) };
+        limiter.take(Limit::Requests).map_err(|too_many| answer::rate_limited(&too_many))?;
+        let traceparent = visit.traceparent.take();
+        let order = Order { traceparent, ..self.order_now(tenant, visit.path.clone()) };
         // Before the manifest is read, so that no later change is missed.
         let keep = Keep { mark: self.files.marks.take(&order.key), limiter };
-        let found = self.find(visit, &mut order, &keep.limiter).await;
-        Box::pin(self.respond(visit, &order, keep, found)).await
+        Ok((order, keep))
     }
 
     /// The order of somebody who asks for the tenant's style sheet now.
@@ -278,19 +281,22 @@ impl Web {
 
     /// The verdict, at once or after a hold. Visitors who wait keep neither what comes before and after a
     /// hold, which is boxed, nor what only answers from memory need.
-    async fn find(
-        &self,
-        visit: &mut Visit,
-        order: &mut Order,
-        limiter: &TenantLimiter,
-    ) -> Result<(Layer, Verdict), Unanswered> {
-        let _paid = match Box::pin(self.judge(visit, order, limiter)).await? {
-            Judged::Settled(layer, verdict) => return Ok((layer, verdict)),
-            Judged::Wait(paid) => paid,
-        };
-        visit.place = None;
-        let manifest = self.wait(&visit.host, order).await?;
-        Ok((Layer::Held, order.policy.judge_answer(&manifest, Timestamp::now())))
+    #[expect(clippy::manual_async_fn, reason = "as with `answer`")]
+    fn find<'w>(
+        &'w self,
+        visit: &'w mut Visit,
+        order: &'w mut Order,
+        limiter: &'w TenantLimiter,
+    ) -> impl Future<Output = Result<(Layer, Verdict), Unanswered>> + Send + 'w {
+        async move {
+            let _paid = match Box::pin(self.judge(visit, order, limiter)).await? {
+                Judged::Settled(layer, verdict) => return Ok((layer, verdict)),
+                Judged::Wait(paid) => paid,
+            };
+            visit.place = None;
+            let manifest = self.wait(&visit.host, order).await?;
+            Ok((Layer::Held, order.policy.judge_answer(&manifest, Timestamp::now())))
+        }
     }
 
     async fn judge<'w>(
@@ -317,6 +323,7 @@ impl Web {
         // Who joins a hold or a look-up pays nothing, and is held until the hold ends.
         let is_free = self.holds.is_joined_by(order) || self.lookups.is_under_way(key);
         let paid = if is_free { Ok(None) } else { self.limits.look_up(key, limiter) };
+        let paid = paid.map(|paid| paid.map(Box::new));
         let or_stale = |why| stale.map(|stale| Judged::Settled(Layer::Memory, stale)).ok_or(why);
         let paid = match paid {
             Ok(paid) => paid,

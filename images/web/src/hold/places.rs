@@ -151,7 +151,7 @@ impl Place {
         poll_fn(|context| self.poll_lost(context)).await;
     }
 
-    fn poll_lost(&mut self, context: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_lost(&mut self, context: &Context<'_>) -> Poll<()> {
         let mut state = self.places.lock();
         let places = state.by_tenant.get_mut(&self.tenant);
         let Some(taken) = places.and_then(|places| places.get_mut(&self.number)) else {

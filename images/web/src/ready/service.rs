@@ -112,10 +112,10 @@ impl Shared {
             // Past the routes, which lead all visits to the same place: whoever is held shall not keep what
             // they need, nor the request's head.
             let is_head = *request.method() == Method::HEAD;
-            visit.place = place;
+            visit.place = place.map(Box::new);
             return Answering::Routed(Box::pin(async move {
                 let answer = self.web.answer(&mut visit).await;
-                self.keep(visit.place, &answer);
+                self.keep(visit.place.map(|place| *place), &answer);
                 if is_head { without_body(answer) } else { with_length(answer) }
             }));
         }
