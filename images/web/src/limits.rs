@@ -157,7 +157,7 @@ impl TenantLimiter {
     }
 
     /// Takes a request, where there is one to take.
-    pub(crate) fn may_ask(&self) -> bool {
+    pub(crate) fn try_take_request(&self) -> bool {
         self.requests.take().is_ok()
     }
 

@@ -3,10 +3,11 @@
 //! An answer is kept under the raw text that its visit was parsed from, so two requests share one only if
 //! they are the same visit. It is kept for a second at most: until its age would change, its file would be
 //! stale, or the key was marked as changed. After that the ordinary way makes it anew, which is also what
-//! finds changed tenants. Requests with conditions, and answers that are no fresh files from memory, always
-//! go the ordinary way.
+//! finds changed tenants. Over HTTP/1.1 it is found and given before the HTTP engine. Requests with
+//! conditions, and answers that are no fresh files from memory, always go the ordinary way.
 
 mod body;
+mod kept;
 mod mark;
 mod service;
 
@@ -14,29 +15,25 @@ use std::{
     collections::HashMap,
     hash::BuildHasher,
     ops::Range,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::SystemTime,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use axum::response;
 pub use body::AnswerBody;
 use bytes::Bytes;
 use foldhash::quality::RandomState;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response,
-    header::{ACCEPT_ENCODING, CACHE_CONTROL, DATE, IF_MODIFIED_SINCE, IF_NONE_MATCH},
+    Method, Request,
+    header::{ACCEPT_ENCODING, IF_MODIFIED_SINCE, IF_NONE_MATCH},
 };
+use kept::Ready;
+pub(crate) use kept::Repeatable;
 pub(crate) use mark::{Mark, Marks};
-use pipeline::names::Digest;
 pub use service::{PublicService, public_service};
 use tokio::time::Instant;
 
 use crate::{
-    answer::file::{File, IMMUTABLE, is_prefix},
-    limits::TenantLimiter,
-    serve::{KernelCopy, Whole},
-    visit::{Visit, authority, text, told, version},
-    web::Web,
+    serve::KernelCopy,
+    visit::{authority, text},
 };
 
 /// Locks; visitors of different files rarely share one.
@@ -45,8 +42,7 @@ const SHARDS: usize = 16;
 const SHARD_ENTRIES: usize = 256;
 /// Bytes of bodies under one lock: 64 MiB in all, most of them shared with the memory of bodies.
 const SHARD_BYTES: usize = 4 << 20;
-/// Bodies under one lock that the kernel has copies of: 512 in all. Each is an open file of no more bytes
-/// than the body, or, where its head belongs into it, two of some 64 KiB at the most.
+/// Bodies under one lock that the kernel may have copies of: 512 in all, as far as it has room.
 const SHARD_COPIES: usize = 32;
 
 /// The parts of a request that decide its answer, as they stand there.
@@ -65,31 +61,6 @@ pub(crate) struct Place {
     path_at: usize,
     /// `None` where there is no `Accept-Encoding`.
     accept_encoding_at: Option<usize>,
-}
-
-/// What the ordinary way says of an answer that may be given again. Travels as an extension of the response.
-#[derive(Clone)]
-pub(crate) struct Repeatable {
-    pub(crate) body: Bytes,
-    pub(crate) digest: Digest,
-    /// Counts the requests that are answered by it.
-    pub(crate) limiter: Arc<TenantLimiter>,
-    /// What a visit without `v` is told.
-    pub(crate) cache_control: HeaderValue,
-    pub(crate) mark: Mark,
-    pub(crate) until: Instant,
-}
-
-/// A kept answer.
-struct Ready {
-    place: Place,
-    headers: HeaderMap,
-    repeatable: Repeatable,
-    kernel_copy: Option<Arc<KernelCopy>>,
-    /// As HTTP/1.1 writes it, once somebody asked for it.
-    whole: OnceLock<Arc<Whole>>,
-    /// Likewise, to those who name its bytes.
-    immutable: OnceLock<Arc<Whole>>,
 }
 
 #[derive(Default)]
@@ -207,89 +178,6 @@ impl Shard {
     fn sweep(&mut self, now: Instant) {
         self.by_hash.retain(|_, ready| now < ready.repeatable.until);
         self.bytes = self.by_hash.values().map(|ready| ready.repeatable.body.len()).sum();
-    }
-}
-
-impl Repeatable {
-    /// `None` where the file is no fresh one from memory.
-    pub(crate) fn of(
-        file: &File<'_>,
-        visit: &Visit,
-        limiter: Arc<TenantLimiter>,
-        mark: Mark,
-        body: &Bytes,
-    ) -> Option<Self> {
-        Some(Self {
-            until: Instant::now() + file.lasts()?,
-            body: body.clone(),
-            digest: file.digest.clone(),
-            limiter,
-            cache_control: file.cache_control(&visit.path, None),
-            mark,
-        })
-    }
-}
-
-impl Ready {
-    /// `None` where the ordinary way did not say that its answer may be given again.
-    fn from_answer(place: Place, answer: &response::Response) -> Option<Self> {
-        let repeatable = answer.extensions().get::<Repeatable>()?.clone();
-        let mut headers = answer.headers().clone();
-        headers.insert(CACHE_CONTROL, repeatable.cache_control.clone());
-        let (whole, immutable) = (OnceLock::new(), OnceLock::new());
-        Some(Self { place, headers, repeatable, kernel_copy: None, whole, immutable })
-    }
-
-    fn is_outdated(&self, web: &Web, query: Option<&str>) -> bool {
-        let Some(query) = query else { return false };
-        web.is_outdated(Some(&self.repeatable.digest), version(query), told(query))
-    }
-
-    fn answer(&self, method: &Method, query: Option<&str>) -> Response<AnswerBody> {
-        let is_head = *method == Method::HEAD;
-        let body = AnswerBody::Ready((!is_head).then(|| self.repeatable.body.clone()));
-        let mut answer = Response::new(body);
-        answer.headers_mut().clone_from(&self.headers);
-        if self.is_named_by(query) {
-            answer.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
-        }
-        answer
-    }
-
-    /// The answer to `GET` in one piece.
-    fn whole(&self, query: Option<&str>) -> &Arc<Whole> {
-        let build = |cache_control: &HeaderValue| {
-            let head = self.write_head(cache_control);
-            Arc::new(Whole::new(head, self.repeatable.body.clone(), self.kernel_copy.clone()))
-        };
-        if self.is_named_by(query) {
-            self.immutable.get_or_init(|| build(&IMMUTABLE))
-        } else {
-            self.whole.get_or_init(|| build(&self.repeatable.cache_control))
-        }
-    }
-
-    /// As the HTTP engine writes it: these headers in their order, and the date, which stays right for as
-    /// long as the answer is kept, to the second that dates have.
-    fn write_head(&self, cache_control: &HeaderValue) -> Vec<u8> {
-        let date = httpdate::fmt_http_date(SystemTime::now());
-        let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
-        let headers = self.headers.iter().map(|(name, value)| {
-            let value = if *name == CACHE_CONTROL { cache_control } else { value };
-            (name.as_str(), value.as_bytes())
-        });
-        for (name, value) in headers.chain([(DATE.as_str(), date.as_bytes())]) {
-            head.extend_from_slice(name.as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value);
-            head.extend_from_slice(b"\r\n");
-        }
-        head.extend_from_slice(b"\r\n");
-        head
-    }
-
-    fn is_named_by(&self, query: Option<&str>) -> bool {
-        query.and_then(version).is_some_and(|version| is_prefix(version, &self.repeatable.digest))
     }
 }
 

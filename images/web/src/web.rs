@@ -208,12 +208,12 @@ impl Web {
     }
 
     /// As [`Web::note_ready`], where who is refused here is refused, and counted, on the ordinary way.
-    pub(crate) fn may_give_ready(&self, limiter: &TenantLimiter) -> bool {
-        let may = limiter.may_ask();
-        if may {
+    pub(crate) fn try_note_ready(&self, limiter: &TenantLimiter) -> bool {
+        let is_taken = limiter.try_take_request();
+        if is_taken {
             self.metrics.hits.inc();
         }
-        may
+        is_taken
     }
 
     /// The whole answer to a visit.

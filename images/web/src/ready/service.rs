@@ -94,7 +94,7 @@ impl Front for Shared {
         let asked = Asked { authority: head.host, path, accept_encoding: head.accept_encoding };
         let ready = self.ready.find(&asked, &self.web.files.marks, Instant::now())?;
         let is_given =
-            !ready.is_outdated(&self.web, query) && self.web.may_give_ready(&ready.repeatable.limiter);
+            !ready.is_outdated(&self.web, query) && self.web.try_note_ready(&ready.repeatable.limiter);
         is_given.then(|| ready.whole(query).clone())
     }
 }

@@ -1,12 +1,19 @@
 use std::time::Duration;
 
-use axum::body::Body;
-use http::header::AGE;
-use pipeline::{rate::RateLimits, tenant::Tenant};
+use axum::{body::Body, response};
+use http::{
+    HeaderValue,
+    header::{AGE, CACHE_CONTROL},
+};
+use pipeline::{names::Digest, rate::RateLimits, tenant::Tenant};
 use prometheus_client::registry::Registry;
 
 use super::*;
-use crate::{limits::Limits, metrics::WebMetrics};
+use crate::{
+    answer::file::IMMUTABLE,
+    limits::{Limits, TenantLimiter},
+    metrics::WebMetrics,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 

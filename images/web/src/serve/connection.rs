@@ -177,7 +177,7 @@ impl<S, B> hyper::service::Service<Request<Incoming>> for Counted<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone,
 {
-    type Response = Response<Counting<B>>;
+    type Response = Response<OwedBody<B>>;
     type Error = Infallible;
     type Future = Answer<S::Future>;
 
@@ -200,26 +200,26 @@ impl<F, B> Future for Answer<F>
 where
     F: Future<Output = Result<Response<B>, Infallible>>,
 {
-    type Output = Result<Response<Counting<B>>, Infallible>;
+    type Output = Result<Response<OwedBody<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.answer.poll(context));
         let owed = Owed(this.answering.0.clone());
-        Poll::Ready(Ok(response.map(|body| Counting { body, owed })))
+        Poll::Ready(Ok(response.map(|body| OwedBody { body, owed })))
     }
 }
 
 pin_project! {
     /// A body whose end the pulse knows.
-    struct Counting<B> {
+    struct OwedBody<B> {
         #[pin]
         body: B,
         owed: Owed,
     }
 }
 
-impl<B: HttpBody> HttpBody for Counting<B> {
+impl<B: HttpBody> HttpBody for OwedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -18,6 +18,9 @@ use super::{
     whole::Whole,
 };
 
+/// The longest head that is put together from pieces, to learn where it ends.
+const MAX_HEAD_BYTES: usize = 16 << 10;
+
 pub(super) struct Felt {
     stream: TcpStream,
     pulse: Arc<Pulse>,
@@ -27,10 +30,12 @@ pub(super) struct Felt {
 }
 
 /// Where the HTTP engine behind this stream stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 enum Engine {
     /// Between two requests, with all written that it had to.
     AtRest,
+    /// It has been given this beginning of a head.
+    Reading(Vec<u8>),
     /// It has been given one whole request, and not yet written all of the answer.
     Busy,
     /// Only it knows, from now on.
@@ -54,7 +59,12 @@ impl Felt {
         Pin::new(&mut self.get_mut().stream)
     }
 
-    fn note(&self, written: io::Result<usize>) -> io::Result<usize> {
+    /// What the engine has written, unasked or not.
+    fn note(&mut self, written: io::Result<usize>) -> io::Result<usize> {
+        if self.engine == Engine::AtRest {
+            // It says something that it was not asked for here.
+            self.engine = Engine::Alone;
+        }
         if written.is_ok() {
             self.pulse.note_write();
         }
@@ -63,22 +73,32 @@ impl Felt {
 
     /// Whether what came is answered by the front, which then has begun to.
     fn take(&mut self, bytes: &[u8]) -> bool {
-        if self.engine != Engine::AtRest {
-            // More than the one request that it was given.
-            self.engine = Engine::Alone;
-            return false;
-        }
-        self.engine = match parse(bytes) {
-            Came::Simple(head) => {
-                if let Some(whole) = self.front.as_ref().and_then(|front| front.find(&head)) {
-                    self.giving = Some(Giving { whole, sent: 0 });
-                    self.pulse.end_head();
-                    return true;
+        let engine = std::mem::replace(&mut self.engine, Engine::Alone);
+        self.engine = match engine {
+            Engine::AtRest => match parse(bytes) {
+                Came::Simple(head) => {
+                    if let Some(whole) = self.front.as_ref().and_then(|front| front.find(&head)) {
+                        self.giving = Some(Giving { whole, sent: 0 });
+                        self.pulse.end_head();
+                        self.engine = Engine::AtRest;
+                        return true;
+                    }
+                    Engine::Busy
                 }
-                Engine::Busy
+                Came::Plain => Engine::Busy,
+                Came::Part => Engine::Reading(bytes.to_vec()),
+                Came::Other => Engine::Alone,
+            },
+            Engine::Reading(mut head) if head.len() + bytes.len() <= MAX_HEAD_BYTES => {
+                head.extend_from_slice(bytes);
+                match parse(&head) {
+                    Came::Simple(_) | Came::Plain => Engine::Busy,
+                    Came::Part => Engine::Reading(head),
+                    Came::Other => Engine::Alone,
+                }
             }
-            Came::Plain => Engine::Busy,
-            Came::Other => Engine::Alone,
+            // More than the one request that it was given.
+            Engine::Reading(_) | Engine::Busy | Engine::Alone => Engine::Alone,
         };
         self.pulse.owe();
         false
@@ -86,16 +106,15 @@ impl Felt {
 
     /// Sends what the front has to give.
     fn poll_give(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(Giving { whole, sent }) = &mut self.giving {
-            let before = *sent;
-            let given = whole.poll_send(&self.stream, sent, context);
-            if *sent > before {
-                self.pulse.note_write();
-            }
-            ready!(given)?;
-            self.giving = None;
+        let Some(Giving { whole, sent }) = &mut self.giving else { return Poll::Ready(Ok(())) };
+        let before = *sent;
+        let given = whole.poll_send(&self.stream, sent, context);
+        if *sent > before {
+            self.pulse.note_write();
         }
-        Poll::Ready(Ok(()))
+        let given = ready!(given);
+        self.giving = None;
+        Poll::Ready(given)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Writing a large body copies it, which is most of what giving it costs; a file's pages are only counted. So
 //! the kernel has copies of large bodies that stay in demand: anonymous files in memory, sealed, so that
-//! they stay what they were. Up to 64 KiB it is the head and the body together, which leave by one call.
+//! they stay what they were. Up to 64 KiB it is the head and the body together, which leave by one call. All
+//! of them together are bounded, those included that nobody keeps any more but a connection that is slow.
 
 #[cfg_attr(not(target_os = "linux"), path = "whole/elsewhere.rs")]
 #[cfg_attr(target_os = "linux", path = "whole/linux.rs")]
@@ -20,7 +21,11 @@ use std::{
 
 use bytes::Bytes;
 use system::{sealed_file, send_file, send_first};
-use tokio::{io::Interest, net::TcpStream};
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    sync::{Semaphore, SemaphorePermit},
+};
 
 /// Below this, to copy costs less than to count a file's pages.
 const MIN_COPIED: usize = 16 << 10;
@@ -29,24 +34,44 @@ const MAX_WITH_HEAD: usize = 64 << 10;
 /// A head that was given so often will be given again.
 const OFTEN: u32 = 16;
 
+/// What all copies of one process may take, in KiB.
+const MAX_KIB: usize = 96 << 10;
+
+static KIB: Semaphore = Semaphore::const_new(MAX_KIB);
+
+/// A file in the kernel's memory, and its place there.
+#[derive(Debug)]
+struct Copied {
+    file: File,
+    _place: SemaphorePermit<'static>,
+}
+
+impl Copied {
+    /// `None` where the kernel has no room or no file to spare: what is in it is given all the same.
+    fn of(pieces: &[&[u8]]) -> Option<Self> {
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let place = KIB.try_acquire_many(u32::try_from(bytes.div_ceil(1 << 10)).ok()?).ok()?;
+        Some(Self { file: sealed_file(pieces).ok()?, _place: place })
+    }
+}
+
 /// The kernel's copy of a body, or the leave to have copies of answers with it.
 #[derive(Debug)]
 pub(crate) struct KernelCopy {
     bytes: Bytes,
     /// `None` where the head belongs into it.
-    file: Option<File>,
+    copied: Option<Copied>,
 }
 
 impl KernelCopy {
-    /// `None` for bodies that are better copied, and where the kernel has no room or no file to spare: they
-    /// are given all the same.
+    /// `None` for bodies that are better copied each time, and where there is no room.
     pub(crate) fn of(bytes: &Bytes) -> Option<Self> {
-        let file = match bytes.len() {
+        let copied = match bytes.len() {
             ..MIN_COPIED => return None,
             MIN_COPIED..=MAX_WITH_HEAD => None,
-            _ => Some(sealed_file(&[bytes]).ok()?),
+            _ => Some(Copied::of(&[bytes])?),
         };
-        Some(Self { bytes: bytes.clone(), file })
+        Some(Self { bytes: bytes.clone(), copied })
     }
 
     /// Whether it is a copy of these very bytes, and not only of equal ones.
@@ -63,7 +88,7 @@ pub struct Whole {
     copy: Option<Arc<KernelCopy>>,
     given: AtomicU32,
     /// Head and body in one file, once they were given often.
-    together: OnceLock<Option<File>>,
+    together: OnceLock<Option<Copied>>,
 }
 
 impl Whole {
@@ -94,14 +119,14 @@ impl Whole {
 
     /// Sends as much as the socket takes of what comes after the first `from` bytes.
     fn send(&self, stream: &TcpStream, from: usize) -> io::Result<usize> {
-        if let Some(file) = self.together() {
+        if let Some(file) = self.together(from) {
             return send_file(stream, file, from, self.head.len() + self.body.len() - from);
         }
         let (head, skipped) = match self.head.get(from..) {
             Some(head) => (head, 0),
             None => (&[] as &[u8], from - self.head.len()),
         };
-        let Some(file) = self.copy.as_ref().and_then(|copy| copy.file.as_ref()) else {
+        let Some(Copied { file, .. }) = self.copy.as_ref().and_then(|copy| copy.copied.as_ref()) else {
             let body = self.body.get(skipped..).unwrap_or_default();
             return stream.try_write_vectored(&[IoSlice::new(head), IoSlice::new(body)]);
         };
@@ -119,12 +144,17 @@ impl Whole {
         }
     }
 
-    fn together(&self) -> Option<&File> {
-        let is_small = self.body.len() <= MAX_WITH_HEAD;
-        if self.copy.is_none() || !is_small || self.given.fetch_add(1, Relaxed) < OFTEN {
+    /// Counts how often the answer is begun.
+    fn together(&self, from: usize) -> Option<&File> {
+        if self.copy.is_none() || self.body.len() > MAX_WITH_HEAD {
             return None;
         }
-        self.together.get_or_init(|| sealed_file(&[&self.head, &self.body]).ok()).as_ref()
+        let given = if from == 0 { self.given.fetch_add(1, Relaxed) } else { self.given.load(Relaxed) };
+        if given < OFTEN {
+            return None;
+        }
+        let copied = self.together.get_or_init(|| Copied::of(&[&self.head, &self.body]));
+        copied.as_ref().map(|copied| &copied.file)
     }
 }
 

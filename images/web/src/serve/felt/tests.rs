@@ -26,16 +26,16 @@ const READY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nready";
 #[derive(Clone)]
 struct Site {
     router: Router,
-    front: Arc<Counting>,
+    front: Arc<Given>,
 }
 
 /// Has one answer, and counts how often it gave it.
-struct Counting {
+struct Given {
     whole: Arc<Whole>,
     given: AtomicU32,
 }
 
-impl Front for Counting {
+impl Front for Given {
     fn find(&self, head: &Head<'_>) -> Option<Arc<Whole>> {
         (head.target == "/ready").then(|| {
             self.given.fetch_add(1, Ordering::SeqCst);
@@ -66,7 +66,7 @@ impl Service<Request<hyper::body::Incoming>> for Site {
 
 struct Server {
     stream: TcpStream,
-    front: Arc<Counting>,
+    front: Arc<Given>,
     /// Lets the rest of `/slow` be given.
     gate: Arc<Notify>,
     stop: CancellationToken,
@@ -77,7 +77,7 @@ impl Server {
     async fn start(body: Bytes) -> Self {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
         let whole = Arc::new(Whole::new(head.into(), body, None));
-        let front = Arc::new(Counting { whole, given: AtomicU32::new(0) });
+        let front = Arc::new(Given { whole, given: AtomicU32::new(0) });
         let gate = Arc::new(Notify::new());
         let opened = gate.clone();
         let slow = async move || {
@@ -178,15 +178,18 @@ async fn requests_that_come_together_or_in_pieces_are_answered_in_their_order() 
         server.hear("\r\n\r\nengine").await;
     }
     assert_eq!(server.given(), 0);
+    server.say(&ask("/ready")).await;
+    server.hear("\r\n\r\nengine").await;
+    assert_eq!(server.given(), 0, "the front no longer knows where a request begins");
     let mut server = ready().await;
     for part in ask("/ready").split_inclusive(' ') {
         server.say(part).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     server.hear("\r\n\r\nengine").await;
+    assert_eq!(server.given(), 0, "the engine had its beginning");
     server.say(&ask("/ready")).await;
-    server.hear("\r\n\r\nengine").await;
-    assert_eq!(server.given(), 0);
+    assert_eq!(server.hear("ready").await, READY);
 }
 
 #[tokio::test]
@@ -230,4 +233,30 @@ async fn idle_connection_is_closed_at_the_end_whoever_answered_last() {
         assert_eq!(rest, b"");
         timeout(PATIENCE, server.served).await.unwrap().unwrap().unwrap();
     }
+}
+
+#[tokio::test]
+async fn client_that_has_said_all_is_answered() {
+    let mut server = ready().await;
+    server.say(&ask("/ready")).await;
+    server.stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, server.stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(answer, READY);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_stops_reading_is_cut_when_its_time_is_over() {
+    let mut server = Server::start(Bytes::from(vec![b'b'; 64 << 20])).await;
+    server.say(&ask("/ready")).await;
+    while server.given() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let begun = tokio::time::Instant::now();
+    // Its place is free again, whatever the client does.
+    server.stop.cancel();
+    server.served.await.unwrap().unwrap();
+    let took = begun.elapsed();
+    let limit = ServeSettings::PUBLIC.idle_timeout;
+    assert!(took >= limit && took < 2 * limit, "{took:?}");
 }

@@ -34,14 +34,25 @@ fn small_bodies_are_better_copied() {
 
 #[test]
 fn kernel_has_the_head_beside_the_body_only_where_it_is_given_often() {
-    let given = |whole: &Whole, times: u32| (0..times).filter(|_| whole.together().is_some()).count();
+    let given = |whole: &Whole, times: u32| (0..times).filter(|_| whole.together(0).is_some()).count();
     let often = whole(&body(MAX_WITH_HEAD));
+    assert!((0..OFTEN).all(|_| often.together(1).is_none()), "what goes on was counted as begun");
     assert_eq!((given(&often, OFTEN), given(&often, 3)), (0, 3));
-    let is_body_in_kernel = |whole: &Whole| whole.copy.as_ref().is_some_and(|copy| copy.file.is_some());
+    let is_body_in_kernel = |whole: &Whole| whole.copy.as_ref().is_some_and(|copy| copy.copied.is_some());
     assert!(!is_body_in_kernel(&often), "it has the body twice");
     let large = whole(&body(MAX_WITH_HEAD + 1));
     assert!(is_body_in_kernel(&large));
     assert_eq!((given(&large, 2 * OFTEN), given(&whole(&body(100)), 2 * OFTEN)), (0, 0));
+}
+
+#[test]
+fn place_of_a_copy_is_free_again_when_the_last_who_sends_it_is_done() {
+    let bytes = body(MAX_KIB << 8);
+    let copies: Vec<_> = std::iter::from_fn(|| KernelCopy::of(&bytes)).take(5).collect();
+    // Other tests have copies at the same time, and smaller ones.
+    assert!((3..=4).contains(&copies.len()), "{}", copies.len());
+    drop(copies);
+    assert!(KernelCopy::of(&bytes).is_some());
 }
 
 #[tokio::test]
@@ -74,10 +85,9 @@ async fn kernels_copies_are_what_is_sent() {
         let mut whole = whole(&bytes);
         if is_with_head {
             whole.given = AtomicU32::new(OFTEN);
-            whole.together.set(Some(sealed_file(&[HEAD, &marked]).unwrap())).unwrap();
+            whole.together.set(Copied::of(&[HEAD, &marked])).unwrap();
         } else {
-            let file = Some(sealed_file(&[&marked]).unwrap());
-            whole.copy = Some(Arc::new(KernelCopy { bytes, file }));
+            whole.copy = Some(Arc::new(KernelCopy { bytes, copied: Copied::of(&[&marked]) }));
         }
         let sending = tokio::spawn(async move { send(&whole, &server).await });
         let mut came = Vec::new();
