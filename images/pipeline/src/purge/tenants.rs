@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -42,12 +42,10 @@ pub struct PurgedTenants<T> {
 struct PipelineCutoff {
     store: Arc<dyn Store>,
     latest: Mutex<Option<Latest>>,
-    /// Held by who asks the store while visitors wait.
-    asking: tokio::sync::Mutex<()>,
+    /// Held by who asks the store, whether visitors wait for that or not.
+    asking: Arc<tokio::sync::Mutex<()>>,
     /// What the store last said; `None` until it has said anything.
     told: Mutex<Option<Told>>,
-    /// Whether somebody asks the store while visitors are served.
-    is_renewing: AtomicBool,
     /// Rises when the store is known to say something else now: what it was asked before counts no more.
     turn: AtomicU64,
 }
@@ -82,9 +80,8 @@ impl<T: Tenants> PurgedTenants<T> {
         let pipeline = PipelineCutoff {
             store,
             latest: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
+            asking: Arc::default(),
             told: Mutex::default(),
-            is_renewing: AtomicBool::new(false),
             turn: AtomicU64::new(0),
         };
         Self { inner, pipeline: Arc::new(pipeline) }
@@ -116,14 +113,12 @@ impl PipelineCutoff {
     }
 
     fn renew_behind(self: &Arc<Self>) {
-        if self.is_renewing.swap(true, Ordering::AcqRel) {
-            return;
-        }
+        let Ok(asking) = self.asking.clone().try_lock_owned() else { return };
         let this = self.clone();
         tokio::spawn(async move {
+            let _asking = asking;
             let turn = this.turn.load(Ordering::Acquire);
             this.keep(&this.ask().await, turn);
-            this.is_renewing.store(false, Ordering::Release);
         });
     }
 
