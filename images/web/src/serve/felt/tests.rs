@@ -112,10 +112,10 @@ impl Server {
                 heard.push(self.stream.read_u8().await.unwrap());
             }
         };
-        if timeout(PATIENCE, whole).await.is_err() {
-            panic!("heard only {}", String::from_utf8_lossy(&heard));
-        }
-        String::from_utf8(heard).unwrap()
+        let in_time = timeout(PATIENCE, whole).await;
+        let heard = String::from_utf8(heard).unwrap();
+        assert!(in_time.is_ok(), "heard only {heard}");
+        heard
     }
 
     fn given(&self) -> u32 {
