@@ -129,6 +129,7 @@ fn tenant_of(root: &Path, load_roots: usize, errors: ErrorDisplay) -> anyhow::Re
         load_paths: (0..load_roots).map(FileOrigin::load_path).collect(),
         // Sites in development always have their errors shown.
         development: errors == ErrorDisplay::Show,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     })

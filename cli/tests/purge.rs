@@ -99,6 +99,7 @@ impl Pipeline {
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development: false,
+            engine: None,
             limits: None,
             purges: Purges::default(),
         };

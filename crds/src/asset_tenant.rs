@@ -5,7 +5,7 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::LimitsSpec;
+use crate::{CompileEngine, LimitsSpec};
 
 /// A site whose Sass an `AssetPipeline` of the same namespace compiles.
 #[derive(CustomResource, JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,6 +86,10 @@ pub struct AssetTenantSpec {
     /// A site under development: compile errors are always shown in its pages.
     #[serde(default)]
     pub development: bool,
+    /// Which compiler makes this site's CSS, in place of the pipeline's `spec.compile.engine`. A change makes
+    /// new files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<CompileEngine>,
     /// How much this tenant may ask of one web pod, in place of the pipeline's `spec.limits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsSpec>,

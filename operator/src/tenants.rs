@@ -12,6 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use pipeline::{
     Error, ErrorKind,
     names::{Digest, HostName, TenantId},
+    options::Engine,
     ports::{Condition, ETag, PutOutcome, Store},
     purge::Purges,
     rate::RateLimits,
@@ -32,6 +33,8 @@ pub struct WantedTenant {
     pub origin: Url,
     pub load_paths: Vec<String>,
     pub development: bool,
+    /// In place of the pipeline's.
+    pub engine: Option<Engine>,
     /// In place of the pipeline's.
     pub limits: Option<RateLimits>,
 }
@@ -220,11 +223,12 @@ fn build_registration(
     label: &str,
     generation: u64,
 ) -> Result<Registration, Error> {
-    let WantedTenant { host, origin, load_paths, development, limits } = wanted.clone();
+    let WantedTenant { host, origin, load_paths, development, engine, limits } = wanted.clone();
     let id = TenantId::at_generation(label, generation).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("name tenant {host}")).with_source(source)
     })?;
-    let tenant = Tenant { host, id, origin, load_paths, development, limits, purges: Purges::default() };
+    let purges = Purges::default();
+    let tenant = Tenant { host, id, origin, load_paths, development, engine, limits, purges };
     Ok(Registration {
         version: REGISTRATION_VERSION,
         owner: owner.to_owned(),

@@ -49,6 +49,7 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
             "spec.limits.requestsPerSecond",
             "greater than or equal to 1",
         ),
+        (json!({"engine": "Dart"}), "spec.engine", r#"supported values: "Auto", "Grass", "Sasso""#),
         (json!({"pipelineRef": {"name": ""}}), "spec.pipelineRef.name", "at least 1 chars long"),
         (json!({"pipelineRef": null}), "spec.pipelineRef", "must be of type object"),
         (json!({"host": "a.example"}), "spec.host", "field not declared in schema"),
@@ -80,6 +81,7 @@ async fn right_tenants_are_accepted_and_not_yet_observed() -> Result<()> {
         json!({}),
         json!({"hosts": ten, "loadPaths": ["/node_modules"], "development": true}),
         json!({"limits": {"coldPathsPerMinute": 5}}),
+        json!({"engine": "Sasso"}),
     ] {
         match apply::<AssetTenant>(&client, NAME, &spec(&changed), PatchParams::apply("e2e").dry_run())
             .await?

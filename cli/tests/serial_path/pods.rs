@@ -118,12 +118,15 @@ impl Tenants for OneTenant {
     }
 }
 
-/// `/app.scss`, and nothing else.
+/// `/app.scss`, and nothing else that it might be made from.
 struct Site;
 
 #[async_trait]
 impl Origin for Site {
     async fn fetch(&self, url: &Url, _known: Option<&Validators>) -> Result<Fetched, OriginError> {
+        if matches!(url.path(), "/app.sass" | "/app.css") {
+            return Ok(Fetched::Absent);
+        }
         assert_eq!(url.path(), "/app.scss");
         Ok(Fetched::Found(SourceFile { body: "a { b: c }".into(), etag: None, last_modified: None }))
     }
@@ -248,6 +251,7 @@ fn build_tenant() -> Tenant {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     }

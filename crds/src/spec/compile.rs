@@ -11,12 +11,25 @@ pub enum CompileStyle {
     Compressed,
 }
 
+/// Which compiler makes the CSS.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileEngine {
+    #[default]
+    Auto,
+    Grass,
+    Sasso,
+}
+
 /// How style sheets are compiled.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CompileSpec {
     /// `Expanded`: one declaration a line. `Compressed`: no needless white space.
     pub style: CompileStyle,
+    /// `Auto`: grass, except where a style sheet's sources hold what grass is known to get wrong, or grass
+    /// reports an error: then sasso. `Grass` and `Sasso`: always that one. Answers tell which one it was by
+    /// their `X-Asset-Engine`. A tenant may have a setting of its own.
+    pub engine: CompileEngine,
 }
 
 /// How a compile error is answered.

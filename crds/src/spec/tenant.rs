@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CompileEngine;
+
 /// A site whose Sass is compiled.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,4 +38,8 @@ pub struct TenantSpec {
     /// A site under development: compile errors are always shown in its pages.
     #[serde(default)]
     pub development: bool,
+    /// Which compiler makes this site's CSS, in place of the pipeline's `spec.compile.engine`. A change makes
+    /// new files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<CompileEngine>,
 }

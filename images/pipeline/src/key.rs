@@ -27,10 +27,11 @@ impl AssetPath {
         &self.0
     }
 
-    /// The path of its Sass source at the origin: `/app.css` is made from `/app.scss`.
-    pub fn source(&self) -> String {
+    /// The paths at the origin of what it may be made from: `/app.css` is made from `/app.scss`, where that is
+    /// absent from `/app.sass`, and where that is absent, too, from `/app.css`.
+    pub fn sources(&self) -> [String; 3] {
         let stem = self.0.strip_suffix("css").unwrap_or(&self.0);
-        format!("{stem}scss")
+        ["scss", "sass", "css"].map(|ending| format!("{stem}{ending}"))
     }
 }
 
@@ -127,9 +128,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn source_of_a_path_is_its_sass_file() {
+    fn sources_of_a_path_are_in_the_order_of_their_precedence() {
         let path: AssetPath = "/theme/app.css".parse().unwrap();
-        assert_eq!(path.source(), "/theme/app.scss");
+        assert_eq!(path.sources(), ["/theme/app.scss", "/theme/app.sass", "/theme/app.css"]);
     }
 
     #[test]

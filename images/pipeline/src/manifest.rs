@@ -51,6 +51,9 @@ pub struct Good {
     /// As [`Manifest::modified_at`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<Timestamp>,
+    /// As [`Manifest::engine`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub engine: String,
 }
 
 impl Good {
@@ -99,7 +102,9 @@ pub struct Manifest {
     /// manifest is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<Timestamp>,
-    /// Compiler and version that ran, such as `grass/0.13.4`.
+    /// Compiler and version that the outcome is from, such as `grass/0.13.4`; empty where none had a say.
+    /// Kept until the closure changes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub engine: String,
     pub job: JobId,
     /// How many jobs in a row have failed, this one included; 0 for a compiled file.
@@ -152,6 +157,7 @@ impl Manifest {
                 closure: self.closure.clone(),
                 sources_read_at: self.sources_read_at,
                 modified_at: self.modified_at,
+                engine: self.engine.clone(),
             }),
             Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
                 self.last_good.clone()

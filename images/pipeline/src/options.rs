@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::names::Fingerprint;
 
 /// Raised whenever we resolve imports, or treat compiled CSS, differently: it is part of the fingerprint.
-const RESOLUTION_VERSION: u32 = 1;
+const RESOLUTION_VERSION: u32 = 2;
 
-/// The version of grass that the workspace builds with; a test compares it with the lock file.
-pub const GRASS_VERSION: &str = "0.13.4";
+/// Raised whenever [`Engine::Auto`] chooses differently from the same sources: it is part of the fingerprint.
+/// A test in the worker compares it with the list of what is chosen by.
+pub const CHOICE_VERSION: u32 = 1;
 
 /// How the CSS is laid out, as Sass's `--style` names it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,18 +19,46 @@ pub enum OutputStyle {
     Compressed,
 }
 
-/// Which compiler makes the CSS.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// By which rule a compiler is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Engine {
+    /// grass, except where the sources hold what it is known to get wrong, or it reports an error: then
+    /// sasso. The same sources always have the same compiler.
     #[default]
+    Auto,
     Grass,
+    Sasso,
 }
 
 impl Engine {
-    /// Name and version, as manifests record it: `grass/0.13.4`.
-    pub fn label(self) -> String {
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Grass, Self::Sasso];
+
+    /// The rule with everything that decides which bytes come out of it.
+    fn effect(self) -> String {
+        let (grass, sasso) = (SassEngine::Grass.label(), SassEngine::Sasso.label());
         match self {
-            Self::Grass => format!("grass/{GRASS_VERSION}"),
+            Self::Auto => format!("auto/{CHOICE_VERSION},{grass},{sasso}"),
+            Self::Grass => grass.to_owned(),
+            Self::Sasso => sasso.to_owned(),
+        }
+    }
+}
+
+/// A compiler that is built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SassEngine {
+    Grass,
+    Sasso,
+}
+
+impl SassEngine {
+    pub const ALL: [Self; 2] = [Self::Grass, Self::Sasso];
+
+    /// Name and version, as manifests and answers tell it. A test compares them with the lock file.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Grass => "grass/0.13.4",
+            Self::Sasso => "sasso/0.21.0",
         }
     }
 }
@@ -49,7 +78,13 @@ impl CompileOptions {
     /// produce different bytes give different fingerprints, so neither overwrites the other's files.
     pub fn fingerprint(&self) -> Fingerprint {
         let Self { engine, style } = self;
-        Fingerprint::of(&format!("resolution={RESOLUTION_VERSION};engine={};style={style:?}", engine.label()))
+        let engine = engine.effect();
+        Fingerprint::of(&format!("resolution={RESOLUTION_VERSION};engine={engine};style={style:?}"))
+    }
+
+    /// These options for a tenant that may have an engine of its own.
+    pub fn with_engine(&self, engine: Option<Engine>) -> Self {
+        Self { engine: engine.unwrap_or(self.engine), ..self.clone() }
     }
 }
 
@@ -63,11 +98,25 @@ mod tests {
         let compressed = CompileOptions { style: OutputStyle::Compressed, ..plain.clone() };
         assert_ne!(plain.fingerprint(), compressed.fingerprint());
         assert_eq!(plain.fingerprint(), CompileOptions::default().fingerprint());
+        let fingerprints = Engine::ALL.map(|engine| plain.with_engine(Some(engine)).fingerprint());
+        let [auto, grass, sasso] = &fingerprints;
+        assert!(auto != grass && auto != sasso && grass != sasso, "{fingerprints:?}");
+        assert_eq!(plain.with_engine(None), plain);
     }
 
     #[test]
-    fn grass_version_is_the_locked_one() {
+    fn fingerprint_of_a_rule_covers_the_engines_that_it_may_choose() {
+        assert_eq!(Engine::Auto.effect(), "auto/1,grass/0.13.4,sasso/0.21.0");
+        assert_eq!(Engine::Grass.effect(), "grass/0.13.4");
+        assert_eq!(Engine::Sasso.effect(), "sasso/0.21.0");
+    }
+
+    #[test]
+    fn engines_versions_are_the_locked_ones() {
         let lock = include_str!("../../../Cargo.lock");
-        assert!(lock.contains(&format!("name = \"grass\"\nversion = \"{GRASS_VERSION}\"")));
+        for engine in SassEngine::ALL {
+            let (name, version) = engine.label().split_once('/').unwrap();
+            assert!(lock.contains(&format!("name = \"{name}\"\nversion = \"{version}\"")), "{engine:?}");
+        }
     }
 }

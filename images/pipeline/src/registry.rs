@@ -176,7 +176,8 @@ impl Tenants for StoreTenants {
 fn weigh(host: &HostName, answer: &Answer) -> u32 {
     let texts = match &answer.found {
         Ok(Some(tenant)) => {
-            let Tenant { host, id, origin, load_paths, development: _, limits: _, purges } = &**tenant;
+            let Tenant { host, id, origin, load_paths, development: _, engine: _, limits: _, purges } =
+                &**tenant;
             let purges = size_of_val(purges.records());
             let load_paths: usize = load_paths.iter().map(|path| path.len() + size_of::<String>()).sum();
             let texts = host.as_str().len() + id.as_str().len() + origin.as_str().len();

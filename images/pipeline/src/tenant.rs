@@ -5,6 +5,7 @@ use url::Url;
 
 use crate::{
     names::{HostName, TenantId},
+    options::Engine,
     purge::Purges,
     rate::RateLimits,
 };
@@ -43,6 +44,9 @@ pub struct Tenant {
     /// Whether compile errors are shown in the page whatever the pipeline's setting is.
     #[serde(default)]
     pub development: bool,
+    /// Which compiler makes the tenant's files, in place of the pipeline's setting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
     /// How much the tenant may ask of one web pod, in place of the pipeline's setting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<RateLimits>,

@@ -17,7 +17,7 @@ use axum::{
     },
     response::Response,
 };
-use pipeline::manifest::OriginFailure;
+use pipeline::{manifest::OriginFailure, options::SassEngine};
 
 pub(crate) use file::File;
 
@@ -28,6 +28,8 @@ use crate::{
 
 /// Names the kind of failure; present on every answer that is not the style sheet that was asked for.
 const X_ASSET_ERROR: HeaderName = HeaderName::from_static("x-asset-error");
+/// The compiler that the answer is from, with its version.
+const X_ASSET_ENGINE: HeaderName = HeaderName::from_static("x-asset-engine");
 const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 
 const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
@@ -61,15 +63,27 @@ impl Layer {
     }
 }
 
-/// A failure of the style sheet's own.
-pub(crate) fn failed(failure: Failure, message: &str) -> Response {
+/// A failure of the style sheet's own. The engine is as manifests tell it.
+pub(crate) fn failed(failure: Failure, message: &str, engine: &str) -> Response {
     let (status, kind) = status_of(failure);
-    let head = error_head(status, kind);
+    let mut head = error_head(status, kind);
+    if let Some(engine) = engine_value(engine) {
+        head = head.header(X_ASSET_ENGINE, engine);
+    }
     match failure {
         Failure::CompileErrorShown | Failure::CompileErrorStatus => {
             finish(head.header(CONTENT_TYPE, CSS), Body::from(error_sheet(message)))
         }
         Failure::SourceNotFound | Failure::Origin(_) => plain(head, message),
+    }
+}
+
+/// As the header tells it; `None` where no engine had a say.
+fn engine_value(engine: &str) -> Option<HeaderValue> {
+    match SassEngine::ALL.into_iter().find(|built_in| built_in.label() == engine) {
+        Some(built_in) => Some(HeaderValue::from_static(built_in.label())),
+        None if engine.is_empty() => None,
+        None => HeaderValue::from_str(engine).ok(),
     }
 }
 

@@ -8,6 +8,7 @@ mod breaker;
 mod complete;
 mod error_sheet;
 mod files;
+mod fingerprints;
 mod fleet;
 mod gauges;
 mod hold;

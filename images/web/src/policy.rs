@@ -63,8 +63,8 @@ impl Backoff {
 pub(crate) enum Verdict {
     /// This file, whose sources were read this long ago.
     Serve { good: Good, age: Duration, staleness: Staleness },
-    /// A failure: nothing better is known.
-    Fail { failure: Failure, message: String },
+    /// A failure: nothing better is known. The engine is as manifests tell it.
+    Fail { failure: Failure, message: String, engine: String },
     /// Nothing yet: a job has to end first.
     Wait,
 }
@@ -134,11 +134,11 @@ impl Policy {
                     Verdict::Wait
                 }
             }
-            (outcome, last_good) => {
+            (_, last_good) => {
                 if age < self.backoff.after(manifest.failures) {
-                    self.judge_failure(outcome, last_good, now)
+                    self.judge_failure(manifest, last_good, now)
                 } else {
-                    self.judge_old_failure(outcome, last_good, now)
+                    self.judge_old_failure(&manifest.outcome, last_good, now)
                 }
             }
         }
@@ -155,7 +155,7 @@ impl Policy {
                 let age = age_of(manifest.sources_read_at, now);
                 Verdict::Serve { good, age, staleness: Staleness::Fresh }
             }
-            (outcome, last_good) => self.judge_failure(outcome, last_good, now),
+            (_, last_good) => self.judge_failure(manifest, last_good, now),
         }
     }
 
@@ -171,12 +171,15 @@ impl Policy {
         Some(Verdict::Serve { good, age, staleness: Staleness::InsteadOfFailure })
     }
 
-    fn judge_failure(&self, outcome: &Outcome, last_good: Option<Good>, now: Timestamp) -> Verdict {
+    fn judge_failure(&self, manifest: &Manifest, last_good: Option<Good>, now: Timestamp) -> Verdict {
+        let Manifest { outcome, engine, .. } = manifest;
+        let fail = |failure, message: &String| {
+            let (message, engine) = (message.clone(), engine.clone());
+            Verdict::Fail { failure, message, engine }
+        };
         let (failure, message) = match outcome {
             Outcome::CompileError { message } => match self.errors {
-                ErrorDisplay::Show => {
-                    return Verdict::Fail { failure: Failure::CompileErrorShown, message: message.clone() };
-                }
+                ErrorDisplay::Show => return fail(Failure::CompileErrorShown, message),
                 ErrorDisplay::Status => (Failure::CompileErrorStatus, message),
             },
             Outcome::SourceNotFound { message } => (Failure::SourceNotFound, message),
@@ -188,7 +191,7 @@ impl Policy {
                 let age = age_of(good.sources_read_at, now);
                 Verdict::Serve { good, age, staleness: Staleness::InsteadOfFailure }
             }
-            None => Verdict::Fail { failure, message: message.clone() },
+            None => fail(failure, message),
         }
     }
 

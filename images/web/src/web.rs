@@ -10,7 +10,7 @@ use pipeline::{
     job::Task,
     key::{AssetPath, Key},
     manifest::Manifest,
-    names::{Digest, Fingerprint, HostName},
+    names::{Digest, HostName},
     notice::Notice,
     ports::{Queue, Store, Tenants},
     rate::{RateLimit, RateLimits},
@@ -24,6 +24,7 @@ use crate::{
     answer::{self, Layer, file::is_prefix},
     breaker::Refusal,
     files::Files,
+    fingerprints::Fingerprints,
     fleet::{Fleet, WaitRequest},
     gauges::Gauges,
     hold::{Accepts, HoldEnd, HoldParts, HoldSettings, Holds, Order, Purpose, Way},
@@ -72,7 +73,7 @@ pub struct Web {
     pub(crate) metrics: Arc<WebMetrics>,
     pub(crate) relays: TaskTracker,
     pub(crate) fleet: Arc<Fleet>,
-    pub(crate) fingerprint: Fingerprint,
+    pub(crate) fingerprints: Fingerprints,
     /// `None` where live reload is off.
     pub(crate) live: Option<Live>,
     pub(crate) tenants: Arc<dyn Tenants>,
@@ -112,7 +113,7 @@ impl Web {
         let metrics = Arc::new(metrics);
         let dependencies = DependencyPurges::new(store.clone());
         let files = Arc::new(Files::new(store.clone()));
-        let fingerprint = hold.options.fingerprint();
+        let fingerprints = Fingerprints::new(&hold.options);
         let around = HoldParts {
             files: files.clone(),
             queue,
@@ -131,7 +132,7 @@ impl Web {
             metrics,
             relays: TaskTracker::new(),
             fleet,
-            fingerprint,
+            fingerprints,
             live: None,
             tenants,
             store,
@@ -266,7 +267,7 @@ impl Web {
     /// The order of somebody who asks for the tenant's style sheet now.
     pub(crate) fn order_now(&self, tenant: Arc<Tenant>, path: AssetPath) -> Order {
         let policy = self.policy_for(&tenant, &path);
-        let key = Key { fingerprint: self.fingerprint.clone(), tenant_id: tenant.id.clone(), path };
+        let key = self.key_of(&tenant, path);
         Order {
             key,
             tenant,
@@ -277,6 +278,12 @@ impl Web {
             purpose: Purpose::Visit,
             traceparent: None,
         }
+    }
+
+    /// The name of a tenant's style sheet.
+    pub(crate) fn key_of(&self, tenant: &Tenant, path: AssetPath) -> Key {
+        let fingerprint = self.fingerprints.of(tenant).clone();
+        Key { fingerprint, tenant_id: tenant.id.clone(), path }
     }
 
     /// The verdict, at once or after a hold. Visitors who wait keep neither what comes before and after a
@@ -443,6 +450,7 @@ impl Web {
                     age,
                     staleness,
                     layer,
+                    engine: &good.engine,
                     policy: &order.policy,
                     now,
                     took: now.duration_since(order.asked_at).try_into().unwrap_or_default(),
@@ -460,7 +468,7 @@ impl Web {
                     Err(error) => port_failed(&error),
                 }
             }
-            Verdict::Fail { failure, message } => answer::failed(failure, &message),
+            Verdict::Fail { failure, message, engine } => answer::failed(failure, &message, &engine),
             Verdict::Wait => answer::not_in_time(HoldEnd::Deadline),
         }
     }

@@ -23,7 +23,7 @@ use pipeline::{
     why::{Answer, WHY_PATH, Why, WhyTenant},
 };
 use tokio::{runtime::Handle, sync::Semaphore, time::timeout};
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use crate::{
     policy::{Policy, Staleness, Verdict},
@@ -88,8 +88,7 @@ impl Web {
             let (answer, purges) = (Answer::UnknownHost, Vec::new());
             return Ok(Why { host, path, at, tenant: None, purges, manifest: None, reasons, answer });
         };
-        let key =
-            Key { fingerprint: self.fingerprint.clone(), tenant_id: tenant.id.clone(), path: path.clone() };
+        let key = self.key_of(&tenant, path.clone());
         let manifest = read_manifest(&*self.store, &key).await?.map(|stored| stored.manifest);
         let dependencies = manifest.as_ref().and_then(|manifest| tenant.purges.of_dependencies(manifest));
         let cutoff = tenant.purges.of_path(&path).max(dependencies);
@@ -103,18 +102,20 @@ impl Web {
             }
         };
         let purges = tenant.purges.records().iter().filter(|purge| is_about(&purge.scope)).cloned().collect();
-        let tenant = Some(describe(&tenant, key));
+        let tenant = Some(describe(&tenant, key, manifest.as_ref()));
         Ok(Why { host, path, at, tenant, purges, manifest, reasons, answer })
     }
 }
 
-fn describe(tenant: &Tenant, key: Key) -> WhyTenant {
-    WhyTenant {
-        origin: tenant.origin.clone(),
-        source: source_url(&tenant.origin, &key.path.source()),
-        development: tenant.development,
-        key,
-    }
+fn describe(tenant: &Tenant, key: Key, manifest: Option<&Manifest>) -> WhyTenant {
+    let candidates = key.path.sources();
+    let mut urls = candidates.iter().filter_map(|path| source_url(&tenant.origin, path));
+    let is_read = |url: &Url| {
+        manifest.is_some_and(|manifest| manifest.closure.read.iter().any(|read| read.url == url.as_str()))
+    };
+    let first = urls.next();
+    let source = first.clone().into_iter().chain(urls).find(is_read).or(first);
+    WhyTenant { origin: tenant.origin.clone(), source, development: tenant.development, key }
 }
 
 /// What a visitor gets by this policy, and why.

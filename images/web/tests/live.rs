@@ -95,6 +95,7 @@ impl Site {
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development,
+            engine: None,
             limits: None,
             purges: Purges::default(),
         };

@@ -181,6 +181,7 @@ async fn write_tenant(store: &Counted) {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     };
@@ -200,7 +201,7 @@ async fn write_file(store: &Counted, path: &str, sources_read_at: Timestamp) {
     let (digest, body) = (Digest::of(b"a{}"), Bytes::from_static(b"a{}"));
     write_body(store, &key, &digest, Encoding::Identity, body).await.unwrap();
     let encodings = vec![StoredBody { encoding: Encoding::Identity, length: 3 }];
-    let url = format!("http://origin.example{}", key.path.source());
+    let url = format!("http://origin.example{}", key.path.sources()[0]);
     let source = SourceRead { url, sha256: digest.clone(), etag: None, last_modified: None };
     let manifest = Manifest {
         version: MANIFEST_VERSION,

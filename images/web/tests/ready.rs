@@ -86,6 +86,7 @@ fn tenant(host: &str, id: &str) -> Tenant {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     }

@@ -5,18 +5,25 @@
 //! asks its parent for every source over its standard streams.
 
 mod engine;
+mod known_wrong;
 mod limits;
 pub mod protocol;
+mod scan;
+mod sources;
 
 use std::{
     env,
-    io::{self, BufReader, stdin, stdout},
+    io::{self, BufReader, Read, stdin, stdout},
     process::ExitCode,
     thread,
 };
 
+use pipeline::options::CompileOptions;
+
+use engine::Task;
 pub use limits::ChildLimits;
-use protocol::{FromChild, ToChild};
+use protocol::{FromChild, Order, ToChild};
+use sources::ParentSources;
 
 /// The argument that makes a program of ours a compile child.
 pub const CHILD_ARGUMENT: &str = "compile-child";
@@ -42,8 +49,15 @@ fn serve() -> io::Result<()> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message is no order"));
     };
     order.limits.apply()?;
-    let compile = move || engine::compile(&order, input);
-    let engine = thread::Builder::new().stack_size(STACK_BYTES).spawn(compile)?;
-    let result = engine.join().unwrap_or_else(|_| Err("the compiler failed on this style sheet".to_owned()));
+    let compile = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || compile(&order, input))?;
+    let result = compile.join().unwrap_or_else(|_| Err(io::Error::other("the engine's thread panicked")))?;
     protocol::write(&mut stdout(), &FromChild::Done(result))
+}
+
+fn compile(order: &Order, input: impl Read) -> io::Result<Result<String, String>> {
+    let Order { entry, load_paths, options: CompileOptions { engine, style }, limits: _ } = order;
+    let task = Task { entry, load_paths, style: *style };
+    let sources = ParentSources::new(input);
+    let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });
+    engine::compile(*engine, task, &sources, begin)
 }

@@ -1,5 +1,6 @@
 //! The sources of one job: each asked for once, and remembered, found or absent.
 
+mod first;
 mod revalidate;
 
 use std::{
@@ -82,12 +83,13 @@ impl Sources {
         self.is_fetching
     }
 
-    /// Whether there is a source at `path`. Asks for everything else that the same import may mean, too.
-    pub(crate) async fn probe(&mut self, path: &str) -> Result<bool, SourcesError> {
-        if !self.asked.contains_key(path) {
-            self.fetch(siblings(path)).await?;
-        }
-        Ok(self.source(path).is_some())
+    /// Of all that an import of `path` may mean, in one folder, that at which there is a source. All are asked
+    /// for together.
+    pub(crate) async fn probe(&mut self, path: &str) -> Result<Vec<String>, SourcesError> {
+        let mut paths = siblings(path);
+        self.fetch(paths.clone()).await?;
+        paths.retain(|path| self.source(path).is_some());
+        Ok(paths)
     }
 
     /// The source at `path`, or `None` where there is none.
@@ -122,12 +124,7 @@ impl Sources {
     async fn fetch(&mut self, mut paths: Vec<String>) -> Result<(), SourcesError> {
         paths.retain(|path| !self.asked.contains_key(path));
         self.check_paths(&paths)?;
-        let unusable = || OriginError::Refused(format!("{} cannot be an origin", self.base));
-        let urls = paths.into_iter().map(|path| {
-            let url = source_url(&self.base, &path).ok_or_else(unusable)?;
-            Ok::<_, OriginError>((path, url))
-        });
-        let urls: Vec<(String, Url)> = urls.collect::<Result<_, _>>()?;
+        let urls = self.urls_of(paths)?;
         self.is_fetching = true;
         let origin = &self.origin;
         let unknown = urls.iter().filter(|(_, url)| !self.by_url.contains_key(url.as_str()));
@@ -142,6 +139,15 @@ impl Sources {
         self.by_url.extend(answers);
         self.asked.extend(urls.into_iter().map(|(path, url)| (path, url.into())));
         self.check_limits()
+    }
+
+    fn urls_of(&self, paths: impl IntoIterator<Item = String>) -> Result<Vec<(String, Url)>, OriginError> {
+        let unusable = || OriginError::Refused(format!("{} cannot be an origin", self.base));
+        let urls = paths.into_iter().map(|path| {
+            let url = source_url(&self.base, &path).ok_or_else(unusable)?;
+            Ok((path, url))
+        });
+        urls.collect()
     }
 
     fn check_paths(&mut self, paths: &[String]) -> Result<(), SourcesError> {

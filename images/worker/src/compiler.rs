@@ -2,7 +2,7 @@
 
 use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, time::Duration};
 
-use pipeline::options::CompileOptions;
+use pipeline::options::{CompileOptions, SassEngine};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, ChildStdin, ChildStdout, Command},
@@ -48,15 +48,23 @@ pub struct Compiler {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CompileError {
     /// The Sass is wrong, or used up a limit. For the site's owner; the same again would end the same way.
-    #[error("{0}")]
-    Sass(String),
-    #[error("the origin has no {entry}")]
-    Absent { entry: String },
+    /// Without an engine, none had a say.
+    #[error("{message}")]
+    Sass { message: String, engine: Option<SassEngine> },
+    #[error("the origin has neither {}, {} nor {}", .candidates[0], .candidates[1], .candidates[2])]
+    Absent { candidates: [String; 3] },
     #[error(transparent)]
     Sources(SourcesError),
     /// The child could not be started or talked to; says nothing about the style sheet.
     #[error("could not run a compile child")]
     Child(#[source] io::Error),
+}
+
+/// A style sheet, and the engine that made it.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) css: String,
+    pub(crate) engine: Option<SassEngine>,
 }
 
 impl Compiler {
@@ -67,7 +75,7 @@ impl Compiler {
         load_paths: &[String],
         options: &CompileOptions,
         sources: &mut Sources,
-    ) -> Result<String, CompileError> {
+    ) -> Result<Compiled, CompileError> {
         let mut child = self.start().map_err(CompileError::Child)?;
         let order = Order {
             entry: entry.to_owned(),
@@ -75,13 +83,20 @@ impl Compiler {
             options: options.clone(),
             limits: self.limits.child,
         };
-        let outcome = self.converse(&mut child, order, sources).await;
+        let mut engine = None;
+        let outcome = self.converse(&mut child, order, sources, &mut engine).await;
+        let sass = |message| CompileError::Sass { message, engine };
         match outcome {
-            Ok(Some(Ok(css))) => self.check_output(css),
-            Ok(Some(Err(message))) => Err(CompileError::Sass(shorten(message))),
+            Ok(Some(Ok(css))) => match self.refuse_output(&css) {
+                None => Ok(Compiled { css, engine }),
+                Some(message) => Err(sass(message)),
+            },
+            Ok(Some(Err(message))) => Err(sass(shorten(message))),
             // The child ended without a last word, or in the middle of one.
-            Ok(None) => Err(self.name_end(&mut child).await),
-            Err(CompileError::Child(error)) if is_broken(&error) => Err(self.name_end(&mut child).await),
+            Ok(None) => Err(self.name_end(&mut child).await.map_or_else(CompileError::Child, sass)),
+            Err(CompileError::Child(error)) if is_broken(&error) => {
+                Err(self.name_end(&mut child).await.map_or_else(CompileError::Child, sass))
+            }
             Err(error) => Err(error),
         }
     }
@@ -103,6 +118,7 @@ impl Compiler {
         child: &mut Child,
         order: Order,
         sources: &mut Sources,
+        engine: &mut Option<SassEngine>,
     ) -> Result<Option<Result<String, String>>, CompileError> {
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(CompileError::Child(io::Error::other("the child has no pipes")));
@@ -112,8 +128,12 @@ impl Compiler {
         while let Some(message) = hear(&mut output).await? {
             let answer = match message {
                 FromChild::Done(result) => return Ok(Some(result)),
+                FromChild::Begins { engine: begins } => {
+                    *engine = Some(begins);
+                    continue;
+                }
                 FromChild::Probe { path } => {
-                    ToChild::Probed { exists: sources.probe(&path).await.map_err(CompileError::Sources)? }
+                    ToChild::Probed { present: sources.probe(&path).await.map_err(CompileError::Sources)? }
                 }
                 FromChild::Read { path } => {
                     let source = sources.read(&path).await.map_err(CompileError::Sources)?;
@@ -125,32 +145,31 @@ impl Compiler {
         Ok(None)
     }
 
-    fn check_output(&self, css: String) -> Result<String, CompileError> {
-        let limit = self.limits.output_bytes;
-        if css.len() <= limit {
-            return Ok(css);
-        }
-        let length = css.len();
-        Err(CompileError::Sass(format!("the style sheet is {length} bytes long; at most {limit} are taken")))
+    /// Why the style sheet is not taken.
+    fn refuse_output(&self, css: &str) -> Option<String> {
+        let (length, limit) = (css.len(), self.limits.output_bytes);
+        let refuse = || format!("the style sheet is {length} bytes long; at most {limit} are taken");
+        (length > limit).then(refuse)
     }
 
-    async fn name_end(&self, child: &mut Child) -> CompileError {
+    /// The limit that ended the child, in the words of its message.
+    async fn name_end(&self, child: &mut Child) -> Result<String, io::Error> {
         let ChildLimits { cpu_seconds, memory_bytes } = self.limits.child;
         let status = match timeout(REAP_TIMEOUT, child.wait()).await {
             Ok(Ok(status)) => status,
-            Ok(Err(error)) => return CompileError::Child(error),
-            Err(late) => return CompileError::Child(late.into()),
+            Ok(Err(error)) => return Err(error),
+            Err(late) => return Err(late.into()),
         };
         match status.signal() {
-            Some(SIGXCPU) => CompileError::Sass(format!(
+            Some(SIGXCPU) => Ok(format!(
                 "compiling took more than {cpu_seconds} s of CPU time; look for a loop that does not end"
             )),
-            Some(SIGABRT | SIGSEGV) => CompileError::Sass(format!(
+            Some(SIGABRT | SIGSEGV) => Ok(format!(
                 "compiling needed more than {} MiB of memory, or too deep a recursion; look for a mixin or \
                  function that calls itself without end",
                 memory_bytes >> 20
             )),
-            _ => CompileError::Child(io::Error::other(format!("the child ended with {status}"))),
+            _ => Err(io::Error::other(format!("the child ended with {status}"))),
         }
     }
 }
@@ -173,7 +192,8 @@ fn is_broken(error: &io::Error) -> bool {
 
 fn decode(path: &str, body: &[u8]) -> Result<String, CompileError> {
     let text = std::str::from_utf8(body).map_err(|error| {
-        CompileError::Sass(format!("{path} is not UTF-8: byte {} does not fit", error.valid_up_to()))
+        let message = format!("{path} is not UTF-8: byte {} does not fit", error.valid_up_to());
+        CompileError::Sass { message, engine: None }
     })?;
     Ok(text.to_owned())
 }

@@ -140,7 +140,7 @@ impl Worker {
         };
         self.tell(&job, &standing).await;
         tracing::info!(
-            job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, job.end = end,
+            job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, job.end = end, job.engine = standing.manifest.engine,
             job.milliseconds = started.elapsed().as_millis(), "job ended"
         );
         Ending::Delete(end)

@@ -42,6 +42,10 @@ struct SlowOrigin {
 #[async_trait]
 impl Origin for SlowOrigin {
     async fn fetch(&self, url: &Url, _: Option<&Validators>) -> Result<Fetched, OriginError> {
+        // The first of the paths that a job asks for, all at once, stands for it.
+        if url.path().strip_suffix(".scss").is_none() {
+            return Ok(Fetched::Absent);
+        }
         self.begun.lock().unwrap().push((Instant::now(), url.path().to_owned()));
         if url.path().starts_with("/visit") {
             sleep(SHORT).await;

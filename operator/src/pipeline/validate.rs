@@ -15,14 +15,14 @@ use std::{
 };
 
 use crds::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileStyle, FreshnessSpec,
-    IngressSpec, LiveReload, ServiceSpec, ServiceType,
+    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileSpec, CompileStyle,
+    FreshnessSpec, IngressSpec, LiveReload, ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use pipeline::{
-    options::{CompileOptions, Engine, OutputStyle},
+    options::{CompileOptions, OutputStyle},
     rate::RateLimits,
 };
 use url::Url;
@@ -38,7 +38,7 @@ use crate::{
 
 pub use limits::validate_limits;
 pub use rates::validate_rate_limits;
-pub use tenant::{validate_host, validate_load_paths, validate_origin};
+pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_origin};
 pub use timeouts::Timeouts;
 
 /// Loopback and link-local networks, also as IPv6 maps them: there the node and the cloud tell their secrets.
@@ -149,7 +149,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             .as_deref()
             .map(|url| validate_endpoint(url, &tenants))
             .transpose()?,
-        compile: build_compile_options(compile.style),
+        compile: build_compile_options(compile),
         errors: *errors,
         live_reload: *live_reload,
         rotate: object.annotations().get(ROTATE_ANNOTATION).cloned(),
@@ -197,12 +197,13 @@ fn validate_suffix(object: &AssetPipeline) -> Result<Suffix, InvalidSpec> {
     }
 }
 
-fn build_compile_options(style: CompileStyle) -> CompileOptions {
+fn build_compile_options(compile: &CompileSpec) -> CompileOptions {
+    let CompileSpec { style, engine } = compile;
     let style = match style {
         CompileStyle::Expanded => OutputStyle::Expanded,
         CompileStyle::Compressed => OutputStyle::Compressed,
     };
-    CompileOptions { engine: Engine::Grass, style }
+    CompileOptions { engine: validate_engine(*engine), style }
 }
 
 fn validate_exposure(service: &ServiceSpec) -> Result<Exposure, InvalidSpec> {

@@ -29,6 +29,7 @@ async fn store() -> MemoryStore {
         origin: "https://www.shop.example/site/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     };
@@ -108,6 +109,7 @@ async fn purge_by_one_host_reaches_every_host_of_its_tenant_and_nobody_else() {
         origin: "https://www.shop.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
     };
     for (owner, identity, hosts) in [

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crds::AssetPipeline;
 use kube::runtime::{reflector, watcher::Event};
 use pipeline::{
+    options::Engine,
     ports::{Condition, Store},
     registry::read_registration,
-    tenant::{Registration, registry_object},
+    tenant::{Registration, Tenant, registry_object},
 };
 use serde_json::{Value, json};
 
@@ -304,6 +305,18 @@ async fn limits_of_a_tenant_reach_its_registrations() {
     shop.settle("corner").await;
     let limits = shop.registration("a.example").await.unwrap().tenant.limits.unwrap();
     assert_eq!((limits.requests_per_second.get(), limits.misses_per_second.get()), (7, 200));
+}
+
+#[tokio::test]
+async fn engine_of_a_tenant_reaches_its_registrations_and_leaves_its_id() {
+    let shop = Shop::new();
+    shop.add("corner", &["a.example"]);
+    shop.settle("corner").await;
+    let before = shop.registration("a.example").await.unwrap().tenant;
+    shop.change("corner", &json!({"engine": "Grass"}));
+    shop.settle("corner").await;
+    let pinned = Tenant { engine: Some(Engine::Grass), ..before };
+    assert_eq!(shop.registration("a.example").await.unwrap().tenant, pinned);
 }
 
 #[test]

@@ -10,7 +10,8 @@ use kube::ResourceExt;
 
 use crate::{
     pipeline::validate::{
-        InvalidSpec, validate_host, validate_load_paths, validate_origin, validate_rate_limits,
+        InvalidSpec, validate_engine, validate_host, validate_load_paths, validate_origin,
+        validate_rate_limits,
     },
     tenants::WantedTenant,
 };
@@ -33,20 +34,23 @@ pub(super) const OWNER_KIND: &str = "assettenant/";
 
 pub fn validate(object: &AssetTenant) -> Result<ValidTenant, InvalidSpec> {
     // The pipeline's name is looked up as it stands.
-    let AssetTenantSpec { pipeline_ref: _, hosts, origin, load_paths, development, limits } = &object.spec;
+    let AssetTenantSpec { pipeline_ref: _, hosts, origin, load_paths, development, engine, limits } =
+        &object.spec;
     if object.metadata.namespace.is_none() {
         return Err(InvalidSpec::Unidentified("namespace"));
     }
     let origin = validate_origin("spec.origin", origin)?;
     let load_paths = validate_load_paths("spec.loadPaths", load_paths)?;
     let limits = limits.as_ref().map(validate_rate_limits).transpose()?;
+    let engine = engine.map(validate_engine);
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::new();
     for host in hosts {
         let host = validate_host("spec.hosts", host)?;
         if seen.insert(host.clone()) {
             let (origin, load_paths) = (origin.clone(), load_paths.clone());
-            wanted.push(WantedTenant { host, origin, load_paths, development: *development, limits });
+            let development = *development;
+            wanted.push(WantedTenant { host, origin, load_paths, development, engine, limits });
         }
     }
     Ok(ValidTenant { owner: owner_of(object), wanted })

@@ -10,6 +10,7 @@ fn wanted(host: &str, origin: &str) -> WantedTenant {
         origin: origin.parse().unwrap(),
         load_paths: vec!["/node_modules".into()],
         development: false,
+        engine: None,
         limits: None,
     }
 }
@@ -59,7 +60,11 @@ fn changed_sources_raise_the_generation_and_other_changes_do_not() {
     let moved = wanted("shop.example.com", "http://elsewhere.example.com");
     let repathed = WantedTenant { load_paths: vec![], ..shop() };
     let development = WantedTenant { development: true, ..shop() };
-    for (tenant, id) in [(moved, "tabc-g5"), (repathed, "tabc-g5"), (development, "tabc-g4")] {
+    // It has files of its own by its fingerprint.
+    let pinned = WantedTenant { engine: Some(Engine::Sasso), ..shop() };
+    for (tenant, id) in
+        [(moved, "tabc-g5"), (repathed, "tabc-g5"), (development, "tabc-g4"), (pinned, "tabc-g4")]
+    {
         let plan = plan(std::slice::from_ref(&tenant), &[stored(OWNER, &shop())], "random");
         assert_eq!(plan.registered, [(tenant.host, id.parse().unwrap())]);
         assert!(matches!(&plan.steps[..], [TenantStep::Update { .. }]));

@@ -60,6 +60,7 @@ impl Scene {
             origin: self.origin.url(),
             load_paths: Vec::new(),
             development,
+            engine: None,
         };
         AssetPipelineSpec {
             web: WebSpec { replicas: setting.web_replicas, ..WebSpec::default() },

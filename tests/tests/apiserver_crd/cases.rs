@@ -24,6 +24,7 @@ pub(crate) fn accepted() -> Vec<Value> {
         json!({"notifications": {"endpoint": "http://127.0.0.1:30080/work_complete"}}),
         tenant(&json!({"host": "10.0.0.1.example"})),
         tenant(&json!({"origin": "https://www.example.com:8443/site/", "development": true})),
+        tenant(&json!({"engine": "Grass"})),
         tenants(100),
     ]
 }
@@ -57,7 +58,7 @@ fn highest() -> Value {
         "freshness": {"maxAgeSeconds": 31_536_000, "maxStaleSeconds": 31_536_000},
         "service": {"type": "NodePort", "nodePort": 65_535},
         "limits": {"requestsPerSecond": 1_000_000, "missesPerSecond": 100_000, "coldPathsPerMinute": 1_000_000},
-        "compile": {"style": "Compressed"},
+        "compile": {"style": "Compressed", "engine": "Sasso"},
         "errors": "Show",
         "liveReload": "Enabled",
     })

@@ -28,6 +28,7 @@ mod tests {
             origin: "file:///srv/site/".parse().unwrap(),
             load_paths: Vec::new(),
             development: true,
+            engine: None,
             limits: None,
             purges: crate::purge::Purges::default(),
         };

@@ -129,6 +129,7 @@ mod tests {
             origin: "https://www.shop.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development: false,
+            engine: None,
             limits: None,
             purges: Purges::default(),
         };

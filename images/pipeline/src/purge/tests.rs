@@ -76,6 +76,7 @@ fn dependencies_are_what_was_read_or_absent_for_the_file_or_the_last_good_one() 
         closure: closure("r2", "a2"),
         sources_read_at: at(0),
         modified_at: None,
+        engine: "grass/0".to_owned(),
     };
     let failed = Outcome::CompileError { message: String::new() };
     let manifest = Manifest {

@@ -20,6 +20,7 @@ fn registration(host: &str, version: u32) -> Registration {
         load_paths: vec!["/node_modules".to_owned()],
         development: false,
         purges: crate::purge::Purges::default(),
+        engine: None,
         limits: None,
     };
     Registration { version, owner: "o".to_owned(), label: "shop".to_owned(), generation: 1, tenant }

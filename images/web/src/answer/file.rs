@@ -24,7 +24,7 @@ use pipeline::{
     names::Digest,
 };
 
-use super::{CSS, Layer, finish, public_head};
+use super::{CSS, Layer, X_ASSET_ENGINE, engine_value, finish, public_head};
 use crate::{
     policy::{ErrorDisplay, Policy, Staleness},
     visit::Visit,
@@ -44,6 +44,8 @@ pub(crate) struct File<'f> {
     pub(crate) age: Duration,
     pub(crate) staleness: Staleness,
     pub(crate) layer: Layer,
+    /// As manifests tell it.
+    pub(crate) engine: &'f str,
     pub(crate) policy: &'f Policy,
     pub(crate) now: Timestamp,
     /// Since the visitor asked.
@@ -89,6 +91,9 @@ impl File<'_> {
             .header(CACHE_STATUS, self.cache_status())
             .header(SERVER_TIMING, self.server_timing())
             .header(VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(engine) = engine_value(self.engine) {
+            head = head.header(X_ASSET_ENGINE, engine);
+        }
         if let Some(date) = self.last_modified() {
             head = head.header(LAST_MODIFIED, httpdate::fmt_http_date(date));
         }

@@ -64,6 +64,7 @@ fn good(number: usize) -> Good {
         closure: Closure::default(),
         sources_read_at,
         modified_at: None,
+        engine: "grass/0".to_owned(),
     }
 }
 

@@ -107,6 +107,7 @@ mod tests {
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development: false,
+            engine: None,
             limits: None,
             purges: pipeline::purge::Purges::default(),
         };

@@ -39,7 +39,7 @@ pub(crate) async fn wait(
     if !web.fleet.is_us(request.to) {
         return refuse(StatusCode::MISDIRECTED_REQUEST);
     }
-    if request.key.fingerprint != web.fingerprint {
+    if request.key.fingerprint != *web.fingerprints.of(&request.tenant) {
         return refuse(OTHER_FINGERPRINT);
     }
     match web.holds.wait_for_peer(&web.order_of(request)).await {
@@ -65,7 +65,7 @@ pub(crate) async fn takes_waits(
 ) -> StatusCode {
     if web.holds.is_draining() {
         DRAINING
-    } else if fingerprint != web.fingerprint.as_str() {
+    } else if fingerprint != web.fingerprints.of_pipeline().as_str() {
         OTHER_FINGERPRINT
     } else {
         StatusCode::NO_CONTENT

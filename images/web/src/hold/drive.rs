@@ -115,7 +115,7 @@ impl Driver {
             path: key.path.clone(),
             origin: tenant.origin.clone(),
             load_paths: tenant.load_paths.clone(),
-            options: settings.options.clone(),
+            options: settings.options.with_engine(tenant.engine),
             fingerprint: key.fingerprint.clone(),
             task: self.task().await,
             not_before: self.order.not_before(),

@@ -55,6 +55,7 @@ fn order(path: &str) -> Order {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     };

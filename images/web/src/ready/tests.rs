@@ -25,6 +25,7 @@ fn limiter() -> Arc<TenantLimiter> {
         load_paths: Vec::new(),
         development: false,
         purges: pipeline::purge::Purges::default(),
+        engine: None,
         limits: None,
     };
     let metrics = Arc::new(WebMetrics::register(&mut Registry::default()));

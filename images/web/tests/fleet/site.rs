@@ -383,6 +383,7 @@ impl Tenants for EveryHost {
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development: self.tenancy == Tenancy::InDevelopment,
+            engine: None,
             limits: None,
             purges: self.purges.lock().unwrap().clone(),
         })))

@@ -204,6 +204,7 @@ fn tenant() -> Tenant {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: pipeline::purge::Purges::default(),
     }

@@ -96,6 +96,7 @@ impl Town {
             load_paths: Vec::new(),
             development: false,
             purges: pipeline::purge::Purges::default(),
+            engine: None,
             limits,
         };
         let registration = Registration {

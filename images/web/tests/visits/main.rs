@@ -78,6 +78,7 @@ impl Site {
             origin: "http://origin.example/".parse().unwrap(),
             load_paths: Vec::new(),
             development: false,
+            engine: None,
             limits: None,
             purges: Purges::default(),
         };

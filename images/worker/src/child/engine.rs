@@ -1,77 +1,70 @@
-//! grass, reading its sources through the parent.
+//! The engines behind one trait, and the choice between them.
+//!
+//! The choice depends on nothing but the sources and the options, so two workers that compile the same make
+//! the same. An engine that the kernel ends for its CPU time, memory or stack takes this process with it, and
+//! no other one is tried: hostile input does not cost twice. What both use together is what one may use, since
+//! they share the process.
+
+mod grass_engine;
+mod sasso_engine;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    cell::RefCell,
-    fmt,
-    io::{self, Read, stdout},
-    path::{Path, PathBuf},
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use pipeline::options::{Engine, OutputStyle};
+use pipeline::options::{Engine, OutputStyle, SassEngine};
 
-use super::protocol::{self, FromChild, Order, ToChild};
-use crate::resolve::normalize;
+use super::{scan::WatchedSources, sources::Sources};
+use grass_engine::Grass;
+use sasso_engine::Sasso;
 
-/// The CSS, or the compiler's error as it shows it to people.
-pub(super) fn compile(order: &Order, input: impl Read) -> Result<String, String> {
-    let Order { entry, load_paths, options, limits: _ } = order;
-    let Engine::Grass = options.engine;
-    let sources = ParentSources { input: RefCell::new(input) };
-    let style = match options.style {
-        OutputStyle::Expanded => grass::OutputStyle::Expanded,
-        OutputStyle::Compressed => grass::OutputStyle::Compressed,
-    };
-    let options = grass::Options::default().fs(&sources).load_paths(load_paths).style(style).quiet(true);
-    grass::from_path(entry, &options).map_err(|error| error.to_string())
+/// One style sheet to compile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Task<'t> {
+    /// Absolute path; its ending tells the syntax.
+    pub(super) entry: &'t str,
+    pub(super) load_paths: &'t [String],
+    pub(super) style: OutputStyle,
 }
 
-/// The tenant's files, one question at a time.
-struct ParentSources<R> {
-    input: RefCell<R>,
+/// A Sass compiler. Reads nothing but what `sources` give; the error is as it shows it to people, with paths
+/// as the site's owner knows them.
+trait CompileSass {
+    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<String, String>;
 }
 
-impl<R: Read> ParentSources<R> {
-    fn ask(&self, question: &FromChild) -> io::Result<ToChild> {
-        protocol::write(&mut stdout(), question)?;
-        protocol::read(&mut *self.input.borrow_mut())
-    }
-
-    fn probe(&self, path: &Path) -> io::Result<bool> {
-        let Some(path) = normalize(path) else { return Ok(false) };
-        match self.ask(&FromChild::Probe { path })? {
-            ToChild::Probed { exists } => Ok(exists),
-            ToChild::Compile(_) | ToChild::Source(_) => Err(io::ErrorKind::InvalidData.into()),
+/// The CSS, or the error of the engine that ran last. `begin` is told of each engine before it runs.
+pub(super) fn compile(
+    rule: Engine,
+    task: Task<'_>,
+    sources: &dyn Sources,
+    mut begin: impl FnMut(SassEngine) -> io::Result<()>,
+) -> io::Result<Result<String, String>> {
+    match rule {
+        Engine::Grass => {
+            begin(SassEngine::Grass)?;
+            return Ok(run(&Grass, task, sources));
+        }
+        Engine::Sasso => {}
+        Engine::Auto => {
+            begin(SassEngine::Grass)?;
+            let watched = WatchedSources::new(sources);
+            let made = run(&Grass, task, &watched);
+            if let (Ok(css), None) = (made, watched.found()) {
+                return Ok(Ok(css));
+            }
         }
     }
+    begin(SassEngine::Sasso)?;
+    Ok(run(&Sasso, task, sources))
 }
 
-impl<R> fmt::Debug for ParentSources<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ParentSources")
-    }
-}
-
-impl<R: Read> grass::Fs for ParentSources<R> {
-    /// An origin has no folders to ask for; every path may have an index file below it.
-    fn is_dir(&self, _path: &Path) -> bool {
-        true
-    }
-
-    fn is_file(&self, path: &Path) -> bool {
-        // A parent that is gone ends this process with the next write.
-        self.probe(path).unwrap_or(false)
-    }
-
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let path = normalize(path).ok_or(io::ErrorKind::NotFound)?;
-        match self.ask(&FromChild::Read { path })? {
-            ToChild::Source(Some(text)) => Ok(text.into_bytes()),
-            ToChild::Source(None) => Err(io::ErrorKind::NotFound.into()),
-            ToChild::Compile(_) | ToChild::Probed { .. } => Err(io::ErrorKind::InvalidData.into()),
-        }
-    }
-
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        normalize(path).map(PathBuf::from).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
+/// A panic is an error of the engine's.
+fn run(engine: &dyn CompileSass, task: Task<'_>, sources: &dyn Sources) -> Result<String, String> {
+    // What a panic leaves half done is the engine's own, and the sources remember only whole answers.
+    catch_unwind(AssertUnwindSafe(|| engine.compile(task, sources)))
+        .unwrap_or_else(|_| Err("the compiler failed on this style sheet".to_owned()))
 }

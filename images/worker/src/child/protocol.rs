@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use pipeline::options::CompileOptions;
+use pipeline::options::{CompileOptions, SassEngine};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::ChildLimits;
@@ -16,8 +16,8 @@ pub const MAX_MESSAGE_BYTES: u32 = 64 << 20;
 pub enum ToChild {
     /// The first message, once.
     Compile(Order),
-    /// The answer to [`FromChild::Probe`].
-    Probed { exists: bool },
+    /// The answer to [`FromChild::Probe`]: those of the path's siblings at which there is a source.
+    Probed { present: Vec<String> },
     /// The answer to [`FromChild::Read`]; `None` where there is no such source.
     Source(Option<String>),
 }
@@ -35,11 +35,13 @@ pub struct Order {
 /// From the child.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromChild {
-    /// Is there a source at this path?
+    /// This engine runs from now on. Wants no answer.
+    Begins { engine: SassEngine },
+    /// Is there a source at this path, or at another one that the same import may mean?
     Probe { path: String },
     /// What does the source at this path hold?
     Read { path: String },
-    /// The style sheet, or the compiler's error. The last message.
+    /// The style sheet, or the error of the engine that began last. The last message.
     Done(Result<String, String>),
 }
 

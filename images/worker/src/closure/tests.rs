@@ -40,7 +40,7 @@ fn sources(limits: SourceLimits) -> (Arc<FakeOrigin>, Sources) {
 async fn every_url_is_asked_for_once() {
     let (origin, mut sources) = sources(NO_LIMITS);
     for path in ["/a.import.sass", "/a.scss", "/_a.scss", "/a.css"] {
-        assert_eq!(sources.probe(path).await.unwrap(), path == "/_a.scss", "{path}");
+        assert_eq!(sources.probe(path).await.unwrap(), ["/_a.scss"], "{path}");
     }
     assert!(sources.read("/_a.scss").await.unwrap().is_some());
     let mut asked = origin.asked.lock().unwrap().clone();
@@ -60,6 +60,18 @@ async fn closure_holds_what_was_read_and_what_was_absent_but_not_what_was_only_s
     assert_eq!(read, ["http://o/b.scss"]);
     assert_eq!(closure.read[0].etag.as_deref(), Some("\"1\""));
     assert_eq!(closure.absent.len(), 10);
+}
+
+#[tokio::test]
+async fn first_source_that_is_there_is_found_and_what_comes_behind_it_decides_nothing() {
+    let (_, mut sources) = sources(NO_LIMITS);
+    let paths = ["/a.scss", "/_a.scss", "/b.scss"].map(str::to_owned);
+    assert_eq!(sources.find_first(&paths).await.unwrap().as_deref(), Some("/_a.scss"));
+    let closure = sources.closure();
+    assert_eq!((closure.read, closure.absent), (Vec::new(), vec!["http://o/a.scss".to_owned()]));
+    let absent = ["/x.scss", "/x.css"].map(str::to_owned);
+    assert_eq!(sources.find_first(&absent).await.unwrap(), None);
+    assert_eq!(sources.closure().absent, ["http://o/a.scss", "http://o/x.css", "http://o/x.scss"]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use pipeline::{
     job::{Job, Task},
     manifest::{Closure, Manifest, OriginFailure, Outcome},
+    options::SassEngine,
     ports::OriginError,
     record::StoredManifest,
 };
@@ -12,7 +13,7 @@ use tokio::time::{Instant, error::Elapsed, timeout_at};
 use super::{Early, RunError, Runner};
 use crate::{
     closure::{Revalidation, Sources, SourcesError},
-    compiler::CompileError,
+    compiler::{CompileError, Compiled},
 };
 
 /// What an attempt came to, before anything of it is stored.
@@ -25,11 +26,17 @@ pub(super) struct Attempt {
 }
 
 pub(super) enum Made {
-    /// A style sheet.
-    Compiled(String),
+    Compiled(Compiled),
     /// The origin has what it had when this came out.
-    Unchanged(Outcome),
-    Failed(Outcome),
+    Unchanged(Ended),
+    Failed(Ended),
+}
+
+/// An outcome, and the engine that it is from as manifests tell it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) engine: String,
 }
 
 /// What came out of making, or that there was no time for it.
@@ -37,7 +44,7 @@ type Making = Result<Result<(Made, Closure), CompileError>, Elapsed>;
 
 /// An outcome that holds for as long as its closure does not change.
 struct Base {
-    outcome: Outcome,
+    ended: Ended,
     closure: Closure,
 }
 
@@ -48,11 +55,13 @@ impl Base {
             Outcome::OriginFailed { .. } => {
                 let good = manifest.last_good?;
                 let outcome = Outcome::Compiled { digest: good.digest, encodings: good.encodings };
-                Self { outcome, closure: good.closure }
+                Self { ended: Ended { outcome, engine: good.engine }, closure: good.closure }
             }
             outcome @ (Outcome::Compiled { .. }
             | Outcome::CompileError { .. }
-            | Outcome::SourceNotFound { .. }) => Self { outcome, closure: manifest.closure },
+            | Outcome::SourceNotFound { .. }) => {
+                Self { ended: Ended { outcome, engine: manifest.engine }, closure: manifest.closure }
+            }
         };
         (!base.closure.is_empty()).then_some(base)
     }
@@ -83,11 +92,11 @@ impl Runner {
         deadline: Instant,
         sources: &mut Sources,
     ) -> Result<(Option<StoredManifest>, Making), Early> {
-        let entry = job.path.source();
-        let first = async { Ok(timeout_at(deadline, sources.read(&entry)).await) };
+        let candidates = job.path.sources();
+        let first = async { Ok(timeout_at(deadline, sources.find_first(&candidates)).await) };
         let (standing, first) = tokio::try_join!(self.check(job), first)?;
         let making = match first {
-            Ok(Ok(_)) => timeout_at(deadline, self.compile(job, sources)).await,
+            Ok(Ok(entry)) => timeout_at(deadline, self.compile(job, entry, sources)).await,
             Ok(Err(error)) => Ok(Err(CompileError::Sources(error))),
             Err(late) => Err(late),
         };
@@ -101,22 +110,25 @@ impl Runner {
         base: Option<Base>,
         sources: &mut Sources,
     ) -> Result<(Made, Closure), CompileError> {
-        if let Some(Base { outcome, closure }) = base {
+        if let Some(Base { ended, closure }) = base {
             match sources.revalidate(closure).await.map_err(CompileError::Sources)? {
-                Revalidation::Unchanged(closure) => return Ok((Made::Unchanged(outcome), closure)),
+                Revalidation::Unchanged(closure) => return Ok((Made::Unchanged(ended), closure)),
                 Revalidation::Changed => {}
             }
         }
-        self.compile(job, sources).await
+        let entry = sources.find_first(&job.path.sources()).await.map_err(CompileError::Sources)?;
+        self.compile(job, entry, sources).await
     }
 
-    async fn compile(&self, job: &Job, sources: &mut Sources) -> Result<(Made, Closure), CompileError> {
-        let entry = job.path.source();
-        if sources.read(&entry).await.map_err(CompileError::Sources)?.is_none() {
-            return Err(CompileError::Absent { entry });
-        }
-        let css = self.compiler.compile(&entry, &job.load_paths, &job.options, sources).await?;
-        Ok((Made::Compiled(css), sources.closure()))
+    async fn compile(
+        &self,
+        job: &Job,
+        entry: Option<String>,
+        sources: &mut Sources,
+    ) -> Result<(Made, Closure), CompileError> {
+        let entry = entry.ok_or_else(|| CompileError::Absent { candidates: job.path.sources() })?;
+        let compiled = self.compiler.compile(&entry, &job.load_paths, &job.options, sources).await?;
+        Ok((Made::Compiled(compiled), sources.closure()))
     }
 
     fn name_end(&self, job: &Job, making: Making, sources: &Sources) -> Result<(Made, Closure), RunError> {
@@ -124,14 +136,14 @@ impl Runner {
             Ok(Ok(made)) => Ok(made),
             // What was not asked for any more is missing, so nothing can be said of this closure later.
             Ok(Err(CompileError::Sources(SourcesError::TooMuch(message)))) => {
-                Ok((Made::Failed(Outcome::CompileError { message }), Closure::default()))
+                Ok((Made::Failed(without_engine(Outcome::CompileError { message })), Closure::default()))
             }
-            Ok(Err(error)) => Ok((Made::Failed(name_outcome(error)?), sources.closure())),
+            Ok(Err(error)) => Ok((Made::Failed(name_ended(error)?), sources.closure())),
             Err(_) if sources.is_fetching() => {
                 let limit = self.compile_limit();
                 let message = format!("{} did not give all sources within {limit:?}", job.origin);
                 let outcome = Outcome::OriginFailed { failure: OriginFailure::TimedOut, message };
-                Ok((Made::Failed(outcome), sources.closure()))
+                Ok((Made::Failed(without_engine(outcome)), sources.closure()))
             }
             Err(_) => Err(RunError::Starved),
         }
@@ -139,14 +151,18 @@ impl Runner {
 }
 
 /// What is the tenant's doing becomes an outcome; what is ours stays an error.
-fn name_outcome(error: CompileError) -> Result<Outcome, RunError> {
-    let failed = |failure, message| Ok(Outcome::OriginFailed { failure, message });
+fn name_ended(error: CompileError) -> Result<Ended, RunError> {
+    let failed = |failure, message| Ok(without_engine(Outcome::OriginFailed { failure, message }));
     match error {
-        CompileError::Sass(message) | CompileError::Sources(SourcesError::TooMuch(message)) => {
-            Ok(Outcome::CompileError { message })
+        CompileError::Sass { message, engine } => {
+            let engine = label_of(engine);
+            Ok(Ended { outcome: Outcome::CompileError { message }, engine })
         }
-        CompileError::Absent { entry } => {
-            Ok(Outcome::SourceNotFound { message: format!("the origin has no {entry}") })
+        CompileError::Sources(SourcesError::TooMuch(message)) => {
+            Ok(without_engine(Outcome::CompileError { message }))
+        }
+        CompileError::Absent { .. } => {
+            Ok(without_engine(Outcome::SourceNotFound { message: error.to_string() }))
         }
         CompileError::Sources(SourcesError::Origin(error)) => match error {
             OriginError::TimedOut(message) => failed(OriginFailure::TimedOut, message),
@@ -156,4 +172,13 @@ fn name_outcome(error: CompileError) -> Result<Outcome, RunError> {
         },
         CompileError::Child(_) => Err(RunError::Compile(error)),
     }
+}
+
+fn without_engine(outcome: Outcome) -> Ended {
+    Ended { outcome, engine: label_of(None) }
+}
+
+/// As manifests tell it: empty for none.
+pub(super) fn label_of(engine: Option<SassEngine>) -> String {
+    engine.map_or_else(String::new, |engine| engine.label().to_owned())
 }

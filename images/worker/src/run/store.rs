@@ -14,32 +14,34 @@ use tokio::task::spawn_blocking;
 
 use super::{
     RunEnd, RunError, Runner,
-    attempt::{Attempt, Made},
+    attempt::{Attempt, Ended, Made, label_of},
 };
-use crate::compress::encode_all;
+use crate::{compiler::Compiled, compress::encode_all};
 
 impl Runner {
     pub(super) async fn store_attempt(&self, job: &Job, attempt: Attempt) -> Result<RunEnd, RunError> {
         let Attempt { standing, sources_read_at, made, closure } = attempt;
-        let (outcome, to_end): (Outcome, fn(StoredManifest) -> RunEnd) = match made {
-            Made::Unchanged(outcome) => (outcome, RunEnd::Unchanged),
-            Made::Failed(outcome) => (outcome, RunEnd::Ran),
-            Made::Compiled(css) => {
+        let (ended, to_end): (Ended, fn(StoredManifest) -> RunEnd) = match made {
+            Made::Unchanged(ended) => (ended, RunEnd::Unchanged),
+            Made::Failed(ended) => (ended, RunEnd::Ran),
+            Made::Compiled(Compiled { css, engine }) => {
                 let stored = match job.task {
                     // Nobody knows what is stored, or somebody missed it.
                     Task::Compile => None,
                     Task::Revalidate => standing.as_ref().and_then(|standing| standing.manifest.good()),
                 };
-                (self.store_bodies(&job.key(), css, stored).await?, RunEnd::Ran)
+                let outcome = self.store_bodies(&job.key(), css, stored).await?;
+                (Ended { outcome, engine: label_of(engine) }, RunEnd::Ran)
             }
         };
+        let Ended { outcome, engine } = ended;
         let manifest = Manifest {
             version: MANIFEST_VERSION,
             outcome,
             closure,
             sources_read_at,
             modified_at: None,
-            engine: job.options.engine.label(),
+            engine,
             job: job.id.clone(),
             failures: 0,
             last_good: None,

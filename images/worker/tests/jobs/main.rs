@@ -4,5 +4,6 @@
 
 mod bench;
 mod calls;
+mod engines;
 mod outcomes;
 mod revalidation;

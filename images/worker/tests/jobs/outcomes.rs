@@ -38,7 +38,7 @@ async fn compiled_file_is_stored_in_every_coding_with_its_closure() {
 async fn wrong_sass_ends_in_the_compilers_message() {
     let mut bench = Bench::start(&[("app.scss", "a {\n  color: $missing;\n}")]);
     let message = bench.compile_error("/app.css").await;
-    assert!(message.contains("Undefined variable") && message.contains("app.scss:2:10"), "{message}");
+    assert!(message.contains("Undefined variable") && message.contains(" /app.scss 2:10 "), "{message}");
     bench.stop().await;
 }
 
@@ -78,7 +78,9 @@ async fn absent_source_is_an_outcome_and_imports_cannot_leave_the_origin() {
     let job = bench.job("/gone.css");
     assert_eq!(
         bench.run(&job).await.outcome,
-        Outcome::SourceNotFound { message: "the origin has no /gone.scss".to_owned() }
+        Outcome::SourceNotFound {
+            message: "the origin has neither /gone.scss, /gone.sass nor /gone.css".to_owned()
+        }
     );
     assert!(bench.compile_error("/up.css").await.contains("Can't find stylesheet"));
     bench.stop().await;

@@ -113,7 +113,7 @@ async fn unchanged_failures_stay_and_are_counted_and_the_last_good_file_comes_ba
     assert!(matches!(gone.outcome, Outcome::SourceNotFound { .. }), "{:?}", gone.outcome);
     let (gone, calls) = bench.refreshed("/app.css").await;
     assert_eq!((gone.failures, gone.last_good.clone()), (4, compiled.good()));
-    assert_eq!(calls, ["get manifest", "fetch app.scss", "put manifest"]);
+    assert_eq!(calls, ["get manifest", "fetch app.css", "fetch app.sass", "fetch app.scss", "put manifest"]);
     bench.write("app.scss", "a { b: c }");
     let (healed, calls) = bench.refreshed("/app.css").await;
     assert_eq!((&healed.outcome, healed.failures, healed.last_good), (&compiled.outcome, 0, None));

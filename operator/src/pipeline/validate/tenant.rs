@@ -1,22 +1,32 @@
 //! What a tenant is made of, for inline tenants and for those that are objects of their own.
 
-use crds::TenantSpec;
-use pipeline::names::HostName;
+use crds::{CompileEngine, TenantSpec};
+use pipeline::{names::HostName, options::Engine};
 use url::Url;
 
 use super::{InvalidSpec, invalid, is_plain_http};
 use crate::tenants::WantedTenant;
 
 pub(super) fn validate(tenant: &TenantSpec) -> Result<WantedTenant, InvalidSpec> {
-    let TenantSpec { host, origin, load_paths, development } = tenant;
+    let TenantSpec { host, origin, load_paths, development, engine } = tenant;
     let field = |name: &str| format!("spec.tenants[{host}].{name}");
     Ok(WantedTenant {
         host: validate_host(&field("host"), host)?,
         origin: validate_origin(&field("origin"), origin)?,
         load_paths: validate_load_paths(&field("loadPaths"), load_paths)?,
         development: *development,
+        engine: engine.map(validate_engine),
         limits: None,
     })
+}
+
+/// By which rule the compiler is chosen, as workers understand it.
+pub fn validate_engine(engine: CompileEngine) -> Engine {
+    match engine {
+        CompileEngine::Auto => Engine::Auto,
+        CompileEngine::Grass => Engine::Grass,
+        CompileEngine::Sasso => Engine::Sasso,
+    }
 }
 
 pub fn validate_host(field: &str, host: &str) -> Result<HostName, InvalidSpec> {

@@ -49,6 +49,7 @@ pub(crate) fn tenant() -> anyhow::Result<Tenant> {
         origin: "https://www.shop.example/".parse()?,
         load_paths: Vec::new(),
         development: false,
+        engine: None,
         limits: None,
         purges: Purges::default(),
     })

@@ -29,6 +29,7 @@ fn file<'f>(digest: &'f Digest, policy: &'f Policy) -> File<'f> {
         age: Duration::from_millis(61_900),
         staleness: Staleness::Fresh,
         layer: Layer::Memory,
+        engine: "grass/0.13.4",
         policy,
         now: Timestamp::from_second(MODIFIED + 62).unwrap(),
         took: Duration::from_millis(7),
@@ -64,6 +65,7 @@ fn fresh_file_carries_these_headers_and_no_others() {
         ("server-timing", "cache;desc=memory"),
         ("timing-allow-origin", "*"),
         ("vary", "accept-encoding"),
+        ("x-asset-engine", "grass/0.13.4"),
         ("x-content-type-options", "nosniff"),
     ];
     let file = file(&digest, &POLICY);

@@ -1,0 +1,58 @@
+//! grass, which follows dart-sass 1.54.
+
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use pipeline::options::OutputStyle;
+
+use super::{CompileSass, Task};
+use crate::{child::sources::Sources, resolve::normalize};
+
+pub(super) struct Grass;
+
+impl CompileSass for Grass {
+    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<String, String> {
+        let Task { entry, load_paths, style } = task;
+        let style = match style {
+            OutputStyle::Expanded => grass::OutputStyle::Expanded,
+            OutputStyle::Compressed => grass::OutputStyle::Compressed,
+        };
+        let files = Files(sources);
+        let options = grass::Options::default().fs(&files).load_paths(load_paths).style(style).quiet(true);
+        // It puts `./` before the absolute paths that we give it.
+        grass::from_path(entry, &options).map_err(|error| error.to_string().replace("\n.//", "\n/"))
+    }
+}
+
+/// The sources as a file system.
+struct Files<'s>(&'s dyn Sources);
+
+impl fmt::Debug for Files<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Files")
+    }
+}
+
+impl grass::Fs for Files<'_> {
+    /// An origin has no folders to ask for; every path may have an index file below it.
+    fn is_dir(&self, _path: &Path) -> bool {
+        true
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        // A parent that is gone ends this process with the next write.
+        normalize(path).is_some_and(|path| self.0.has(&path).unwrap_or(false))
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let path = normalize(path).ok_or(io::ErrorKind::NotFound)?;
+        let text = self.0.read(&path)?.ok_or(io::ErrorKind::NotFound)?;
+        Ok(text.as_bytes().to_vec())
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        normalize(path).map(PathBuf::from).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}

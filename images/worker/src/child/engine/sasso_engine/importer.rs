@@ -1,0 +1,118 @@
+//! Which file an import means: the rules of dart-sass (`lib/src/importer/utils.dart`).
+
+use std::path::Path;
+
+use sasso::{CanonicalUrl, CanonicalizeContext, Importer, ImporterError, ImporterResult};
+
+use super::{readable, syntax_of};
+use crate::{child::sources::Sources, resolve::normalize};
+
+/// Looks beside the importing file first, then in the load paths.
+pub(super) struct SourcesImporter<'s> {
+    pub(super) sources: &'s dyn Sources,
+    pub(super) load_paths: &'s [String],
+}
+
+impl Importer for SourcesImporter<'_> {
+    fn canonicalize(
+        &self,
+        url: &str,
+        context: &CanonicalizeContext<'_>,
+    ) -> Result<Option<CanonicalUrl>, ImporterError> {
+        if url.contains("://") || url.starts_with("//") {
+            return Ok(None);
+        }
+        let containing = context.containing_url.map_or("/", CanonicalUrl::as_str);
+        let own = Path::new(containing).parent().unwrap_or(Path::new("/"));
+        for folder in [own].into_iter().chain(self.load_paths.iter().map(Path::new)) {
+            let Some(path) = normalize(&folder.join(url)) else { continue };
+            let search = Search { sources: self.sources, for_import: context.from_import };
+            if let Some(found) = search.find(&path)? {
+                return Ok(Some(CanonicalUrl::new(found)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn load(&self, canonical: &CanonicalUrl) -> Result<Option<ImporterResult>, ImporterError> {
+        let path = canonical.as_str();
+        let text = self.sources.read(path).map_err(|error| failed(&error))?;
+        let syntax = syntax_of(path);
+        Ok(text.map(|text| ImporterResult {
+            contents: readable(&text, syntax).into_owned(),
+            syntax,
+            source_map_url: None,
+        }))
+    }
+}
+
+/// One look for an import in one folder.
+struct Search<'s> {
+    sources: &'s dyn Sources,
+    /// Whether files that are for `@import` alone count.
+    for_import: bool,
+}
+
+impl Search<'_> {
+    fn find(&self, path: &str) -> Result<Option<String>, ImporterError> {
+        if let Some((stem, ending)) = split_ending(path) {
+            if let Some(found) = self.for_import_alone(|| self.only(&[format!("{stem}.import.{ending}")]))? {
+                return Ok(Some(found));
+            }
+            return self.only(&[path.to_owned()]);
+        }
+        if let Some(found) = self.by_stem(path)? {
+            return Ok(Some(found));
+        }
+        self.by_stem(&format!("{path}/index"))
+    }
+
+    fn by_stem(&self, stem: &str) -> Result<Option<String>, ImporterError> {
+        match self.for_import_alone(|| self.with_endings(&format!("{stem}.import")))? {
+            Some(found) => Ok(Some(found)),
+            None => self.with_endings(stem),
+        }
+    }
+
+    fn with_endings(&self, stem: &str) -> Result<Option<String>, ImporterError> {
+        match self.only(&[format!("{stem}.sass"), format!("{stem}.scss")])? {
+            Some(found) => Ok(Some(found)),
+            None => self.only(&[format!("{stem}.css")]),
+        }
+    }
+
+    fn for_import_alone(
+        &self,
+        look: impl FnOnce() -> Result<Option<String>, ImporterError>,
+    ) -> Result<Option<String>, ImporterError> {
+        if self.for_import { look() } else { Ok(None) }
+    }
+
+    /// The one of these that is there, each with or without `_`.
+    fn only(&self, paths: &[String]) -> Result<Option<String>, ImporterError> {
+        let mut found = Vec::new();
+        for path in paths.iter().flat_map(|path| [as_partial(path), path.clone()]) {
+            if self.sources.has(&path).map_err(|error| failed(&error))? {
+                found.push(path);
+            }
+        }
+        if found.len() > 1 {
+            let message = format!("It's not clear which file to import. Found:\n  {}", found.join("\n  "));
+            return Err(ImporterError { message });
+        }
+        Ok(found.pop())
+    }
+}
+
+fn split_ending(path: &str) -> Option<(&str, &str)> {
+    path.rsplit_once('.').filter(|(_, ending)| matches!(*ending, "sass" | "scss" | "css"))
+}
+
+fn as_partial(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    format!("{folder}/_{name}")
+}
+
+fn failed(error: &std::io::Error) -> ImporterError {
+    ImporterError { message: error.to_string() }
+}

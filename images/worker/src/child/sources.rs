@@ -1,0 +1,70 @@
+//! Where engines read from: the parent, asked over the standard streams.
+//!
+//! Remembers every answer, so that a second engine, or one that looks a file up again, asks for nothing twice.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io::{self, Read, stdout},
+    rc::Rc,
+};
+
+use super::protocol::{self, FromChild, ToChild};
+use crate::resolve::siblings;
+
+/// A tenant's files, by their absolute paths. Errors are the parent's or the kernel's, never the tenant's.
+pub(super) trait Sources {
+    fn has(&self, path: &str) -> io::Result<bool>;
+    fn read(&self, path: &str) -> io::Result<Option<Rc<str>>>;
+}
+
+/// Asks the parent, one question at a time.
+pub(super) struct ParentSources<R> {
+    input: RefCell<R>,
+    probed: RefCell<HashMap<String, bool>>,
+    texts: RefCell<HashMap<String, Option<Rc<str>>>>,
+}
+
+impl<R: Read> ParentSources<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input: RefCell::new(input), probed: RefCell::default(), texts: RefCell::default() }
+    }
+
+    fn ask(&self, question: &FromChild) -> io::Result<ToChild> {
+        protocol::write(&mut stdout(), question)?;
+        protocol::read(&mut *self.input.borrow_mut())
+    }
+}
+
+impl<R: Read> Sources for ParentSources<R> {
+    fn has(&self, path: &str) -> io::Result<bool> {
+        if let Some(known) = self.probed.borrow().get(path) {
+            return Ok(*known);
+        }
+        match self.ask(&FromChild::Probe { path: path.to_owned() })? {
+            ToChild::Probed { present } => {
+                let mut probed = self.probed.borrow_mut();
+                probed.extend(siblings(path).into_iter().map(|sibling| {
+                    let is_present = present.contains(&sibling);
+                    (sibling, is_present)
+                }));
+                Ok(present.iter().any(|found| found == path))
+            }
+            ToChild::Compile(_) | ToChild::Source(_) => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
+        if let Some(known) = self.texts.borrow().get(path) {
+            return Ok(known.clone());
+        }
+        match self.ask(&FromChild::Read { path: path.to_owned() })? {
+            ToChild::Source(text) => {
+                let text: Option<Rc<str>> = text.map(Rc::from);
+                self.texts.borrow_mut().insert(path.to_owned(), text.clone());
+                Ok(text)
+            }
+            ToChild::Compile(_) | ToChild::Probed { .. } => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+}
