@@ -1,11 +1,11 @@
 //! Looks through sources for what grass is known to get wrong, as they are read.
 //!
-//! It looks at names before `(`, behind `@` and behind `$`, wherever they stand: one in a comment or a string
-//! counts, too, which costs time and no correctness.
+//! It looks at names before `(`, behind `@` and behind `$`, wherever they stand, lines of comment aside: one in
+//! any other comment or a string counts, too, which costs time and no correctness.
 
 use std::{cell::RefCell, collections::HashMap, io, path::Path, rc::Rc, sync::LazyLock};
 
-use memchr::{memchr3_iter, memmem};
+use memchr::{memchr3_iter, memmem, memrchr};
 
 use super::{
     known_wrong::{KNOWN_WRONG, KnownWrong, Sign},
@@ -54,6 +54,12 @@ pub(super) struct Scan {
     has_extend: bool,
     has_modules: bool,
     has_import_only_file: bool,
+    /// Whether what is looked at now is in the indented syntax.
+    is_indented: bool,
+    /// Names that signs have, and that a source gives to a function of its own.
+    defined: Vec<&'static str>,
+    /// What calls by such a name would show, were they calls of something else: in another module they are.
+    doubtful: Option<Row>,
 }
 
 impl Scan {
@@ -62,9 +68,13 @@ impl Scan {
         if Path::new(path).extension().is_some_and(|ending| ending == "css") {
             return;
         }
+        self.is_indented = Path::new(path).extension().is_some_and(|ending| ending == "sass");
         self.has_import_only_file |= path.ends_with(".import.scss") || path.ends_with(".import.sass");
         for at in memchr3_iter(b'(', b'@', b'$', text.as_bytes()) {
             let (before, sign_on) = text.split_at(at);
+            if is_comment(before) {
+                continue;
+            }
             let behind = sign_on.get(1..).unwrap_or_default();
             match sign_on.as_bytes().first() {
                 Some(b'(') => self.add_call(before, behind),
@@ -78,6 +88,9 @@ impl Scan {
         if self.has_modules && self.has_extend {
             SIGNS.extend_beside_modules.iter().for_each(|row| self.note(row));
         }
+        if self.has_modules {
+            self.found = self.found.or(self.doubtful);
+        }
         if self.has_modules && self.has_import_only_file {
             SIGNS.import_only_beside_modules.iter().for_each(|row| self.note(row));
         }
@@ -86,14 +99,22 @@ impl Scan {
     fn add_call(&mut self, before: &str, arguments: &str) {
         let name = before.get(start_of_last_name(before)..).unwrap_or_default();
         self.has_modules |= name == "load-css";
-        let Some(signs) = SIGNS.calls.get(name) else { return };
-        let is_of_module = before.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
+        let Some((name, signs)) = SIGNS.calls.get_key_value(name) else { return };
+        let before = before.strip_suffix(name).unwrap_or_default();
+        if before.trim_end().ends_with("@function") {
+            self.defined.push(name);
+            return;
+        }
+        let is_of_module = before.ends_with('.');
         for (sign, row) in signs {
             let is_shown = match sign {
                 CallSign::OfNoModule(passes) => !is_of_module && passes(arguments),
                 CallSign::Any => true,
+                CallSign::AnyInScss => !self.is_indented,
             };
-            if is_shown {
+            if is_shown && self.defined.contains(name) {
+                self.doubtful = self.doubtful.or(Some(row));
+            } else if is_shown {
                 self.note(row);
             }
         }
@@ -124,6 +145,14 @@ impl Scan {
     }
 }
 
+/// Whether what comes next stands in a line of comment.
+fn is_comment(before: &str) -> bool {
+    let start = memrchr(b'\n', before.as_bytes()).map_or(0, |end| end + 1);
+    let line = before.get(start..).unwrap_or_default().trim_start();
+    // One that ends a block of comment goes on behind it.
+    line.starts_with("//") && !line.contains("*/")
+}
+
 /// Whether the module that `@use` or `@forward` names is one of Sass's own.
 fn is_built_in(rest: &str) -> bool {
     rest.trim_start().get(1..).is_some_and(|url| url.starts_with("sass:"))
@@ -147,6 +176,7 @@ type Passes = fn(&str) -> bool;
 enum CallSign {
     OfNoModule(Passes),
     Any,
+    AnyInScss,
 }
 
 /// The rows by where their signs are looked for.
@@ -169,6 +199,9 @@ static SIGNS: LazyLock<Signs> = LazyLock::new(|| {
             }),
             Sign::AnyCall(names) => names.iter().for_each(|name| {
                 signs.calls.entry(name).or_default().push((CallSign::Any, row));
+            }),
+            Sign::AnyScssCall(names) => names.iter().for_each(|name| {
+                signs.calls.entry(name).or_default().push((CallSign::AnyInScss, row));
             }),
             Sign::Argument(names) => signs.arguments.extend(names.iter().map(|name| (*name, row))),
             Sign::AtRule(names, passes) => signs.at_rules.push((names, passes, row)),

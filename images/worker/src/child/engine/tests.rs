@@ -52,19 +52,17 @@ fn words(css: &str) -> String {
 
 #[test]
 fn every_row_has_a_sample_that_grass_gets_wrong_and_auto_does_not() {
-    for row in &KNOWN_WRONG {
-        let KnownWrong { what, upstream, sign: _ } = row;
-        let sample = SAMPLES.iter().find(|sample| sample.0 == *what);
-        let (_, files, expected) = sample.unwrap_or_else(|| panic!("{what} has no sample"));
-        let (made, engines) = compile_files(Engine::Auto, files);
-        assert_eq!(made.as_deref().map(words), Ok((*expected).to_owned()), "{what}");
-        assert_eq!(engines, [SassEngine::Grass, SassEngine::Sasso], "{what}");
-        let (of_grass, _) = compile_files(Engine::Grass, files);
-        assert_ne!(
-            of_grass.as_deref().map(words),
-            Ok((*expected).to_owned()),
-            "grass has learnt {what}: is {upstream:?} closed?"
-        );
+    for KnownWrong { what, upstream, sign: _ } in &KNOWN_WRONG {
+        let samples: Vec<_> = SAMPLES.iter().filter(|sample| sample.0 == *what).collect();
+        assert!(!samples.is_empty(), "{what} has no sample");
+        for (_, files, expected) in samples {
+            let (made, engines) = compile_files(Engine::Auto, files);
+            assert_eq!(made.as_deref().map(words), Ok((*expected).to_owned()), "{what}");
+            assert_eq!(engines, [SassEngine::Grass, SassEngine::Sasso], "{what}");
+            let (of_grass, _) = compile_files(Engine::Grass, files);
+            let is_right = of_grass.as_deref().map(words) == Ok((*expected).to_owned());
+            assert!(!is_right, "grass has learnt {what}: is {upstream:?} closed?");
+        }
     }
 }
 
@@ -116,5 +114,5 @@ fn errors_name_paths_as_owners_know_them_and_under_auto_are_sassos() {
 #[test]
 fn choice_has_the_version_that_was_given_to_it() {
     let rules = [include_str!("../known_wrong.rs"), include_str!("../scan.rs")].concat();
-    assert_eq!((CHOICE_VERSION, &Digest::of(rules.as_bytes()).as_str()[..16]), (1, "c295d1335853e68a"));
+    assert_eq!((CHOICE_VERSION, &Digest::of(rules.as_bytes()).as_str()[..16]), (1, "c6eae715650d297b"));
 }

@@ -52,6 +52,19 @@ pub(super) static SAMPLES: &[(&str, Files, &str)] = &[
         "a { b: 0.5; c: 8; d: 45deg; }",
     ),
     (
+        "CSS's mathematical functions",
+        &[
+            ("/app.scss", "@use 'part'; a { b: pow(2, 3); c: part.pow(2, 3); }"),
+            ("/_part.scss", "@function pow($a, $b) { @return $a * $b; }"),
+        ],
+        "a { b: 8; c: 6; }",
+    ),
+    (
+        "CSS's mathematical functions",
+        &[("/app.scss", "/*\n// */ a { b: pow(2, 3); }")],
+        "/* // */ a { b: 8; }",
+    ),
+    (
         "Sass beside an interpolation in a calculation",
         &[(
             "/app.scss",
@@ -189,4 +202,12 @@ pub(super) static RIGHT: &[(Files, &str)] = &[
         &[("/app.scss", "// color.channel(\n$url: '@extendable'; a { b: $url; c: if(true, 1, 2); }")],
         "a { b: \"@extendable\"; c: 1; }",
     ),
+    (
+        &[(
+            "/app.sass",
+            "=mobile\n  @media print\n    @content\n=for($name)\n  @if $name == 'all'\n    .x\n      @content\n  @else if $name == 'mobile'\n    +mobile\n      @content\n+for('mobile')\n  @if lightness(white) > 96%\n    .b\n      c: d\n",
+        )],
+        "@media print { .b { c: d; } }",
+    ),
+    (&[("/app.scss", "@function pow($a, $b) { @return $a * $b; } a { b: pow(2, 3); }")], "a { b: 6; }"),
 ];
