@@ -13,6 +13,15 @@ use crate::oracle::{Oracle, Outcome};
 pub struct Pair {
     pub reference: Outcome,
     pub engine: Outcome,
+    pub tolerance: Tolerance,
+}
+
+/// What an engine is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tolerance {
+    Exact,
+    /// The differences of [`Accepted`].
+    Old,
 }
 
 /// How an engine's answer stands to the reference's.
@@ -88,21 +97,33 @@ fn judge(pair: &Pair, normal: Option<&(String, String)>, gathered: Option<&(Stri
     if left == right {
         return Verdict::Equal;
     }
-    if colour::is_one_step(left, right) {
-        return Verdict::Accepted(vec![Accepted::ColourStep]);
-    }
-    if place::is_only_earlier(reference, engine) {
-        match gathered {
-            Some((left, right)) if left == right => {
-                return Verdict::Accepted(vec![Accepted::DeclarationPlace]);
+    match pair.tolerance {
+        Tolerance::Exact => {}
+        Tolerance::Old => {
+            if let Some(accepted) = find_accepted(reference, engine, (left, right), gathered) {
+                return Verdict::Accepted(accepted);
             }
-            Some((left, right)) if colour::is_one_step(left, right) => {
-                return Verdict::Accepted(vec![Accepted::ColourStep, Accepted::DeclarationPlace]);
-            }
-            _ => {}
         }
     }
     Verdict::Differs(find_difference(left, right))
+}
+
+/// The accepted differences, where there are no others.
+fn find_accepted(
+    reference: &str,
+    engine: &str,
+    (left, right): (&str, &str),
+    gathered: Option<&(String, String)>,
+) -> Option<Vec<Accepted>> {
+    if colour::is_one_step(left, right) {
+        return Some(vec![Accepted::ColourStep]);
+    }
+    let (left, right) = gathered.filter(|_| place::is_only_earlier(reference, engine))?;
+    if left == right {
+        Some(vec![Accepted::DeclarationPlace])
+    } else {
+        colour::is_one_step(left, right).then(|| vec![Accepted::ColourStep, Accepted::DeclarationPlace])
+    }
 }
 
 fn find_difference(reference: &str, engine: &str) -> Difference {

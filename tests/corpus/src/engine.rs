@@ -2,13 +2,23 @@
 
 use std::fs;
 
-use corpus::{Job, Style};
+use corpus::{Job, Style, compare::Tolerance};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Engine {
     Grass,
     Sasso,
+}
+
+impl Engine {
+    /// grass follows the Sass of 2022; the colours and places of that are taken as they are.
+    pub(crate) fn tolerance(self) -> Tolerance {
+        match self {
+            Self::Grass => Tolerance::Old,
+            Self::Sasso => Tolerance::Exact,
+        }
+    }
 }
 
 pub(crate) const ALL: [Engine; 2] = [Engine::Grass, Engine::Sasso];

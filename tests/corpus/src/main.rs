@@ -32,8 +32,8 @@ fn main() -> Result<()> {
     if words.first().is_some_and(|word| word == child::CHILD) {
         return child::run();
     }
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let oracle = Oracle { folder: folder.join("oracle") };
+    let folder = PathBuf::from(env::var("CORPUS").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned()));
+    let oracle = Oracle { folder: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("oracle") };
     let scratch = env::temp_dir().join(format!("corpus-{}", std::process::id()));
     let result = run(&folder, &oracle, &scratch, &words);
     fs::remove_dir_all(&scratch).context("cannot remove the scratch folder")?;
@@ -84,7 +84,11 @@ fn compare(what: &str, oracle: &Oracle, jobs: &[Job], reference: &[Outcome]) -> 
         let pairs: Vec<Pair> = reference
             .iter()
             .zip(outcomes)
-            .map(|(reference, engine)| Pair { reference: reference.clone(), engine })
+            .map(|(reference, outcome)| Pair {
+                reference: reference.clone(),
+                engine: outcome,
+                tolerance: engine.tolerance(),
+            })
             .collect();
         let verdicts = judge_all(oracle, &pairs)?;
         table::print(what, engine, jobs, &verdicts);

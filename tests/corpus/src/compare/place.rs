@@ -20,8 +20,15 @@ pub(super) fn is_only_earlier(reference: &str, engine: &str) -> bool {
     waiting.is_empty()
 }
 
+/// At-rules that lose the selector around them when they are written out.
+const WITHOUT_SELECTOR: [&str; 4] = ["@font-face", "@keyframes", "@-", "@page"];
+
 /// True where the passed rule's selector holds a part of the moved declaration's own.
 fn may_be_nested(passed: &Declaration, moved: &Declaration) -> bool {
+    let loses_selector = |prelude: &String| WITHOUT_SELECTOR.iter().any(|name| prelude.starts_with(name));
+    if passed.path.iter().any(loses_selector) {
+        return passed.path != moved.path;
+    }
     let selector = |declaration: &Declaration| {
         declaration.path.iter().rev().find(|prelude| !prelude.starts_with('@')).cloned().unwrap_or_default()
     };
