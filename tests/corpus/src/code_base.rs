@@ -12,7 +12,7 @@ use crate::{Job, Style};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CodeBase {
     pub name: String,
-    /// Below `node_modules`, or below the folder of the list where the package has no entry of its own.
+    /// Below `node_modules`; or, where it starts with `./`, beside the list: what a package's users write.
     pub entry: String,
     /// Below `node_modules`; the folder itself is always the last.
     #[serde(default)]
@@ -26,14 +26,13 @@ pub fn read_all(list: &Path) -> Result<Vec<CodeBase>> {
 }
 
 impl CodeBase {
-    /// The job, with the packages in `modules`.
-    pub fn job(&self, modules: &Path) -> Job {
+    /// The job, with the list in `folder` and the packages in `modules`.
+    pub fn job(&self, folder: &Path, modules: &Path) -> Job {
+        let entry = match self.entry.strip_prefix("./") {
+            Some(own) => folder.join(own),
+            None => modules.join(&self.entry),
+        };
         let load_paths = self.load_paths.iter().map(|path| modules.join(path)).chain([modules.to_owned()]);
-        Job {
-            name: self.name.clone(),
-            entry: modules.join(&self.entry),
-            load_paths: load_paths.collect(),
-            style: Style::Expanded,
-        }
+        Job { name: self.name.clone(), entry, load_paths: load_paths.collect(), style: Style::Expanded }
     }
 }

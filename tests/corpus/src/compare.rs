@@ -151,6 +151,8 @@ fn normalise_pairs(
     Ok(normalised)
 }
 
+/// `\\0` is the replacement character to CSS, and some compilers write that.
 fn collapse(css: &str) -> String {
+    let css = css.replace("\\0 ", "\u{fffd}").replace("\\0)", "\u{fffd})");
     css.split_whitespace().collect::<Vec<_>>().join(" ")
 }

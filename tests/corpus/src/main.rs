@@ -57,7 +57,7 @@ fn run(folder: &Path, oracle: &Oracle, scratch: &Path, words: &[String]) -> Resu
     let mut code_bases = code_base::read_all(&folder.join("code_bases.json"))?;
     code_bases.retain(|code_base| is_wanted(&code_base.name));
     let modules = oracle.folder.join("node_modules");
-    let jobs: Vec<Job> = code_bases.iter().map(|code_base| code_base.job(&modules)).collect();
+    let jobs: Vec<Job> = code_bases.iter().map(|code_base| code_base.job(folder, &modules)).collect();
     let reference = oracle.compile(&jobs)?;
     for (job, outcome) in jobs.iter().zip(&reference) {
         if let Err(error) = outcome {
@@ -91,7 +91,26 @@ fn compare(what: &str, oracle: &Oracle, jobs: &[Job], reference: &[Outcome]) -> 
             })
             .collect();
         let verdicts = judge_all(oracle, &pairs)?;
+        if let Some(folder) = env::var_os(KEEP) {
+            keep(&PathBuf::from(folder), engine, jobs, &pairs)?;
+        }
         table::print(what, engine, jobs, &verdicts);
+    }
+    Ok(())
+}
+
+/// Names the folder where both sides' CSS is left for a person to look at.
+const KEEP: &str = "CORPUS_KEEP";
+
+fn keep(folder: &Path, engine: Engine, jobs: &[Job], pairs: &[Pair]) -> Result<()> {
+    for (job, pair) in jobs.iter().zip(pairs) {
+        let stem = job.name.replace(|character: char| !character.is_alphanumeric(), "-");
+        let sides = [("reference".to_owned(), &pair.reference), (format!("{engine:?}"), &pair.engine)];
+        for (side, outcome) in sides {
+            let (Ok(text) | Err(text)) = outcome;
+            fs::create_dir_all(folder.join(&side))?;
+            fs::write(folder.join(side).join(format!("{stem}.css")), text)?;
+        }
     }
     Ok(())
 }
