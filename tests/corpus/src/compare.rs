@@ -98,39 +98,40 @@ fn judge(pair: &Pair, normal: Option<&(String, String)>, gathered: Option<&(Stri
         return Verdict::Equal;
     }
     match pair.tolerance {
-        Tolerance::Exact => {}
-        Tolerance::Old => {
-            if let Some(accepted) = find_accepted(reference, engine, (left, right), gathered) {
-                return Verdict::Accepted(accepted);
-            }
-        }
+        Tolerance::Exact => Verdict::Differs(find_difference(left, right)),
+        Tolerance::Old => judge_old((reference, engine), (left, right), gathered),
     }
-    Verdict::Differs(find_difference(left, right))
 }
 
-/// The accepted differences, where there are no others.
-fn find_accepted(
-    reference: &str,
-    engine: &str,
+/// The accepted differences, or the first of the others.
+fn judge_old(
+    (reference, engine): (&str, &str),
     (left, right): (&str, &str),
     gathered: Option<&(String, String)>,
-) -> Option<Vec<Accepted>> {
+) -> Verdict {
     if colour::is_one_step(left, right) {
-        return Some(vec![Accepted::ColourStep]);
+        return Verdict::Accepted(vec![Accepted::ColourStep]);
     }
-    let (left, right) = gathered.filter(|_| place::is_only_earlier(reference, engine))?;
+    let Some((left, right)) = gathered.filter(|_| place::is_only_earlier(reference, engine)) else {
+        return Verdict::Differs(find_difference(left, right));
+    };
     if left == right {
-        Some(vec![Accepted::DeclarationPlace])
+        Verdict::Accepted(vec![Accepted::DeclarationPlace])
+    } else if colour::is_one_step(left, right) {
+        Verdict::Accepted(vec![Accepted::ColourStep, Accepted::DeclarationPlace])
     } else {
-        colour::is_one_step(left, right).then(|| vec![Accepted::ColourStep, Accepted::DeclarationPlace])
+        Verdict::Differs(find_difference(left, right))
     }
 }
 
 fn find_difference(reference: &str, engine: &str) -> Difference {
     let same = reference.chars().zip(engine.chars()).take_while(|(left, right)| left == right).count();
-    let from = same.saturating_sub(SHOWN_BEFORE);
-    let excerpt = |text: &str| text.chars().skip(from).take(SHOWN).collect();
-    Difference { reference: excerpt(reference), engine: excerpt(engine) }
+    let (left, right) = colour::find_further(reference, engine).unwrap_or((same, same));
+    Difference { reference: excerpt(reference, left), engine: excerpt(engine, right) }
+}
+
+fn excerpt(css: &str, at: usize) -> String {
+    css.chars().skip(at.saturating_sub(SHOWN_BEFORE)).take(SHOWN).collect()
 }
 
 /// Both sides normalised; or, where lightningcss cannot read one of them, both with white space collapsed.
@@ -138,8 +139,11 @@ fn normalise_pairs(
     oracle: &Oracle,
     pairs: Vec<Option<(String, String)>>,
 ) -> Result<Vec<Option<(String, String)>>> {
-    let sheets: Vec<&str> =
-        pairs.iter().flatten().flat_map(|(reference, engine)| [reference.as_str(), engine]).collect();
+    let sheets: Vec<&str> = pairs
+        .iter()
+        .flatten()
+        .flat_map(|(reference, engine)| [without_mark(reference), without_mark(engine)])
+        .collect();
     let mut normal = oracle.normalise(&sheets)?.into_iter();
     let mut normalised = Vec::with_capacity(pairs.len());
     for pair in &pairs {
@@ -149,6 +153,12 @@ fn normalise_pairs(
         }));
     }
     Ok(normalised)
+}
+
+/// How the encoding is told depends on how characters are escaped; lightningcss loses the first comment by it.
+fn without_mark(css: &str) -> &str {
+    let css = css.strip_prefix('\u{feff}').unwrap_or(css);
+    css.strip_prefix("@charset \"UTF-8\";").unwrap_or(css)
 }
 
 /// `\\0` is the replacement character to CSS, and some compilers write that.

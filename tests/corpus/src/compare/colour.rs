@@ -11,7 +11,20 @@ const NAMED: &str = "aqua 0ff azure f0ffff beige f5f5dc bisque ffe4c4 black 000 
 #[derive(Debug, PartialEq, Eq)]
 struct Split {
     text: String,
-    colours: Vec<[u8; 4]>,
+    colours: Vec<Colour>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Colour {
+    channels: [u8; 4],
+    /// Bytes of the style sheet before it.
+    at: usize,
+}
+
+impl Colour {
+    fn is_one_step_from(&self, other: &Self) -> bool {
+        self.channels.iter().zip(other.channels).all(|(left, right)| left.abs_diff(right) <= 1)
+    }
 }
 
 /// True where nothing but channels differ, each by one step at most.
@@ -19,12 +32,15 @@ pub(super) fn is_one_step(left: &str, right: &str) -> bool {
     let (left, right) = (split(left), split(right));
     left.text == right.text
         && left.colours.len() == right.colours.len()
-        && left
-            .colours
-            .iter()
-            .flatten()
-            .zip(right.colours.iter().flatten())
-            .all(|(left, right)| left.abs_diff(*right) <= 1)
+        && left.colours.iter().zip(&right.colours).all(|(left, right)| left.is_one_step_from(right))
+}
+
+/// Where two style sheets that differ in colours only have the first that is further off.
+pub(super) fn find_further(left: &str, right: &str) -> Option<(usize, usize)> {
+    let (left, right) = (split(left), split(right));
+    let mut pairs = left.colours.iter().zip(&right.colours);
+    let (left_colour, right_colour) = pairs.find(|(left, right)| !left.is_one_step_from(right))?;
+    (left.text == right.text).then_some((left_colour.at, right_colour.at))
 }
 
 /// True where they differ by more than that.
@@ -38,9 +54,9 @@ fn split(css: &str) -> Split {
     while let Some(character) = rest.chars().next() {
         // A data URL writes the number sign as %23.
         let digits = rest.strip_prefix('#').or_else(|| rest.strip_prefix("%23"));
-        if let Some((colour, after)) = digits.and_then(leading_hex) {
+        if let Some((colour, after)) = digits.and_then(leading_hex).or_else(|| leading_percentages(rest)) {
             parts.text.push('#');
-            parts.colours.push(colour);
+            parts.colours.push(Colour { channels: colour, at: css.len() - rest.len() });
             rest = after;
             continue;
         }
@@ -49,7 +65,7 @@ fn split(css: &str) -> Split {
         let (piece, after) = rest.split_at(length);
         if let Some(colour) = named(piece) {
             parts.text.push('#');
-            parts.colours.push(colour);
+            parts.colours.push(Colour { channels: colour, at: css.len() - rest.len() });
         } else {
             parts.text.push_str(piece);
         }
@@ -74,6 +90,18 @@ fn leading_hex(rest: &str) -> Option<([u8; 4], &str)> {
     Some((channels(digits)?, after))
 }
 
+/// A colour of three percentages in a data URL, where lightningcss leaves it as it is.
+fn leading_percentages(rest: &str) -> Option<([u8; 4], &str)> {
+    let (inner, after) = rest.strip_prefix("rgb%28")?.split_once("%29")?;
+    let mut channels = [255; 4];
+    let mut parts = inner.split(", ");
+    for channel in channels.iter_mut().take(3) {
+        let percent: f64 = parts.next()?.strip_suffix('%')?.parse().ok()?;
+        *channel = (0..=255).find(|value| f64::from(*value) + 0.5 > percent * 2.55)?;
+    }
+    parts.next().is_none().then_some((channels, after))
+}
+
 /// Red, green, blue and alpha of 3, 4, 6 or 8 hexadecimal digits.
 fn channels(digits: &str) -> Option<[u8; 4]> {
     let values: Option<Vec<u8>> =
@@ -96,7 +124,9 @@ mod tests {
         assert!(is_one_step("a{color:#0d6efd}", "a{color:#0d6efc}"));
         assert!(is_one_step("a{color:red;b:#fff}", "a{color:#fe0000;b:#fffffe}"));
         assert!(is_one_step("url(fill='%2301fefe')", "url(fill='%2300fdff')"));
+        assert!(is_one_step("fill='rgb%280%, 100%, 99.9%%29'", "fill='%2300ffff'"));
         assert!(!is_one_step("a{color:#0d6efd}", "a{color:#0d6efb}"));
+        assert_eq!(find_further("a{b:#fff;c:#111}", "a{b:#fffffe;c:#333}"), Some((11, 14)));
         assert!(!is_one_step("a{color:#0d6efd}", "b{color:#0d6efd}"));
         assert!(!is_one_step("a{color:#0d6efd}", "a{width:12}"));
     }
