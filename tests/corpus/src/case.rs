@@ -186,6 +186,12 @@ mod tests {
     }
 
     #[test]
+    fn the_case_files_are_read_and_hold_hundreds() {
+        let cases = read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("cases")).unwrap();
+        assert!(cases.len() >= 300, "{} cases are left", cases.len());
+    }
+
+    #[test]
     fn unknown_words_and_cases_without_files_are_refused() {
         for text in ["=== a\n", "=== a\nstyle: loud\n--- b.scss\n", "=== a\n--- b.scss loud\n"] {
             assert!(parse("x", text).is_err(), "{text:?} was taken");

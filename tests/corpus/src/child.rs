@@ -18,7 +18,7 @@ use crate::engine::{Engine, compile_with};
 pub(crate) const CHILD: &str = "compile-one";
 
 /// A debug build of an engine takes seconds for a framework on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const STACK_BYTES: usize = 256 << 20;
 
 /// Compiles in a child; that it died or took too long is an outcome like an error of the engine.

@@ -61,14 +61,14 @@ const SHOWN_BEFORE: usize = 40;
 
 /// Judges every pair; the normaliser is asked twice in all.
 pub fn judge_all(oracle: &Oracle, pairs: &[Pair]) -> Result<Vec<Verdict>> {
-    let normal = normalise_pairs(oracle, pairs.iter().map(css_of).collect())?;
+    let normal = normalise_pairs(oracle, &pairs.iter().map(css_of).collect::<Vec<_>>())?;
     let gathered = pairs.iter().zip(&normal).map(|(pair, normal)| {
         let unlike = normal.as_ref().is_some_and(|(reference, engine)| colour::is_unlike(reference, engine));
         css_of(pair)
             .filter(|_| unlike)
             .map(|(reference, engine)| (rules::gather(&reference), rules::gather(&engine)))
     });
-    let gathered = normalise_pairs(oracle, gathered.collect())?;
+    let gathered = normalise_pairs(oracle, &gathered.collect::<Vec<_>>())?;
     Ok(pairs
         .iter()
         .zip(normal.iter().zip(&gathered))
@@ -137,7 +137,7 @@ fn excerpt(css: &str, at: usize) -> String {
 /// Both sides normalised; or, where lightningcss cannot read one of them, both with white space collapsed.
 fn normalise_pairs(
     oracle: &Oracle,
-    pairs: Vec<Option<(String, String)>>,
+    pairs: &[Option<(String, String)>],
 ) -> Result<Vec<Option<(String, String)>>> {
     let sheets: Vec<&str> = pairs
         .iter()
@@ -146,7 +146,7 @@ fn normalise_pairs(
         .collect();
     let mut normal = oracle.normalise(&sheets)?.into_iter();
     let mut normalised = Vec::with_capacity(pairs.len());
-    for pair in &pairs {
+    for pair in pairs {
         normalised.push(pair.as_ref().map(|(reference, engine)| match (normal.next(), normal.next()) {
             (Some(Ok(left)), Some(Ok(right))) => (left, right),
             _ => (collapse(reference), collapse(engine)),

@@ -17,7 +17,7 @@ use std::{
     thread,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use corpus::{
     Job,
     case::{self, Case, Expected},
@@ -32,8 +32,8 @@ fn main() -> Result<()> {
     if words.first().is_some_and(|word| word == child::CHILD) {
         return child::run();
     }
-    let folder = PathBuf::from(env::var("CORPUS").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned()));
-    let oracle = Oracle { folder: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("oracle") };
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let oracle = Oracle { folder: folder.join("oracle") };
     let scratch = env::temp_dir().join(format!("corpus-{}", std::process::id()));
     let result = run(&folder, &oracle, &scratch, &words);
     fs::remove_dir_all(&scratch).context("cannot remove the scratch folder")?;
@@ -51,7 +51,7 @@ fn run(folder: &Path, oracle: &Oracle, scratch: &Path, words: &[String]) -> Resu
         .map(|(number, case)| case.write_to(&scratch.join(number.to_string())))
         .collect::<Result<_>>()?;
     let reference = oracle.compile(&jobs)?;
-    report_unexpected(&cases, &reference);
+    check_expected(&cases, &reference)?;
     compare("cases", oracle, &jobs, &reference)?;
 
     let mut code_bases = code_base::read_all(&folder.join("code_bases.json"))?;
@@ -61,21 +61,24 @@ fn run(folder: &Path, oracle: &Oracle, scratch: &Path, words: &[String]) -> Resu
     let reference = oracle.compile(&jobs)?;
     for (job, outcome) in jobs.iter().zip(&reference) {
         if let Err(error) = outcome {
-            println!("the reference fails on {}: {error}", job.name);
+            bail!("the reference fails on {}: {error}", job.name);
         }
     }
     compare("code bases", oracle, &jobs, &reference)
 }
 
 /// A case that the reference takes otherwise than it says is a mistake in the corpus.
-fn report_unexpected(cases: &[Case], reference: &[Outcome]) {
+fn check_expected(cases: &[Case], reference: &[Outcome]) -> Result<()> {
+    let mut mistakes = Vec::new();
     for (case, outcome) in cases.iter().zip(reference) {
         match (case.expected, outcome) {
             (Expected::Css, Ok(_)) | (Expected::Error, Err(_)) => {}
-            (Expected::Css, Err(error)) => println!("WRONG CASE {}: reference says {error}", case.id()),
-            (Expected::Error, Ok(css)) => println!("WRONG CASE {}: no error but {css}", case.id()),
+            (Expected::Css, Err(error)) => mistakes.push(format!("{}: {error}", case.id())),
+            (Expected::Error, Ok(_)) => mistakes.push(format!("{}: no error", case.id())),
         }
     }
+    ensure!(mistakes.is_empty(), "the reference takes cases otherwise:\n{}", mistakes.join("\n"));
+    Ok(())
 }
 
 fn compare(what: &str, oracle: &Oracle, jobs: &[Job], reference: &[Outcome]) -> Result<()> {

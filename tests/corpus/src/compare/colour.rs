@@ -106,13 +106,17 @@ fn leading_percentages(rest: &str) -> Option<([u8; 4], &str)> {
 fn channels(digits: &str) -> Option<[u8; 4]> {
     let values: Option<Vec<u8>> =
         digits.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
-    match values?.as_slice() {
-        &[r, g, b] => Some([r * 17, g * 17, b * 17, 255]),
-        &[r, g, b, a] => Some([r * 17, g * 17, b * 17, a * 17]),
-        &[r, s, g, h, b, c] => Some([r * 16 + s, g * 16 + h, b * 16 + c, 255]),
-        &[r, s, g, h, b, c, a, d] => Some([r * 16 + s, g * 16 + h, b * 16 + c, a * 16 + d]),
-        _ => None,
-    }
+    let values = values?;
+    let bytes: Vec<u8> = match values.len() {
+        3 | 4 => values.iter().map(|value| value * 17).collect(),
+        6 | 8 => {
+            values.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, value| byte * 16 + value)).collect()
+        }
+        _ => return None,
+    };
+    let mut channels = [255; 4];
+    channels.iter_mut().zip(bytes).for_each(|(channel, byte)| *channel = byte);
+    Some(channels)
 }
 
 #[cfg(test)]
