@@ -54,8 +54,6 @@ pub(super) struct Scan {
     has_extend: bool,
     has_modules: bool,
     has_import_only_file: bool,
-    /// Whether what is looked at now is in the indented syntax.
-    is_indented: bool,
     /// Names that signs have, and that a source gives to a function of its own.
     defined: Vec<&'static str>,
     /// What calls by such a name would show, were they calls of something else: in another module they are.
@@ -65,10 +63,9 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn add(&mut self, path: &str, text: &str) {
         // grass gives CSS as it stands, or reports an error.
-        if Path::new(path).extension().is_some_and(|ending| ending == "css") {
+        if has_ending(path, "css") {
             return;
         }
-        self.is_indented = Path::new(path).extension().is_some_and(|ending| ending == "sass");
         self.has_import_only_file |= path.ends_with(".import.scss") || path.ends_with(".import.sass");
         for at in memchr3_iter(b'(', b'@', b'$', text.as_bytes()) {
             let (before, sign_on) = text.split_at(at);
@@ -77,7 +74,7 @@ impl Scan {
             }
             let behind = sign_on.get(1..).unwrap_or_default();
             match sign_on.as_bytes().first() {
-                Some(b'(') => self.add_call(before, behind),
+                Some(b'(') => self.add_call(path, before, behind),
                 Some(b'@') => self.add_at_rule(behind),
                 Some(_) | None => self.add_variable(behind),
             }
@@ -96,7 +93,7 @@ impl Scan {
         }
     }
 
-    fn add_call(&mut self, before: &str, arguments: &str) {
+    fn add_call(&mut self, path: &str, before: &str, arguments: &str) {
         let name = before.get(start_of_last_name(before)..).unwrap_or_default();
         self.has_modules |= name == "load-css";
         let Some((name, signs)) = SIGNS.calls.get_key_value(name) else { return };
@@ -110,7 +107,7 @@ impl Scan {
             let is_shown = match sign {
                 CallSign::OfNoModule(passes) => !is_of_module && passes(arguments),
                 CallSign::Any => true,
-                CallSign::AnyInScss => !self.is_indented,
+                CallSign::AnyInScss => !has_ending(path, "sass"),
             };
             if is_shown && self.defined.contains(name) {
                 self.doubtful = self.doubtful.or(Some(row));
@@ -171,6 +168,10 @@ fn end_of_name(text: &str) -> usize {
 }
 
 type Row = &'static KnownWrong;
+fn has_ending(path: &str, wanted: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == wanted)
+}
+
 type Passes = fn(&str) -> bool;
 
 enum CallSign {
