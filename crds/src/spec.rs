@@ -111,8 +111,9 @@ pub struct AssetPipelineSpec {
     /// How much one tenant may ask of one web pod. What is beyond gets status 429 with `Retry-After`.
     #[serde(default)]
     pub limits: LimitsSpec,
-    /// Networks (CIDR) of private addresses that tenants' origins may have, such as `10.20.0.0/16`.
-    /// Public addresses are always allowed; loopback and link-local addresses never are.
+    /// Networks (CIDR) in which tenants' origins may lie although their addresses are private, such as
+    /// `10.20.0.0/16`. All of their ports may be asked; elsewhere ports 80 and 443 of public addresses and
+    /// names are. Loopback and link-local addresses and those of cloud metadata are never asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 43)))]
     #[schemars(extend("x-kubernetes-validations" = [{

@@ -5,7 +5,7 @@ mod guard;
 mod http_origin;
 
 pub use file_origin::FileOrigin;
-pub use guard::Guard;
+pub use guard::{Guard, Reach, Refusal};
 pub use http_origin::HttpOrigin;
 
 /// The largest source that is taken, in bytes. Bootstrap's whole source is a tenth of it.

@@ -42,13 +42,27 @@ pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_o
 pub use timeouts::Timeouts;
 
 /// Loopback and link-local networks, also as IPv6 maps them: there the node and the cloud tell their secrets.
-const NEVER_PRIVATE: [IpNet; 6] = [
+/// `0.0.0.0` and `::` are loopback, too, for whoever connects to them.
+const NEVER_PRIVATE: [IpNet; 9] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 8)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 0, 0), 16)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 128)),
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
     IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 10)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped(), 96 + 8)),
     IpNet::V6(Ipv6Net::new_assert(Ipv4Addr::new(127, 0, 0, 0).to_ipv6_mapped(), 96 + 8)),
     IpNet::V6(Ipv6Net::new_assert(Ipv4Addr::new(169, 254, 0, 0).to_ipv6_mapped(), 96 + 16)),
+];
+
+/// Where clouds tell their secrets within larger networks that may be named: workers ask nothing there. The
+/// addresses are Alibaba's, Oracle's and Azure's, AWS's and Google's.
+const METADATA: [IpNet; 5] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 100, 100, 200), 32)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 0, 192), 32)),
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(168, 63, 129, 16), 32)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0), 32)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0), 32)),
 ];
 
 /// A spec that contradicts itself or cannot be carried out.
@@ -239,6 +253,9 @@ fn validate_network(text: &str) -> Result<IpNet, InvalidSpec> {
             "it overlaps {never}, and loopback and link-local addresses are never allowed; name the \
              networks of your origins only"
         )));
+    }
+    if let Some(metadata) = METADATA.iter().find(|metadata| metadata.contains(&network)) {
+        return Err(refuse(&format!("it lies in {metadata}, where a cloud tells machines their secrets")));
     }
     Ok(network.trunc())
 }

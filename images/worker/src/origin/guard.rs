@@ -1,141 +1,125 @@
-//! Which addresses may be asked: the public ones, and the private networks that the pipeline names.
+//! Which URLs and addresses a tenant may have asked: the public internet's, and those in networks that the
+//! pipeline names.
+//!
+//! Everything here is pure. A URL is judged before anything is asked, and an address by whoever is about to
+//! connect to it. What a name resolves to is not looked up here.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod address;
+mod name;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
 
-/// IPv4 networks that are not the public internet (IANA's special-purpose registry, RFC 6890).
-const SPECIAL_V4: [Ipv4Net; 15] = [
-    v4(0, 0, 0, 0, 8),
-    v4(10, 0, 0, 0, 8),
-    v4(100, 64, 0, 0, 10),
-    v4(127, 0, 0, 0, 8),
-    v4(169, 254, 0, 0, 16),
-    v4(172, 16, 0, 0, 12),
-    v4(192, 0, 0, 0, 24),
-    v4(192, 0, 2, 0, 24),
-    v4(192, 88, 99, 0, 24),
-    v4(192, 168, 0, 0, 16),
-    v4(198, 18, 0, 0, 15),
-    v4(198, 51, 100, 0, 24),
-    v4(203, 0, 113, 0, 24),
-    v4(224, 0, 0, 0, 4),
-    v4(240, 0, 0, 0, 4),
-];
+use ipnet::IpNet;
+use url::{Host, Url};
 
-/// All of IPv6 that is globally routed lies in here (RFC 4291 §2.4).
-const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0], 3);
+use name::Place;
 
-/// Parts of it that are not: protocol assignments with Teredo, documentation, 6to4.
-const SPECIAL_V6: [Ipv6Net; 4] =
-    [v6([0x2001, 0, 0], 23), v6([0x2001, 0x0db8, 0], 32), v6([0x2002, 0, 0], 16), v6([0x3fff, 0, 0], 20)];
+/// Ports that may be asked anywhere. What else listens on a web server's address is not the site.
+const WEB_PORTS: [u16; 2] = [80, 443];
 
-/// Loopback and link-local addresses, cloud metadata among them. A larger network does not open them:
-/// only one that lies within them and so names them.
-const INNERMOST: [IpNet; 4] = [
-    IpNet::V4(v4(127, 0, 0, 0, 8)),
-    IpNet::V4(v4(169, 254, 0, 0, 16)),
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)),
-    IpNet::V6(v6([0xfe80, 0, 0], 10)),
-];
-
-/// Decides over addresses. Whoever connects asks for the very address that it connects to.
+/// Decides over URLs and addresses. Whoever connects asks for the very address that it connects to.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
-    /// Networks that are allowed although they are not public.
+    /// Networks that are allowed although they are not public, with all their ports.
     pub private_networks: Vec<IpNet>,
 }
 
+/// Where a URL may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// To public addresses, and into the networks that the pipeline names.
+    Public,
+    /// Into the networks that the pipeline names, and nowhere else.
+    Named,
+}
+
+/// Why a URL is not asked. The message is for the site's owner.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Refusal {
+    #[error("{0} is neither http nor https")]
+    Scheme(String),
+    #[error("a URL with a user or a password is not asked: leave it out of {0}")]
+    Credentials(String),
+    #[error("{0} has no host")]
+    NoHost(String),
+    #[error("{0} means the machine that asks, where no origin lies")]
+    Localhost(String),
+    #[error("{0} is not a public address, and not in a network that this pipeline allows (privateNetworks)")]
+    Address(String),
+    #[error(
+        "{0} is not a public name, and this pipeline allows no network that its address could be in \
+         (privateNetworks)"
+    )]
+    Name(String),
+    #[error(
+        "port {port} of {host} is not asked: use 80 or 443, or have the pipeline allow the network of its \
+         address (privateNetworks)"
+    )]
+    Port { host: String, port: u16 },
+}
+
 impl Guard {
-    /// Whether a tenant's origin may have this address.
-    pub fn allows(&self, address: IpAddr) -> bool {
+    /// Judges a URL as it stands, its address included where that is written in it. For a name, tells which
+    /// of its addresses may be asked.
+    pub fn check(&self, url: &Url) -> Result<Reach, Refusal> {
+        let port = match (url.scheme(), url.port_or_known_default()) {
+            ("http" | "https", Some(port)) => port,
+            (scheme, _) => return Err(Refusal::Scheme(scheme.to_owned())),
+        };
+        let host = url.host().ok_or_else(|| Refusal::NoHost(url.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refusal::Credentials(host.to_string()));
+        }
+        let reach = if WEB_PORTS.contains(&port) { Reach::Public } else { Reach::Named };
+        match host {
+            Host::Ipv4(address) => self.check_address(reach, address.into(), port),
+            Host::Ipv6(address) => self.check_address(reach, address.into(), port),
+            Host::Domain(name) => self.check_name(reach, name, port),
+        }
+    }
+
+    /// Whether a URL with this reach may be asked at this address.
+    pub fn allows(&self, reach: Reach, address: IpAddr) -> bool {
         let address = address.to_canonical();
+        self.allows_itself(reach, address)
+            && address::embedded(address)
+                .into_iter()
+                .flatten()
+                .all(|inner| self.allows_itself(Reach::Public, inner.into()))
+    }
+
+    /// Judges an address without looking into it.
+    fn allows_itself(&self, reach: Reach, address: IpAddr) -> bool {
         let mut named = self.private_networks.iter().filter(|network| network.contains(&address));
-        match INNERMOST.iter().find(|network| network.contains(&address)) {
+        match address::innermost(address) {
             Some(innermost) => named.any(|network| innermost.contains(network)),
-            None => named.next().is_some() || is_public(address),
+            None => named.next().is_some() || (reach == Reach::Public && address::is_public(address)),
         }
     }
-}
 
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => !SPECIAL_V4.iter().any(|network| network.contains(&address)),
-        IpAddr::V6(address) => {
-            GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|network| network.contains(&address))
+    fn check_address(&self, reach: Reach, address: IpAddr, port: u16) -> Result<Reach, Refusal> {
+        if self.allows(reach, address) {
+            Ok(reach)
+        } else if self.allows(Reach::Public, address) {
+            Err(Refusal::Port { host: address.to_string(), port })
+        } else {
+            Err(Refusal::Address(address.to_string()))
         }
     }
-}
 
-const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
-    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
-}
-
-const fn v6([a, b, c]: [u16; 3], prefix: u8) -> Ipv6Net {
-    Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0), prefix)
+    fn check_name(&self, reach: Reach, name: &str, port: u16) -> Result<Reach, Refusal> {
+        match name::place(name) {
+            Place::Here => Err(Refusal::Localhost(name.to_owned())),
+            // Without a network there is nothing that its address could be in, so DNS is not asked either.
+            Place::Inside if self.private_networks.is_empty() => Err(Refusal::Name(name.to_owned())),
+            Place::Inside => Ok(Reach::Named),
+            Place::Public if reach == Reach::Named && self.private_networks.is_empty() => {
+                Err(Refusal::Port { host: name.to_owned(), port })
+            }
+            Place::Public => Ok(reach),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn special_addresses_are_refused_in_every_form() {
-        let guard = Guard::default();
-        for address in [
-            "0.0.0.0",
-            "10.1.2.3",
-            "100.64.0.1",
-            "127.0.0.1",
-            "127.8.8.8",
-            "169.254.169.254",
-            "172.31.255.255",
-            "192.168.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:10.0.0.1",
-            "::ffff:127.0.0.1",
-            "64:ff9b::a9fe:a9fe",
-            "fc00::1",
-            "fd00:ec2::254",
-            "fe80::1",
-            "ff02::1",
-            "2002:7f00:1::",
-            "2001::1",
-            "2001:db8::1",
-        ] {
-            assert!(!guard.allows(address.parse().unwrap()), "{address}");
-        }
-    }
-
-    #[test]
-    fn public_addresses_pass() {
-        for address in ["1.1.1.1", "93.184.215.14", "172.32.0.1", "2606:4700::1111", "::ffff:8.8.8.8"] {
-            assert!(Guard::default().allows(address.parse().unwrap()), "{address}");
-        }
-    }
-
-    #[test]
-    fn large_networks_open_neither_loopback_nor_metadata() {
-        let private_networks =
-            ["0.0.0.0/0", "126.0.0.0/7", "168.0.0.0/6", "::/0"].map(|text| text.parse().unwrap());
-        let guard = Guard { private_networks: private_networks.to_vec() };
-        assert!(guard.allows("10.0.0.1".parse().unwrap()));
-        for address in ["127.0.0.1", "169.254.169.254", "::1", "fe80::1", "::ffff:127.0.0.1"] {
-            assert!(!guard.allows(address.parse().unwrap()), "{address}");
-        }
-        let named = Guard { private_networks: vec!["127.0.0.0/8".parse().unwrap()] };
-        assert!(named.allows("127.0.0.1".parse().unwrap()));
-    }
-
-    #[test]
-    fn named_networks_pass_and_open_nothing_else() {
-        let guard = Guard { private_networks: vec!["10.96.0.0/16".parse().unwrap()] };
-        assert!(guard.allows("10.96.3.4".parse().unwrap()));
-        assert!(guard.allows("::ffff:10.96.3.4".parse().unwrap()));
-        assert!(!guard.allows("10.97.0.1".parse().unwrap()));
-        assert!(!guard.allows("127.0.0.1".parse().unwrap()));
-    }
-}
+mod tests;

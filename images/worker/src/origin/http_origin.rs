@@ -1,11 +1,9 @@
-//! Tenants' web servers over HTTP. Follows no redirect, uses no proxy, connects only where the guard allows.
+//! Tenants' web servers over HTTP. Follows no redirect, uses no proxy, asks and connects only where the guard
+//! allows.
 
-use std::{
-    error::Error as StdError,
-    io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+mod resolver;
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -16,14 +14,13 @@ use pipeline::{
 };
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
-    dns::{Addrs, Name, Resolve, Resolving},
     header::{ACCEPT, CONTENT_TYPE, DATE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
     redirect::Policy,
 };
-use tokio::net::lookup_host;
-use url::{Host, Url};
+use url::Url;
 
-use super::{Guard, MAX_SOURCE_BYTES};
+use self::resolver::{GuardedResolver, find_refusal};
+use super::{Guard, MAX_SOURCE_BYTES, guard::Reach};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_CONNECTIONS_PER_HOST: usize = 16;
@@ -37,40 +34,19 @@ const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
 
 /// Fetches sources.
 pub struct HttpOrigin {
-    client: Client,
     guard: Guard,
+    /// A client connects to what its resolver hands out, so each reach has its own.
+    public: Client,
+    named: Client,
     timeout: Duration,
 }
 
 impl HttpOrigin {
     /// `timeout` bounds the fetch of one source, from the request to its last byte.
     pub fn new(guard: Guard, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .no_proxy()
-            .redirect(Policy::none())
-            .referer(false)
-            .dns_resolver(GuardedResolver(guard.clone()))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(timeout)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
-            .build()?;
-        Ok(Self { client, guard, timeout })
-    }
-
-    /// The resolver is not asked for addresses that stand in the URL itself, so those are checked here.
-    fn check_literal(&self, url: &Url) -> Result<(), OriginError> {
-        let address: IpAddr = match url.host() {
-            Some(Host::Ipv4(address)) => address.into(),
-            Some(Host::Ipv6(address)) => address.into(),
-            Some(Host::Domain(_)) => return Ok(()),
-            None => return Err(OriginError::Refused(format!("{url} has no host"))),
-        };
-        if self.guard.allows(address) {
-            Ok(())
-        } else {
-            Err(OriginError::Refused(refusal(&address.to_string())))
-        }
+        let public = build_client(&guard, Reach::Public, timeout)?;
+        let named = build_client(&guard, Reach::Named, timeout)?;
+        Ok(Self { guard, public, named, timeout })
     }
 
     async fn read(&self, url: &Url, mut response: Response) -> Result<SourceFile, OriginError> {
@@ -87,7 +63,7 @@ impl HttpOrigin {
     }
 
     fn name_failure(&self, url: &Url, error: &reqwest::Error) -> OriginError {
-        if let Some(refused) = refused_name(error) {
+        if let Some(refused) = find_refusal(error) {
             return OriginError::Refused(refused);
         }
         if error.is_timeout() {
@@ -100,11 +76,12 @@ impl HttpOrigin {
 #[async_trait]
 impl Origin for HttpOrigin {
     async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(OriginError::Refused(format!("{url} is neither http nor https")));
-        }
-        self.check_literal(url)?;
-        let request = self.client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
+        let reach = self.guard.check(url).map_err(|refusal| OriginError::Refused(refusal.to_string()))?;
+        let client = match reach {
+            Reach::Public => &self.public,
+            Reach::Named => &self.named,
+        };
+        let request = client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
         let (request, is_conditional) = with_validators(request, known);
         let response = request.send().await.map_err(|error| self.name_failure(url, &error))?;
         match response.status() {
@@ -152,46 +129,15 @@ fn header(response: &Response, name: HeaderName) -> Option<String> {
     response.headers().get(name)?.to_str().ok().map(str::to_owned)
 }
 
-fn refusal(host: &str) -> String {
-    format!(
-        "{host} is not a public address, and not in a network that this pipeline allows (privateNetworks)"
-    )
-}
-
-/// The guard's refusal, from wherever the client has buried it.
-fn refused_name(error: &reqwest::Error) -> Option<String> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(cause) = next {
-        if let Some(refused) = cause.downcast_ref::<RefusedName>() {
-            return Some(refused.to_string());
-        }
-        next = cause.source();
-    }
-    None
-}
-
-/// A host name of which no address may be asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", refusal(.0))]
-struct RefusedName(String);
-
-/// Resolves names and passes on only allowed addresses, so that what was checked is what is connected to.
-struct GuardedResolver(Guard);
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.0.clone();
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
-            if found.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
-            }
-            let allowed: Vec<SocketAddr> =
-                found.into_iter().filter(|found| guard.allows(found.ip())).collect();
-            if allowed.is_empty() {
-                return Err(RefusedName(name.as_str().to_owned()).into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
+fn build_client(guard: &Guard, reach: Reach, timeout: Duration) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .no_proxy()
+        .redirect(Policy::none())
+        .referer(false)
+        .dns_resolver(GuardedResolver { guard: guard.clone(), reach })
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+        .build()
 }

@@ -36,11 +36,13 @@ fn networks_lose_their_host_bits() {
 fn networks_that_reach_loopback_or_link_local_are_refused_by_name() {
     for text in [
         "0.0.0.0/0",
+        "0.0.0.0/2",
         "126.0.0.0/7",
         "168.0.0.0/6",
         "127.0.0.1/32",
         "169.254.169.254/32",
         "::/0",
+        "::/128",
         "::1/128",
         "::/127",
         "fe00::/8",
@@ -54,6 +56,21 @@ fn networks_that_reach_loopback_or_link_local_are_refused_by_name() {
     for text in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"] {
         assert!(validated(&json!({"privateNetworks": [text]})).is_ok(), "{text}");
     }
+}
+
+#[test]
+fn networks_of_cloud_metadata_are_refused_and_larger_ones_are_not() {
+    for (text, network) in [
+        ("100.100.100.200/32", "100.100.100.200/32"),
+        ("168.63.129.16/32", "168.63.129.16/32"),
+        ("fd00:ec2::254/128", "fd00:ec2::/32"),
+        ("fd20:ce::/64", "fd20:ce::/32"),
+    ] {
+        let refusal = validated(&json!({"privateNetworks": [text]})).unwrap_err().to_string();
+        let expected = format!("spec.privateNetworks is {text:?}: it lies in {network}, ");
+        assert!(refusal.starts_with(&expected), "{refusal}");
+    }
+    assert!(validated(&json!({"privateNetworks": ["100.100.0.0/16", "fd00::/8"]})).is_ok());
 }
 
 #[test]

@@ -1,0 +1,62 @@
+//! Names to addresses for the HTTP client: only those that may be asked, so that what was checked is what is
+//! connected to.
+
+use std::{error::Error as StdError, io, net::SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::net::lookup_host;
+
+use crate::origin::guard::{Guard, Reach};
+
+/// Asks the system's resolver once, and hands on only allowed addresses.
+pub(super) struct GuardedResolver {
+    pub(super) guard: Guard,
+    pub(super) reach: Reach,
+}
+
+/// A host name of which no address may be asked.
+#[derive(Debug, thiserror::Error)]
+enum RefusedName {
+    #[error("{0} is not a public address, and not in a network that this pipeline allows (privateNetworks)")]
+    Public(String),
+    #[error(
+        "{0} has no address in a network that this pipeline allows (privateNetworks); elsewhere only public \
+         names are asked, at ports 80 and 443"
+    )]
+    Named(String),
+}
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (guard, reach) = (self.guard.clone(), self.reach);
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
+            if found.is_empty() {
+                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+            }
+            let allowed: Vec<SocketAddr> =
+                found.into_iter().filter(|found| guard.allows(reach, found.ip())).collect();
+            if !allowed.is_empty() {
+                return Ok(Box::new(allowed.into_iter()) as Addrs);
+            }
+            let name = name.as_str().to_owned();
+            Err(match reach {
+                Reach::Public => RefusedName::Public(name),
+                Reach::Named => RefusedName::Named(name),
+            }
+            .into())
+        })
+    }
+}
+
+/// The guard's refusal, from wherever the client has buried it.
+pub(super) fn find_refusal(error: &reqwest::Error) -> Option<String> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(cause) = next {
+        if let Some(refused) = cause.downcast_ref::<RefusedName>() {
+            return Some(refused.to_string());
+        }
+        next = cause.source();
+    }
+    None
+}
