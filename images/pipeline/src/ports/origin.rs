@@ -49,7 +49,8 @@ pub enum OriginError {
 /// only addresses that it may ask.
 #[async_trait]
 pub trait Origin: Send + Sync {
-    /// Asks for the file at `url`, and follows no redirect. With the validators of an earlier answer the
-    /// origin may say that nothing has changed, and gives the file where it does not.
+    /// Asks for the file at `url`, by a few redirects if need be. With the validators of an earlier answer the
+    /// origin may say that nothing has changed, and gives the file where it does not. A file that came by a
+    /// redirect has no validators, which are another URL's.
     async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError>;
 }

@@ -1,36 +1,36 @@
-//! Tenants' web servers over HTTP. Follows no redirect, uses no proxy, asks and connects only where the guard
-//! allows.
+//! Tenants' web servers over HTTP. Uses no proxy, and asks and connects only where the guard allows, at every
+//! hop of a redirect anew.
 
+mod answer;
+mod redirect;
 mod resolver;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use jiff::SignedDuration;
 use pipeline::{
     chain,
-    ports::{Fetched, Origin, OriginError, SourceFile, Validators},
+    ports::{Fetched, Origin, OriginError, Validators},
 };
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, DATE, ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
+    Client, RequestBuilder, Response,
+    header::{ACCEPT, IF_MODIFIED_SINCE, IF_NONE_MATCH},
     redirect::Policy,
 };
 use url::Url;
 
-use self::resolver::{GuardedResolver, find_refusal};
-use super::{Guard, MAX_SOURCE_BYTES, guard::Reach};
+use self::{
+    answer::{Condition, read_answer},
+    resolver::{GuardedResolver, find_refusal},
+};
+use super::{Guard, guard::Reach};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const IDLE_CONNECTIONS_PER_HOST: usize = 16;
 const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
-/// A file that was changed less than this before it was sent may be changed again within the same second,
-/// which is all that `Last-Modified` tells (RFC 9110 §8.8.2.2).
-const WEAK_AGE: SignedDuration = SignedDuration::from_secs(2);
-/// A longer tag is not kept: every source's is stored in the manifest.
-const MAX_ETAG_BYTES: usize = 256;
 const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
+/// Redirects that are followed for one source: to https, to another host, to where the file is.
+const MAX_REDIRECTS: usize = 3;
 
 /// Fetches sources.
 pub struct HttpOrigin {
@@ -42,94 +42,89 @@ pub struct HttpOrigin {
 }
 
 impl HttpOrigin {
-    /// `timeout` bounds the fetch of one source, from the request to its last byte.
+    /// `timeout` bounds the fetch of one source, from the first request to the last byte, redirects included.
     pub fn new(guard: Guard, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let public = build_client(&guard, Reach::Public, timeout)?;
-        let named = build_client(&guard, Reach::Named, timeout)?;
+        let (public, named) = (build_client(&guard, Reach::Public)?, build_client(&guard, Reach::Named)?);
         Ok(Self { guard, public, named, timeout })
     }
 
-    async fn read(&self, url: &Url, mut response: Response) -> Result<SourceFile, OriginError> {
-        let etag = header(&response, ETAG).filter(|tag| tag.len() <= MAX_ETAG_BYTES);
-        let last_modified = header(&response, LAST_MODIFIED).filter(|time| is_telling(time, &response));
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.name_failure(url, &error))? {
-            if body.len() + chunk.len() > MAX_SOURCE_BYTES {
-                return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
-            }
-            body.extend_from_slice(&chunk);
+    /// Asks `asked` and whatever it redirects to. Validators belong to the URL that gave them: they are not sent
+    /// along to another one, and none are taken from there.
+    async fn follow(&self, asked: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
+        let (response, condition) = self.send(asked, known).await?;
+        let Some(mut at) = redirect::target(asked, &response)? else {
+            return self.read(asked, response, condition).await;
+        };
+        for _ in 0..MAX_REDIRECTS {
+            let hop = self.send(&at, None).await.map_err(|error| redirect::came_from(asked, error));
+            let (response, condition) = hop?;
+            let next = redirect::target(&at, &response).map_err(|error| redirect::came_from(asked, error))?;
+            let Some(next) = next else {
+                let fetched = self.read(&at, response, condition).await;
+                return fetched
+                    .map(redirect::without_validators)
+                    .map_err(|error| redirect::came_from(asked, error));
+            };
+            at = next;
         }
-        Ok(SourceFile { body: Bytes::from(body), etag, last_modified })
+        let asked = redirect::shown(asked);
+        Err(OriginError::Failed(format!("{asked} redirects more than {MAX_REDIRECTS} times")))
     }
 
-    fn name_failure(&self, url: &Url, error: &reqwest::Error) -> OriginError {
-        if let Some(refused) = find_refusal(error) {
-            return OriginError::Refused(refused);
-        }
-        if error.is_timeout() {
-            return OriginError::TimedOut(format!("{url} gave no complete answer within {:?}", self.timeout));
-        }
-        OriginError::Failed(format!("{url} could not be fetched: {}", chain(error)))
-    }
-}
-
-#[async_trait]
-impl Origin for HttpOrigin {
-    async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
+    /// Sends one request, if its URL may be asked.
+    async fn send(
+        &self,
+        url: &Url,
+        known: Option<&Validators>,
+    ) -> Result<(Response, Condition), OriginError> {
         let reach = self.guard.check(url).map_err(|refusal| OriginError::Refused(refusal.to_string()))?;
         let client = match reach {
             Reach::Public => &self.public,
             Reach::Named => &self.named,
         };
         let request = client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
-        let (request, is_conditional) = with_validators(request, known);
-        let response = request.send().await.map_err(|error| self.name_failure(url, &error))?;
-        match response.status() {
-            StatusCode::OK if is_page(&response) => Ok(Fetched::Absent),
-            StatusCode::OK => self.read(url, response).await.map(Fetched::Found),
-            StatusCode::NOT_MODIFIED if is_conditional => Ok(Fetched::NotModified),
-            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Fetched::Absent),
-            StatusCode::GATEWAY_TIMEOUT => Err(OriginError::TimedOut(format!("{url} answered 504"))),
-            status => Err(OriginError::Failed(format!("{url} answered {}", status.as_u16()))),
+        let (request, condition) = with_validators(request, known);
+        match request.send().await {
+            Ok(response) => Ok((response, condition)),
+            Err(error) => Err(self.name_failure(url, error)),
         }
+    }
+
+    async fn read(
+        &self,
+        url: &Url,
+        response: Response,
+        condition: Condition,
+    ) -> Result<Fetched, OriginError> {
+        read_answer(&redirect::shown(url), response, condition, |error| self.name_failure(url, error)).await
+    }
+
+    fn name_failure(&self, url: &Url, error: reqwest::Error) -> OriginError {
+        if let Some(refused) = find_refusal(&error) {
+            return OriginError::Refused(refused);
+        }
+        if error.is_timeout() {
+            return self.name_timeout(url);
+        }
+        let url = redirect::shown(url);
+        OriginError::Failed(format!("{url} could not be fetched: {}", chain(&error.without_url())))
+    }
+
+    fn name_timeout(&self, url: &Url) -> OriginError {
+        let url = redirect::shown(url);
+        OriginError::TimedOut(format!("{url} gave no complete answer within {:?}", self.timeout))
     }
 }
 
-/// The request on the condition that the source has changed, and whether there is such a condition.
-fn with_validators(request: RequestBuilder, known: Option<&Validators>) -> (RequestBuilder, bool) {
-    match known {
-        Some(Validators { etag: Some(etag), last_modified: _ }) => {
-            (request.header(IF_NONE_MATCH, etag), true)
-        }
-        Some(Validators { etag: None, last_modified: Some(time) }) => {
-            (request.header(IF_MODIFIED_SINCE, time), true)
-        }
-        Some(Validators { etag: None, last_modified: None }) | None => (request, false),
+#[async_trait]
+impl Origin for HttpOrigin {
+    async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
+        let answer = tokio::time::timeout(self.timeout, self.follow(url, known)).await;
+        answer.unwrap_or_else(|_| Err(self.name_timeout(url)))
     }
 }
 
-/// Whether a later change must show in `Last-Modified`, by the origin's own clock.
-fn is_telling(last_modified: &str, response: &Response) -> bool {
-    let parse = |time: &str| jiff::fmt::rfc2822::parse(time).ok().map(|time| time.timestamp());
-    let sent = header(response, DATE).and_then(|time| parse(&time));
-    match (parse(last_modified), sent) {
-        (Some(modified), Some(sent)) => sent.duration_since(modified) >= WEAK_AGE,
-        (None, _) | (_, None) => false,
-    }
-}
-
-/// Many sites answer every unknown path with a page and 200.
-fn is_page(response: &Response) -> bool {
-    let content_type = header(response, CONTENT_TYPE).unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("text/html") || media_type.eq_ignore_ascii_case("application/xhtml+xml")
-}
-
-fn header(response: &Response, name: HeaderName) -> Option<String> {
-    response.headers().get(name)?.to_str().ok().map(str::to_owned)
-}
-
-fn build_client(guard: &Guard, reach: Reach, timeout: Duration) -> Result<Client, reqwest::Error> {
+fn build_client(guard: &Guard, reach: Reach) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(USER_AGENT)
         .no_proxy()
@@ -137,7 +132,19 @@ fn build_client(guard: &Guard, reach: Reach, timeout: Duration) -> Result<Client
         .referer(false)
         .dns_resolver(GuardedResolver { guard: guard.clone(), reach })
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(timeout)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
         .build()
+}
+
+/// The request on the condition that the source has changed, and whether there is such a condition.
+fn with_validators(request: RequestBuilder, known: Option<&Validators>) -> (RequestBuilder, Condition) {
+    match known {
+        Some(Validators { etag: Some(etag), last_modified: _ }) => {
+            (request.header(IF_NONE_MATCH, etag), Condition::IfChanged)
+        }
+        Some(Validators { etag: None, last_modified: Some(time) }) => {
+            (request.header(IF_MODIFIED_SINCE, time), Condition::IfChanged)
+        }
+        Some(Validators { etag: None, last_modified: None }) | None => (request, Condition::Always),
+    }
 }

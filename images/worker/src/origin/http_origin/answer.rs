@@ -1,0 +1,79 @@
+//! What an origin's answer says of the source that it was asked for.
+
+use bytes::{Bytes, BytesMut};
+use jiff::SignedDuration;
+use pipeline::ports::{Fetched, OriginError, SourceFile};
+use reqwest::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, DATE, ETAG, HeaderName, LAST_MODIFIED},
+};
+
+use crate::origin::MAX_SOURCE_BYTES;
+
+/// A file that was changed less than this before it was sent may be changed again within the same second,
+/// which is all that `Last-Modified` tells (RFC 9110 §8.8.2.2).
+const WEAK_AGE: SignedDuration = SignedDuration::from_secs(2);
+/// A longer tag is not kept: every source's is stored in the manifest.
+const MAX_ETAG_BYTES: usize = 256;
+
+/// Whether a request asked for the source only if it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    Always,
+    IfChanged,
+}
+
+/// Takes the answer of `url`, its body included. `name_failure` names what broke in the middle of it.
+pub(super) async fn read_answer(
+    url: &str,
+    response: Response,
+    condition: Condition,
+    name_failure: impl Fn(reqwest::Error) -> OriginError,
+) -> Result<Fetched, OriginError> {
+    match (response.status(), condition) {
+        (StatusCode::OK, _) if is_page(&response) => Ok(Fetched::Absent),
+        (StatusCode::OK, _) => read(url, response, name_failure).await.map(Fetched::Found),
+        (StatusCode::NOT_MODIFIED, Condition::IfChanged) => Ok(Fetched::NotModified),
+        (StatusCode::NOT_FOUND | StatusCode::GONE, _) => Ok(Fetched::Absent),
+        (StatusCode::GATEWAY_TIMEOUT, _) => Err(OriginError::TimedOut(format!("{url} answered 504"))),
+        (status, _) => Err(OriginError::Failed(format!("{url} answered {}", status.as_u16()))),
+    }
+}
+
+pub(super) fn header(response: &Response, name: HeaderName) -> Option<String> {
+    response.headers().get(name)?.to_str().ok().map(str::to_owned)
+}
+
+async fn read(
+    url: &str,
+    mut response: Response,
+    name_failure: impl Fn(reqwest::Error) -> OriginError,
+) -> Result<SourceFile, OriginError> {
+    let etag = header(&response, ETAG).filter(|tag| tag.len() <= MAX_ETAG_BYTES);
+    let last_modified = header(&response, LAST_MODIFIED).filter(|time| is_telling(time, &response));
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(&name_failure)? {
+        if body.len() + chunk.len() > MAX_SOURCE_BYTES {
+            return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(SourceFile { body: Bytes::from(body), etag, last_modified })
+}
+
+/// Whether a later change must show in `Last-Modified`, by the origin's own clock.
+fn is_telling(last_modified: &str, response: &Response) -> bool {
+    let parse = |time: &str| jiff::fmt::rfc2822::parse(time).ok().map(|time| time.timestamp());
+    let sent = header(response, DATE).and_then(|time| parse(&time));
+    match (parse(last_modified), sent) {
+        (Some(modified), Some(sent)) => sent.duration_since(modified) >= WEAK_AGE,
+        (None, _) | (_, None) => false,
+    }
+}
+
+/// Many sites answer every unknown path with a page and 200.
+fn is_page(response: &Response) -> bool {
+    let content_type = header(response, CONTENT_TYPE).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    media_type.eq_ignore_ascii_case("text/html") || media_type.eq_ignore_ascii_case("application/xhtml+xml")
+}
