@@ -55,6 +55,9 @@ pub const NODE: [Package; 2] = [program("nodejs", "node"), program("npm", "npm")
 /// What the tests of pages need: a browser without a screen.
 pub const BROWSER: [Package; 1] = [program("chromium", "chromium")];
 
+/// What the tests need that count packets in a network namespace of their own, beside [`NEEDED`].
+pub const PACKET_COUNTERS: [Package; 1] = [program("nftables", "nft")];
+
 /// What `cargo xtask bench` compares with, and asks with.
 pub const BENCH_WEB: [Package; 3] =
     [file("nginx-light", "/usr/sbin/nginx"), program("util-linux", "taskset"), program("wrk", "wrk")];
