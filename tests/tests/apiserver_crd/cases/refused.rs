@@ -48,6 +48,7 @@ fn words() -> Vec<Refused> {
     vec![
         wrong("spec.compile.style", r#"supported values: "Expanded", "Compressed""#, "Nested"),
         wrong("spec.compile.engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
+        wrong("spec.tenants[0].engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
         wrong("spec.errors", r#"supported values: "Show", "Status""#, "Hide"),
         wrong("spec.liveReload", r#"supported values: "Enabled", "Disabled""#, "On"),
         wrong("spec.service.type", r#"supported values: "ClusterIP", "NodePort""#, "LoadBalancer"),
