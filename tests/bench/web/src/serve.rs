@@ -16,7 +16,8 @@ mod table;
 use std::{
     path::Path,
     process::{Command, ExitCode, Stdio},
-    time::Instant,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, bail, ensure};
@@ -40,6 +41,9 @@ const CONNECTIONS: usize = 64;
 const SHARE: f64 = 0.7;
 /// A client that could not ask this share of what was due has measured itself.
 const KEPT: f64 = 0.99;
+/// How often a pace is tried that could not be kept.
+const TRIES: u32 = 8;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// How long a run is.
 pub(crate) struct Plan {
@@ -146,9 +150,10 @@ fn throughput(server: &Server, size: Size, seconds: u32) -> anyhow::Result<(f64,
     Ok((rate.context("wrk told no rate")?.trim().parse()?, busy))
 }
 
-/// Latency at a constant rate. A client that could not keep it up is tried once more.
+/// Latency at a constant rate. Where it could not be kept up, be it that the machine was taken away for a
+/// while, it is tried again a little later.
 fn latency(server: &Server, size: Size, rate: f64, seconds: u32) -> anyhow::Result<Latency> {
-    for _ in 0..2 {
+    for _ in 0..TRIES {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut client = pinned(CLIENT_CORE, program);
         client.args(["pace", &server.address.to_string(), HOST, &size.path()]);
@@ -158,6 +163,7 @@ fn latency(server: &Server, size: Size, rate: f64, seconds: u32) -> anyhow::Resu
             return Ok(latency);
         }
         println!("  only {:.1} % of what was due was answered; once more", latency.kept * 100.0);
+        sleep(BETWEEN_TRIES);
     }
     bail!("the pace of {rate:.0}/s cannot be kept: is the machine busy with something else?")
 }
