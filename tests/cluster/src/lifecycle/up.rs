@@ -139,11 +139,13 @@ impl Cluster {
         if let Some(sandbox) = Sandbox::open(&state)? {
             return Ok((sandbox, Found::Running));
         }
-        if state.exists() {
+        let is_broken = state.exists();
+        if is_broken {
             progress.say("clearing away what is left of a cluster that was not taken down");
             self.clear(progress)?;
         }
-        if Snapshot::load(&self.cache)?.is_none() {
+        // What was recorded before a cluster that is down by now tells nothing of the time since.
+        if !is_broken || Snapshot::load(&self.cache)?.is_none() {
             Snapshot::take(&self.cache)?.save(&self.cache)?;
         }
         Cache::ensure(state.clone())?;
