@@ -109,7 +109,8 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
         origin: Arc::new(FileOrigin { root: root.clone(), load_roots }),
         direct: None,
     };
-    let worker = Worker::new(ports, worker_settings()?, WorkerMetrics::register(&mut Registry::default()));
+    let worker =
+        Worker::new(ports, worker_settings().await?, WorkerMetrics::register(&mut Registry::default()));
     let working = tokio::spawn(Arc::new(worker).work(shutdown.clone()));
 
     introduce(&dir, &root, listener.local_addr()?)?;
@@ -160,14 +161,16 @@ fn web_settings(errors: ErrorDisplay) -> WebSettings {
     WebSettings { policy, hold, limits: RateLimits::default(), topic: None }
 }
 
-fn worker_settings() -> anyhow::Result<WorkerSettings> {
+async fn worker_settings() -> anyhow::Result<WorkerSettings> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let mut compiler = Compiler::new(program, COMPILE_LIMITS);
+    compiler.keep_warm(CONCURRENCY).await.context("cannot run a confined compile child")?;
     Ok(WorkerSettings {
         concurrency: CONCURRENCY,
         visibility: VISIBILITY,
         run_limit: RUN_LIMIT,
         source_limits: SOURCE_LIMITS,
-        compiler: Compiler { program, limits: COMPILE_LIMITS },
+        compiler,
     })
 }
 

@@ -234,10 +234,10 @@ impl Shared {
             visibility: Duration::from_secs(8),
             run_limit: Duration::from_secs(15),
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
-            compiler: Compiler {
-                program: env!("CARGO_BIN_EXE_kubectl-assets").into(),
-                limits: Limits { child, output_bytes: 1 << 20 },
-            },
+            compiler: Compiler::new(
+                env!("CARGO_BIN_EXE_kubectl-assets").into(),
+                Limits { child, output_bytes: 1 << 20 },
+            ),
         };
         let metrics = WorkerMetrics::register(&mut Registry::default());
         tokio::spawn(Arc::new(Worker::new(ports, settings, metrics)).work(stop.clone()));

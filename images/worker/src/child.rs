@@ -1,10 +1,13 @@
 //! The compile child: a process that compiles one file of one tenant and is then gone.
 //!
 //! Sass is a programming language and tenants are strangers, so the engine runs where it can end
-//! only itself. The child has an empty environment, bounded CPU time and memory, may write no files, and
-//! asks its parent for every source over its standard streams.
+//! only itself. The child has an empty environment and is confined before it reads its first byte
+//! (`confine`). It waits, confined, until it is given an order, and asks its parent for every source over its
+//! standard streams.
 
+pub mod confine;
 mod engine;
+mod input;
 mod known_wrong;
 mod limits;
 pub mod protocol;
@@ -15,26 +18,27 @@ use std::{
     env,
     io::{self, BufReader, Read, stdin, stdout},
     process::ExitCode,
-    thread,
 };
 
-use pipeline::options::CompileOptions;
+use pipeline::{chain, options::CompileOptions};
 
+pub use confine::Confinement;
 use engine::Task;
+pub use input::OUT_OF_TIME;
+use input::TimedInput;
 pub use limits::ChildLimits;
-use protocol::{FromChild, Order, ToChild};
+pub(crate) use limits::Terms;
+use protocol::{FromChild, Hello, Order, ToChild};
 use sources::ParentSources;
 
-/// The argument that makes a program of ours a compile child.
+/// The argument that makes a program of ours a compile child; its terms follow.
 pub const CHILD_ARGUMENT: &str = "compile-child";
-
-/// The engine's stack. Engines recurse over nested rules and calls; a deeper recursion ends the child.
-const STACK_BYTES: usize = 64 << 20;
 
 /// Call first in main: compiles and gives the exit code where this process is a compile child,
 /// gives `None` everywhere else.
 pub fn run_if_child() -> Option<ExitCode> {
-    (env::args().nth(1).as_deref() == Some(CHILD_ARGUMENT)).then(|| match serve() {
+    let mut arguments = env::args().skip(1);
+    (arguments.next()? == CHILD_ARGUMENT).then(|| match serve(Terms::from_arguments(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("compile child: {error}");
@@ -43,19 +47,26 @@ pub fn run_if_child() -> Option<ExitCode> {
     })
 }
 
-fn serve() -> io::Result<()> {
-    let mut input = BufReader::new(stdin());
+fn serve(terms: Option<Terms>) -> io::Result<()> {
+    let terms = terms.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "these are no terms"))?;
+    match confine::run(terms.limits, move |confinement| compile_one(confinement, terms)) {
+        Ok(done) => done,
+        Err(error) => protocol::write(&mut stdout(), &Hello::Unfit { reason: chain(&error) }),
+    }
+}
+
+fn compile_one(confinement: Confinement, terms: Terms) -> io::Result<()> {
+    protocol::write(&mut stdout(), &Hello::Ready(confinement))?;
+    let mut input = BufReader::new(TimedInput::new(stdin(), terms.limits.cpu_seconds));
     let ToChild::Compile(order) = protocol::read(&mut input)? else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message is no order"));
     };
-    order.limits.apply()?;
-    let compile = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || compile(&order, input))?;
-    let result = compile.join().unwrap_or_else(|_| Err(io::Error::other("the engine's thread panicked")))?;
-    protocol::write(&mut stdout(), &FromChild::Done(result))
+    let result = compile(&order, input)?;
+    protocol::write(&mut stdout(), &FromChild::Done(protocol::bounded(result, terms.output_bytes)))
 }
 
 fn compile(order: &Order, input: impl Read) -> io::Result<Result<String, String>> {
-    let Order { entry, load_paths, options: CompileOptions { engine, style }, limits: _ } = order;
+    let Order { entry, load_paths, options: CompileOptions { engine, style } } = order;
     let task = Task { entry, load_paths, style: *style };
     let sources = ParentSources::new(input);
     let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });

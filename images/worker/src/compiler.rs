@@ -1,21 +1,28 @@
-//! The parent's side of a compile: starts a child, answers its questions, and names its end.
+//! The parent's side of a compile: gives an order to a child, answers its questions, and names its end.
 
-use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, process::Stdio, time::Duration};
+mod alone;
+mod warm;
+
+use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc, time::Duration};
 
 use pipeline::options::{CompileOptions, SassEngine};
+use serde::de::DeserializeOwned;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin, ChildStdout, Command},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStdin},
     time::timeout,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     child::{
-        CHILD_ARGUMENT, ChildLimits,
+        ChildLimits, OUT_OF_TIME, Terms,
         protocol::{self, FromChild, Order, ToChild},
     },
     closure::{Sources, SourcesError},
 };
+pub use alone::LoneSheet;
+use warm::{WarmChild, WarmChildren};
 
 /// What one compile may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +42,16 @@ const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGABRT: i32 = 6;
 const SIGSEGV: i32 = 11;
 const SIGXCPU: i32 = 24;
+/// A system call that children may not make.
+const SIGSYS: i32 = 31;
 
-/// Starts compile children.
+/// Compiles in children, one for each style sheet.
 #[derive(Debug, Clone)]
 pub struct Compiler {
-    /// The program that becomes a child when it is given [`CHILD_ARGUMENT`].
-    pub program: PathBuf,
-    pub limits: Limits,
+    limits: Limits,
+    children: Arc<WarmChildren>,
+    /// Fills the gaps among the children that wait, where any are to.
+    keeper: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
 /// Why there is no style sheet.
@@ -68,6 +78,25 @@ pub(crate) struct Compiled {
 }
 
 impl Compiler {
+    /// `program` becomes a child when it is given [`CHILD_ARGUMENT`](crate::child::CHILD_ARGUMENT). Children
+    /// are started when they are needed, unless some are kept waiting.
+    pub fn new(program: PathBuf, limits: Limits) -> Self {
+        let terms = Terms { limits: limits.child, output_bytes: limits.output_bytes };
+        Self { limits, children: Arc::new(WarmChildren::new(program, terms)), keeper: None }
+    }
+
+    /// Has `count` children wait from now on. Fails where children cannot be confined, and says what this
+    /// kernel lacks where they can do without.
+    pub async fn keep_warm(&mut self, count: u16) -> io::Result<()> {
+        let (_, confinement) = self.children.take().await?;
+        if let Some(lacking) = confinement.lacks() {
+            tracing::warn!(kernel.lacks = lacking, "compile children are confined by what else there is");
+        }
+        let keep = self.children.clone().keep(count.into());
+        self.keeper = Some(Arc::new(AbortOnDropHandle::new(tokio::spawn(keep))));
+        Ok(())
+    }
+
     /// Compiles `entry` from `sources`. Dropping the future kills the child.
     pub(crate) async fn compile(
         &self,
@@ -76,15 +105,12 @@ impl Compiler {
         options: &CompileOptions,
         sources: &mut Sources,
     ) -> Result<Compiled, CompileError> {
-        let mut child = self.start().map_err(CompileError::Child)?;
-        let order = Order {
-            entry: entry.to_owned(),
-            load_paths: load_paths.to_owned(),
-            options: options.clone(),
-            limits: self.limits.child,
-        };
+        let (mut child, _) = self.children.take().await.map_err(CompileError::Child)?;
+        let order =
+            Order { entry: entry.to_owned(), load_paths: load_paths.to_owned(), options: options.clone() };
         let mut engine = None;
         let outcome = self.converse(&mut child, order, sources, &mut engine).await;
+        let mut child = child.process;
         let sass = |message| CompileError::Sass { message, engine };
         match outcome {
             Ok(Some(Ok(css))) => match self.refuse_output(&css) {
@@ -101,31 +127,17 @@ impl Compiler {
         }
     }
 
-    fn start(&self) -> io::Result<Child> {
-        Command::new(&self.program)
-            .arg(CHILD_ARGUMENT)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-    }
-
     async fn converse(
         &self,
-        child: &mut Child,
+        child: &mut WarmChild,
         order: Order,
         sources: &mut Sources,
         engine: &mut Option<SassEngine>,
     ) -> Result<Option<Result<String, String>>, CompileError> {
-        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(CompileError::Child(io::Error::other("the child has no pipes")));
-        };
-        let mut output = BufReader::new(output);
-        tell(&mut input, &ToChild::Compile(order)).await?;
-        while let Some(message) = hear(&mut output).await? {
+        let WarmChild { process: _, input, output } = child;
+        let longest = protocol::longest_from_child(self.limits.output_bytes);
+        tell(input, &ToChild::Compile(order)).await?;
+        while let Some(message) = hear(output, longest).await.map_err(CompileError::Child)? {
             let answer = match message {
                 FromChild::Done(result) => return Ok(Some(result)),
                 FromChild::Begins { engine: begins } => {
@@ -140,7 +152,7 @@ impl Compiler {
                     ToChild::Source(source.map(|source| decode(&path, &source.body)).transpose()?)
                 }
             };
-            tell(&mut input, &answer).await?;
+            tell(input, &answer).await?;
         }
         Ok(None)
     }
@@ -161,17 +173,24 @@ impl Compiler {
             Err(late) => return Err(late.into()),
         };
         match status.signal() {
-            Some(SIGXCPU) => Ok(format!(
-                "compiling took more than {cpu_seconds} s of CPU time; look for a loop that does not end"
-            )),
+            _ if status.code() == Some(OUT_OF_TIME.into()) => Ok(out_of_time(cpu_seconds)),
+            Some(SIGXCPU) => Ok(out_of_time(cpu_seconds)),
             Some(SIGABRT | SIGSEGV) => Ok(format!(
                 "compiling needed more than {} MiB of memory, or too deep a recursion; look for a mixin or \
                  function that calls itself without end",
                 memory_bytes >> 20
             )),
+            Some(SIGSYS) => {
+                tracing::error!("a compile child was ended at a system call that no compile needs");
+                Ok("compiling tried what no style sheet may do, and was stopped".to_owned())
+            }
             _ => Err(io::Error::other(format!("the child ended with {status}"))),
         }
     }
+}
+
+fn out_of_time(cpu_seconds: u64) -> String {
+    format!("compiling took more than {cpu_seconds} s of CPU time; look for a loop that does not end")
 }
 
 /// The message, cut where it is longer than anybody reads: a style sheet can make it as long as it likes.
@@ -204,14 +223,17 @@ async fn tell(input: &mut ChildStdin, message: &ToChild) -> Result<(), CompileEr
 }
 
 /// The child's next message, or `None` at the end of its output.
-async fn hear(output: &mut BufReader<ChildStdout>) -> Result<Option<FromChild>, CompileError> {
+async fn hear<M: DeserializeOwned>(
+    output: &mut (impl AsyncRead + Unpin),
+    longest: usize,
+) -> io::Result<Option<M>> {
     let mut length = [0; 4];
     match output.read_exact(&mut length).await {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(error) => return Err(CompileError::Child(error)),
+        Err(error) => return Err(error),
     }
-    let mut body = vec![0; protocol::checked_length(length).map_err(CompileError::Child)?];
-    output.read_exact(&mut body).await.map_err(CompileError::Child)?;
-    serde_json::from_slice(&body).map(Some).map_err(|error| CompileError::Child(error.into()))
+    let mut body = vec![0; protocol::checked_length(length, longest)?];
+    output.read_exact(&mut body).await?;
+    Ok(serde_json::from_slice(&body).map(Some)?)
 }

@@ -16,5 +16,5 @@ mod worker;
 
 pub use child::ChildLimits;
 pub use closure::SourceLimits;
-pub use compiler::{Compiler, Limits};
+pub use compiler::{Compiler, Limits, LoneSheet};
 pub use worker::{Worker, WorkerPorts, WorkerSettings};

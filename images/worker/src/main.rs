@@ -1,4 +1,4 @@
-//! The worker pod's program. Also the compile child's: the worker runs itself anew for each job.
+//! The worker pod's program. Also the compile child's: the worker runs itself anew for each job, and ahead of it.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -46,10 +46,9 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let stopped = operation.stopped.clone();
     let mut following = JoinSet::new();
     let ports = connect(settings, &mut following, stopped.clone()).await?;
-    let compiler = Compiler {
-        program: std::env::current_exe().context("could not find this program's own file")?,
-        limits: COMPILE_LIMITS,
-    };
+    let program = std::env::current_exe().context("could not find this program's own file")?;
+    let mut compiler = Compiler::new(program, COMPILE_LIMITS);
+    compiler.keep_warm(settings.concurrency).await.context("could not run a confined compile child")?;
     let work = WorkerSettings {
         concurrency: settings.concurrency,
         visibility: Duration::from_secs(settings.visibility_seconds),

@@ -96,7 +96,7 @@ impl Bench {
             visibility: Duration::from_secs(8),
             run_limit: Duration::from_secs(15),
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
-            compiler: Compiler { program: "none".into(), limits: Limits { child, output_bytes: 1 } },
+            compiler: Compiler::new("none".into(), Limits { child, output_bytes: 1 }),
         };
         let metrics = WorkerMetrics::register(&mut Registry::default());
         tokio::spawn(Arc::new(Worker::new(ports, settings, metrics)).work(self.shutdown.clone()))

@@ -1,21 +1,17 @@
-//! What the kernel holds the child to.
+//! What the kernel holds the child to, and how the child is told of it: as arguments, before it reads anything.
 
 use std::io;
 
 use rlimit::Resource;
-use serde::{Deserialize, Serialize};
 
 /// Bounds of one compile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChildLimits {
     /// CPU time; the kernel ends the process when it is used up.
     pub cpu_seconds: u64,
     /// Address space, the engine's stack and the program itself included.
     pub memory_bytes: u64,
 }
-
-/// Standard streams, and what the runtime opens for itself.
-const MAX_OPEN_FILES: u64 = 16;
 
 impl ChildLimits {
     /// Binds this process, for good: a limit that was lowered cannot be raised again.
@@ -25,7 +21,49 @@ impl ChildLimits {
         Resource::CPU.set(cpu_seconds, cpu_seconds + 1)?;
         Resource::AS.set(memory_bytes, memory_bytes)?;
         Resource::CORE.set(0, 0)?;
-        Resource::FSIZE.set(0, 0)?;
-        Resource::NOFILE.set(MAX_OPEN_FILES, MAX_OPEN_FILES)
+        Resource::FSIZE.set(0, 0)
+    }
+}
+
+/// No process, thread or descriptor more than there are. The first does not hold root.
+pub(super) fn forbid_growth() -> io::Result<()> {
+    Resource::NPROC.set(0, 0)?;
+    Resource::NOFILE.set(0, 0)
+}
+
+/// All that a child is told at its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) limits: ChildLimits,
+    /// The longest style sheet that is taken.
+    pub(crate) output_bytes: usize,
+}
+
+impl Terms {
+    pub(crate) fn to_arguments(self) -> [String; 3] {
+        let Self { limits: ChildLimits { cpu_seconds, memory_bytes }, output_bytes } = self;
+        [cpu_seconds.to_string(), memory_bytes.to_string(), output_bytes.to_string()]
+    }
+
+    pub(super) fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let mut next = || arguments.next()?.parse::<u64>().ok();
+        let limits = ChildLimits { cpu_seconds: next()?, memory_bytes: next()? };
+        let output_bytes = usize::try_from(next()?).ok()?;
+        arguments.next().is_none().then_some(Self { limits, output_bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_survive_the_command_line() {
+        let limits = ChildLimits { cpu_seconds: 8, memory_bytes: 768 << 20 };
+        let terms = Terms { limits, output_bytes: 16 << 20 };
+        let arguments = terms.to_arguments();
+        assert_eq!(Terms::from_arguments(arguments.clone().into_iter()), Some(terms));
+        assert_eq!(Terms::from_arguments(arguments.clone().into_iter().take(2)), None);
+        assert_eq!(Terms::from_arguments(arguments.into_iter().chain(["1".to_owned()])), None);
     }
 }

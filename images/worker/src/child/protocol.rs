@@ -5,11 +5,11 @@ use std::io::{self, Read, Write};
 use pipeline::options::{CompileOptions, SassEngine};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::ChildLimits;
+use super::Confinement;
 
 /// A longer message is a fault of the other side. Large enough for the largest source that is fetched
 /// and the largest style sheet that is taken, JSON's escapes included.
-pub const MAX_MESSAGE_BYTES: u32 = 64 << 20;
+pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
 /// From the parent.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,16 @@ pub struct Order {
     pub entry: String,
     pub load_paths: Vec<String>,
     pub options: CompileOptions,
-    pub limits: ChildLimits,
+}
+
+/// The child's first message, before it reads anything.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hello {
+    Ready(Confinement),
+    /// It could not be confined, and ends.
+    Unfit {
+        reason: String,
+    },
 }
 
 /// From the child.
@@ -45,11 +54,50 @@ pub enum FromChild {
     Done(Result<String, String>),
 }
 
+/// The longest error message that a child gives, in bytes.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// JSON writes one byte as six at the most (`\u0000`).
+const MOST_ESCAPED: usize = 6;
+
+/// The longest message of a child whose style sheet may have so many bytes: CSS has few that JSON escapes.
+pub fn longest_from_child(output_bytes: usize) -> usize {
+    output_bytes.saturating_mul(2).saturating_add(MOST_ESCAPED * MAX_ERROR_BYTES)
+}
+
+/// The result such that its message is not too long for the parent.
+pub(super) fn bounded(result: Result<String, String>, output_bytes: usize) -> Result<String, String> {
+    match result {
+        Ok(css) if css.len() > output_bytes => {
+            let length = css.len();
+            Err(format!("the style sheet is {length} bytes long; at most {output_bytes} are taken"))
+        }
+        Ok(css) if escaped_bytes(&css) > output_bytes.saturating_mul(2) => {
+            Err("the style sheet consists of quotes and control characters".to_owned())
+        }
+        Ok(css) => Ok(css),
+        Err(mut message) => {
+            message.truncate(message.floor_char_boundary(MAX_ERROR_BYTES));
+            Err(message)
+        }
+    }
+}
+
+fn escaped_bytes(text: &str) -> usize {
+    let written = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..b' ' => MOST_ESCAPED,
+        _ => 1,
+    };
+    text.bytes().map(written).sum()
+}
+
 /// The message with its length in front.
 pub fn encode<M: Serialize>(message: &M) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, message)?;
-    let length = u32::try_from(frame.len() - 4).ok().filter(|length| *length <= MAX_MESSAGE_BYTES);
+    let length = frame.len() - 4;
+    let length = u32::try_from(length).ok().filter(|_| length <= MAX_MESSAGE_BYTES);
     let length =
         length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the message is too long"))?;
     for (byte, digit) in frame.iter_mut().zip(length.to_le_bytes()) {
@@ -59,15 +107,15 @@ pub fn encode<M: Serialize>(message: &M) -> io::Result<Vec<u8>> {
 }
 
 /// The length in front of a message; too large a one is refused before anything is allocated for it.
-pub fn checked_length(bytes: [u8; 4]) -> io::Result<usize> {
-    let length = u32::from_le_bytes(bytes);
-    if length > MAX_MESSAGE_BYTES {
+pub fn checked_length(bytes: [u8; 4], longest: usize) -> io::Result<usize> {
+    let length = u32::from_le_bytes(bytes) as usize;
+    if length > longest {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             format!("a message of {length} bytes was announced"),
         ));
     }
-    Ok(length as usize)
+    Ok(length)
 }
 
 pub(super) fn write<M: Serialize>(output: &mut impl Write, message: &M) -> io::Result<()> {
@@ -78,7 +126,7 @@ pub(super) fn write<M: Serialize>(output: &mut impl Write, message: &M) -> io::R
 pub(super) fn read<M: DeserializeOwned>(input: &mut impl Read) -> io::Result<M> {
     let mut length = [0; 4];
     input.read_exact(&mut length)?;
-    let mut body = vec![0; checked_length(length)?];
+    let mut body = vec![0; checked_length(length, MAX_MESSAGE_BYTES)?];
     input.read_exact(&mut body)?;
     Ok(serde_json::from_slice(&body)?)
 }
@@ -92,6 +140,20 @@ mod tests {
         let message = FromChild::Done(Err("\"ü\" is not defined\n".to_owned()));
         let frame = encode(&message).unwrap();
         assert_eq!(read::<FromChild>(&mut frame.as_slice()).unwrap(), message);
+    }
+
+    #[test]
+    fn results_fit_the_parents_limit() {
+        let taken = |result| {
+            let bounded = bounded(result, 1000);
+            assert!(encode(&FromChild::Done(bounded.clone())).unwrap().len() <= 4 + longest_from_child(1000));
+            bounded
+        };
+        assert_eq!(taken(Ok("a".repeat(1000))), Ok("a".repeat(1000)));
+        assert_eq!(taken(Ok("\n".repeat(1000))), Ok("\n".repeat(1000)));
+        assert!(taken(Ok("a".repeat(1001))).unwrap_err().contains("1001 bytes long; at most 1000"));
+        assert!(taken(Ok("\0".repeat(400))).unwrap_err().contains("control characters"));
+        assert_eq!(taken(Err("\0".repeat(100_000))).unwrap_err().len(), MAX_ERROR_BYTES);
     }
 
     #[test]

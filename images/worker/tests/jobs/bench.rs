@@ -64,7 +64,7 @@ impl Bench {
             visibility: Duration::from_secs(3),
             run_limit: Duration::from_secs(20),
             source_limits: SOURCE_LIMITS,
-            compiler: Compiler { program: env!("CARGO_BIN_EXE_worker").into(), limits: LIMITS },
+            compiler: Compiler::new(env!("CARGO_BIN_EXE_worker").into(), LIMITS),
         };
         let metrics = WorkerMetrics::register(&mut Registry::default());
         let shutdown = CancellationToken::new();

@@ -1,0 +1,38 @@
+//! Standard input, for as long as there is CPU time left.
+//!
+//! The kernel counts towards a limit of CPU time by looking, at each tick, who is running: a child that asks
+//! and waits, asks and waits, runs a third longer than its limit. So the exact clock is looked at with each
+//! question. Between questions the kernel counts right.
+
+use std::{
+    io::{self, Read},
+    process,
+    time::Duration,
+};
+
+use nix::time::{ClockId, clock_gettime};
+
+/// The exit code of a child whose CPU time is used up, where no signal told it first.
+pub const OUT_OF_TIME: u8 = 124;
+
+pub(super) struct TimedInput<R> {
+    input: R,
+    cpu_time: Duration,
+}
+
+impl<R> TimedInput<R> {
+    pub(super) fn new(input: R, cpu_seconds: u64) -> Self {
+        Self { input, cpu_time: Duration::from_secs(cpu_seconds) }
+    }
+}
+
+impl<R: Read> Read for TimedInput<R> {
+    /// Ends the process where its time is used up: no error of the engine's is to hide it.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let used = Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?);
+        if used > self.cpu_time {
+            process::exit(OUT_OF_TIME.into());
+        }
+        self.input.read(buffer)
+    }
+}

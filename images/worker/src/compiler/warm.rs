@@ -1,0 +1,130 @@
+//! Children that wait, confined already, for an order: starting one costs a job no time.
+//!
+//! A child serves one job. Whoever takes one leaves a gap, which `keep` fills. Deliberately not here: what is
+//! said to a child.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::PathBuf,
+    process::Stdio,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    io::BufReader,
+    process::{Child, ChildStdin, ChildStdout, Command},
+    sync::Notify,
+    time::{sleep, timeout},
+};
+
+use super::hear;
+use crate::child::{CHILD_ARGUMENT, Confinement, Terms, protocol::Hello};
+
+/// How long a child may take from its start to its first word, on a machine that has much to do.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Between two tries to start children where the first failed.
+const START_BACKOFF: Duration = Duration::from_secs(1);
+/// A child's first message is short.
+const LONGEST_HELLO: usize = 4 << 10;
+
+/// A child and both ends of what is said.
+pub(super) struct WarmChild {
+    pub(super) process: Child,
+    pub(super) input: ChildStdin,
+    pub(super) output: BufReader<ChildStdout>,
+}
+
+/// The children that wait.
+#[derive(Debug)]
+pub(super) struct WarmChildren {
+    program: PathBuf,
+    terms: Terms,
+    waiting: Mutex<VecDeque<WarmChild>>,
+    taken: Notify,
+}
+
+impl WarmChildren {
+    pub(super) fn new(program: PathBuf, terms: Terms) -> Self {
+        Self { program, terms, waiting: Mutex::default(), taken: Notify::new() }
+    }
+
+    /// A child that is ready, and what holds it. One that has died meanwhile is passed over.
+    pub(super) async fn take(&self) -> io::Result<(WarmChild, Confinement)> {
+        while let Some(mut child) = self.pop() {
+            if let (Ok(None), Ok(confinement)) = (child.process.try_wait(), child.greet().await) {
+                return Ok((child, confinement));
+            }
+        }
+        let mut child = self.start()?;
+        let confinement = child.greet().await?;
+        Ok((child, confinement))
+    }
+
+    /// Starts children until `most` wait, and again whenever one was taken, for ever.
+    pub(super) async fn keep(self: Arc<Self>, most: usize) {
+        loop {
+            match self.fill(most) {
+                Ok(()) => self.taken.notified().await,
+                Err(error) => {
+                    let backoff = START_BACKOFF;
+                    tracing::error!(error = %error, ?backoff, "could not start a compile child; trying again");
+                    sleep(backoff).await;
+                }
+            }
+        }
+    }
+
+    fn fill(&self, most: usize) -> io::Result<()> {
+        while self.lock().len() < most {
+            let child = self.start()?;
+            self.lock().push_back(child);
+        }
+        Ok(())
+    }
+
+    fn pop(&self) -> Option<WarmChild> {
+        let child = self.lock().pop_front();
+        self.taken.notify_one();
+        child
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<WarmChild>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its environment is empty, so that there is nothing in it to be read.
+    fn start(&self) -> io::Result<WarmChild> {
+        let mut process = Command::new(&self.program)
+            .arg(CHILD_ARGUMENT)
+            .args(self.terms.to_arguments())
+            .env_clear()
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        match (process.stdin.take(), process.stdout.take()) {
+            (Some(input), Some(output)) => Ok(WarmChild { process, input, output: BufReader::new(output) }),
+            _ => Err(io::Error::other("the child has no pipes")),
+        }
+    }
+}
+
+impl WarmChild {
+    async fn greet(&mut self) -> io::Result<Confinement> {
+        match timeout(HELLO_TIMEOUT, hear(&mut self.output, LONGEST_HELLO)).await?? {
+            Some(Hello::Ready(confinement)) => Ok(confinement),
+            Some(Hello::Unfit { reason }) => Err(io::Error::other(reason)),
+            None => Err(io::Error::other("the child ended before it was given anything")),
+        }
+    }
+}
+
+impl std::fmt::Debug for WarmChild {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WarmChild({:?})", self.process.id())
+    }
+}
