@@ -61,14 +61,17 @@ fn compile_one(confinement: Confinement, terms: Terms) -> io::Result<()> {
     let ToChild::Compile(order) = protocol::read(&mut input)? else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message is no order"));
     };
-    let result = compile(&order, input)?;
+    let (result, places) = compile(order, input)?;
+    protocol::write(&mut stdout(), &FromChild::Used { places })?;
     protocol::write(&mut stdout(), &FromChild::Done(protocol::bounded(result, terms.output_bytes)))
 }
 
-fn compile(order: &Order, input: impl Read) -> io::Result<Result<String, String>> {
-    let Order { entry, load_paths, options: CompileOptions { engine, style } } = order;
-    let task = Task { entry, load_paths, style: *style };
-    let sources = ParentSources::new(input);
+/// What came of it, and which of the known sources were read for it.
+fn compile(order: Order, input: impl Read) -> io::Result<(Result<String, String>, Vec<usize>)> {
+    let Order { entry, load_paths, options: CompileOptions { engine, style }, known } = order;
+    let task = Task { entry: &entry, load_paths: &load_paths, style };
+    let sources = ParentSources::new(input, known);
     let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });
-    engine::compile(*engine, task, &sources, begin)
+    let result = engine::compile(engine, task, &sources, begin)?;
+    Ok((result, sources.into_used()))
 }

@@ -1,6 +1,7 @@
 //! The sources of one job: each asked for once, and remembered, found or absent.
 
 mod first;
+mod known;
 mod revalidate;
 
 use std::{

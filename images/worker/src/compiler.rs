@@ -3,7 +3,7 @@
 mod alone;
 mod warm;
 
-use std::{io, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, mem, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc, time::Duration};
 
 use pipeline::options::{CompileOptions, SassEngine};
 use serde::de::DeserializeOwned;
@@ -77,6 +77,13 @@ pub(crate) struct Compiled {
     pub(crate) engine: Option<SassEngine>,
 }
 
+/// What a child said beside its questions.
+struct Heard {
+    engine: Option<SassEngine>,
+    /// The known sources of which it has not said whether it read them.
+    unsaid: Vec<String>,
+}
+
 impl Compiler {
     /// `program` becomes a child when it is given [`CHILD_ARGUMENT`](crate::child::CHILD_ARGUMENT). Children
     /// are started when they are needed, unless some are kept waiting.
@@ -106,10 +113,18 @@ impl Compiler {
         sources: &mut Sources,
     ) -> Result<Compiled, CompileError> {
         let (mut child, _) = self.children.take().await.map_err(CompileError::Child)?;
-        let order =
-            Order { entry: entry.to_owned(), load_paths: load_paths.to_owned(), options: options.clone() };
-        let mut engine = None;
-        let outcome = self.converse(&mut child, order, sources, &mut engine).await;
+        let known = sources.known();
+        let order = Order {
+            entry: entry.to_owned(),
+            load_paths: load_paths.to_owned(),
+            options: options.clone(),
+            known,
+        };
+        let mut heard = Heard { engine: None, unsaid: order.known.sources.keys().cloned().collect() };
+        let outcome = self.converse(&mut child, order, sources, &mut heard).await;
+        // Of a child that did not come to say what it read, everything counts.
+        let Heard { engine, unsaid } = heard;
+        sources.note_used(unsaid);
         let mut child = child.process;
         let sass = |message| CompileError::Sass { message, engine };
         match outcome {
@@ -132,7 +147,7 @@ impl Compiler {
         child: &mut WarmChild,
         order: Order,
         sources: &mut Sources,
-        engine: &mut Option<SassEngine>,
+        heard: &mut Heard,
     ) -> Result<Option<Result<String, String>>, CompileError> {
         let WarmChild { process: _, input, output } = child;
         let longest = protocol::longest_from_child(self.limits.output_bytes);
@@ -140,8 +155,13 @@ impl Compiler {
         while let Some(message) = hear(output, longest).await.map_err(CompileError::Child)? {
             let answer = match message {
                 FromChild::Done(result) => return Ok(Some(result)),
-                FromChild::Begins { engine: begins } => {
-                    *engine = Some(begins);
+                FromChild::Begins { engine } => {
+                    heard.engine = Some(engine);
+                    continue;
+                }
+                FromChild::Used { places } => {
+                    let known = mem::take(&mut heard.unsaid);
+                    sources.note_used(places.iter().filter_map(|place| known.get(*place).cloned()));
                     continue;
                 }
                 FromChild::Probe { path } => {

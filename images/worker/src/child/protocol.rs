@@ -1,6 +1,9 @@
 //! What parent and child say to each other: JSON messages, each after its length (4 bytes, little endian).
 
-use std::io::{self, Read, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Read, Write},
+};
 
 use pipeline::options::{CompileOptions, SassEngine};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -29,6 +32,16 @@ pub struct Order {
     pub entry: String,
     pub load_paths: Vec<String>,
     pub options: CompileOptions,
+    pub known: Known,
+}
+
+/// What the parent has of the origin already.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Texts by their paths.
+    pub sources: BTreeMap<String, String>,
+    /// Paths at which there is nothing.
+    pub absent: Vec<String>,
 }
 
 /// The child's first message, before it reads anything.
@@ -50,6 +63,9 @@ pub enum FromChild {
     Probe { path: String },
     /// What does the source at this path hold?
     Read { path: String },
+    /// Those of the known sources that were read, by their places in the order of all their paths. Said once,
+    /// before the last message; wants no answer.
+    Used { places: Vec<usize> },
     /// The style sheet, or the error of the engine that began last. The last message.
     Done(Result<String, String>),
 }

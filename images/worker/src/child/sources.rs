@@ -4,12 +4,12 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io::{self, Read, stdout},
     rc::Rc,
 };
 
-use super::protocol::{self, FromChild, ToChild};
+use super::protocol::{self, FromChild, Known, ToChild};
 use crate::resolve::siblings;
 
 /// A tenant's files, by their absolute paths. Errors are the parent's or the kernel's, never the tenant's.
@@ -23,11 +23,31 @@ pub(super) struct ParentSources<R> {
     input: RefCell<R>,
     probed: RefCell<HashMap<String, bool>>,
     texts: RefCell<HashMap<String, Option<Rc<str>>>>,
+    /// The place of each path among the known ones.
+    places: HashMap<String, usize>,
+    /// The places of what was read without a question.
+    used: RefCell<BTreeSet<usize>>,
 }
 
 impl<R: Read> ParentSources<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input: RefCell::new(input), probed: RefCell::default(), texts: RefCell::default() }
+    pub(super) fn new(input: R, known: Known) -> Self {
+        let Known { sources, absent } = known;
+        let places = sources.keys().cloned().zip(0..).collect();
+        let present = sources.keys().map(|path| (path.clone(), true));
+        let probed = present.chain(absent.into_iter().map(|path| (path, false))).collect();
+        let texts = sources.into_iter().map(|(path, text)| (path, Some(Rc::from(text)))).collect();
+        Self {
+            input: RefCell::new(input),
+            probed: RefCell::new(probed),
+            texts: RefCell::new(texts),
+            places,
+            used: RefCell::default(),
+        }
+    }
+
+    /// Which of the known sources were read.
+    pub(super) fn into_used(self) -> Vec<usize> {
+        self.used.into_inner().into_iter().collect()
     }
 
     fn ask(&self, question: &FromChild) -> io::Result<ToChild> {
@@ -56,6 +76,7 @@ impl<R: Read> Sources for ParentSources<R> {
 
     fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
         if let Some(known) = self.texts.borrow().get(path) {
+            self.used.borrow_mut().extend(self.places.get(path));
             return Ok(known.clone());
         }
         match self.ask(&FromChild::Read { path: path.to_owned() })? {
