@@ -164,7 +164,7 @@ fn web_settings(errors: ErrorDisplay) -> WebSettings {
 async fn worker_settings() -> anyhow::Result<WorkerSettings> {
     let program = std::env::current_exe().context("cannot find this program's own file")?;
     let mut compiler = Compiler::new(program, COMPILE_LIMITS);
-    compiler.keep_warm(CONCURRENCY).await.context("cannot run a confined compile child")?;
+    compiler.keep_warm_for(CONCURRENCY).await.context("cannot run a confined compile child")?;
     Ok(WorkerSettings {
         concurrency: CONCURRENCY,
         visibility: VISIBILITY,

@@ -10,7 +10,7 @@ use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options};
 
 use crate::cargo::cargo;
-use crate::{images, operator, up};
+use crate::{images, npm, operator, up};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -24,6 +24,8 @@ enum Bench {
     Serve(Length),
     /// The memory of visitors who wait, beside a bare hyper handler that sleeps
     Hold(Length),
+    /// Compiling: what the child adds to the engine's own time
+    Compile(Length),
     /// Visitors of a pipeline on the local cluster: restarts of the web tier, and lost notices
     Fleet(Length),
 }
@@ -40,6 +42,12 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.bench {
         Bench::Serve(length) => measure_web(&cache, "serve", length, &progress),
         Bench::Hold(length) => measure_web(&cache, "hold", length, &progress),
+        Bench::Compile(length) => {
+            npm::ensure(&cache, &progress)?;
+            let mut build = cargo(&cache)?;
+            build.args(["build", "--locked", "--release", "--package", "bench_compile"]);
+            measure(&cache, build, "release/bench_compile", &[], length, &progress)
+        }
         Bench::Fleet(length) => {
             let cluster = Cluster::new(cache, Options::default());
             up::start_cluster(&cluster, &progress)?;

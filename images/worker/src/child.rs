@@ -13,10 +13,11 @@ mod limits;
 pub mod protocol;
 mod scan;
 mod sources;
+mod warmth;
 
 use std::{
     env,
-    io::{self, BufReader, Read, stdin, stdout},
+    io::{self, BufReader, Read, Write, stdin, stdout},
     process::ExitCode,
 };
 
@@ -56,14 +57,18 @@ fn serve(terms: Option<Terms>) -> io::Result<()> {
 }
 
 fn compile_one(confinement: Confinement, terms: Terms) -> io::Result<()> {
+    warmth::warm_up();
     protocol::write(&mut stdout(), &Hello::Ready(confinement))?;
     let mut input = BufReader::new(TimedInput::new(stdin(), terms.limits.cpu_seconds));
     let ToChild::Compile(order) = protocol::read(&mut input)? else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message is no order"));
     };
     let (result, places) = compile(order, input)?;
-    protocol::write(&mut stdout(), &FromChild::Used { places })?;
-    protocol::write(&mut stdout(), &FromChild::Done(protocol::bounded(result, terms.output_bytes)))
+    // By one call, so that the parent wakes up once.
+    let mut last_words = protocol::encode(&FromChild::Used { places })?;
+    last_words.extend(protocol::encode(&FromChild::Done(protocol::bounded(result, terms.output_bytes)))?);
+    stdout().write_all(&last_words)?;
+    stdout().flush()
 }
 
 /// What came of it, and which of the known sources were read for it.

@@ -92,14 +92,15 @@ impl Compiler {
         Self { limits, children: Arc::new(WarmChildren::new(program, terms)), keeper: None }
     }
 
-    /// Has `count` children wait from now on. Fails where children cannot be confined, and says what this
-    /// kernel lacks where they can do without.
-    pub async fn keep_warm(&mut self, count: u16) -> io::Result<()> {
+    /// From now on has children wait for so many jobs at a time, and one more, since a new one is started only
+    /// when a job has ended. Fails where children cannot be confined, and says what this kernel lacks where
+    /// they can do without.
+    pub async fn keep_warm_for(&mut self, jobs: u16) -> io::Result<()> {
         let (_, confinement) = self.children.take().await?;
         if let Some(lacking) = confinement.lacks() {
             tracing::warn!(kernel.lacks = lacking, "compile children are confined by what else there is");
         }
-        let keep = self.children.clone().keep(count.into());
+        let keep = self.children.clone().keep(usize::from(jobs) + 1);
         self.keeper = Some(Arc::new(AbortOnDropHandle::new(tokio::spawn(keep))));
         Ok(())
     }
@@ -112,6 +113,7 @@ impl Compiler {
         options: &CompileOptions,
         sources: &mut Sources,
     ) -> Result<Compiled, CompileError> {
+        let _gap = self.children.gap();
         let (mut child, _) = self.children.take().await.map_err(CompileError::Child)?;
         let known = sources.known();
         let order = Order {

@@ -48,7 +48,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let ports = connect(settings, &mut following, stopped.clone()).await?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut compiler = Compiler::new(program, COMPILE_LIMITS);
-    compiler.keep_warm(settings.concurrency).await.context("could not run a confined compile child")?;
+    compiler.keep_warm_for(settings.concurrency).await.context("could not run a confined compile child")?;
     let work = WorkerSettings {
         concurrency: settings.concurrency,
         visibility: Duration::from_secs(settings.visibility_seconds),

@@ -67,7 +67,7 @@ async fn each_job_has_a_child_of_its_own_that_waited_and_is_replaced() {
     compile(&compiler).await;
     until(0, &BTreeSet::from([0])).await;
 
-    compiler.keep_warm(KEPT).await.unwrap();
+    compiler.keep_warm_for(KEPT - 1).await.unwrap();
     let first = until(KEPT.into(), &nobody).await;
     compile(&compiler).await;
     let second = until(KEPT.into(), &first).await;
@@ -87,6 +87,6 @@ async fn each_job_has_a_child_of_its_own_that_waited_and_is_replaced() {
 #[tokio::test]
 async fn program_that_is_no_child_cannot_be_kept_waiting() {
     for program in ["/bin/true", "/bin/none"] {
-        Compiler::new(program.into(), LIMITS).keep_warm(KEPT).await.unwrap_err();
+        Compiler::new(program.into(), LIMITS).keep_warm_for(KEPT - 1).await.unwrap_err();
     }
 }

@@ -1,11 +1,12 @@
 //! Children that wait, confined already, for an order: starting one costs a job no time.
 //!
-//! A child serves one job. Whoever takes one leaves a gap, which `keep` fills. Deliberately not here: what is
-//! said to a child.
+//! A child serves one job. Whoever takes one leaves a gap, which `keep` fills when the job is over.
+//! Deliberately not here: what is said to a child.
 
 use std::{
     collections::VecDeque,
     io,
+    os::fd::AsFd,
     path::PathBuf,
     process::Stdio,
     sync::{Arc, Mutex, PoisonError},
@@ -26,6 +27,8 @@ use crate::child::{CHILD_ARGUMENT, Confinement, Terms, protocol::Hello};
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Between two tries to start children where the first failed.
 const START_BACKOFF: Duration = Duration::from_secs(1);
+/// The most that a user without privilege may ask for.
+const PIPE_BYTES: usize = 1 << 20;
 /// A child's first message is short.
 const LONGEST_HELLO: usize = 4 << 10;
 
@@ -42,12 +45,27 @@ pub(super) struct WarmChildren {
     program: PathBuf,
     terms: Terms,
     waiting: Mutex<VecDeque<WarmChild>>,
-    taken: Notify,
+    gaps: Notify,
+}
+
+/// A job that took a child and still runs.
+pub(super) struct Gap<'w>(&'w Notify);
+
+impl Drop for Gap<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 impl WarmChildren {
     pub(super) fn new(program: PathBuf, terms: Terms) -> Self {
-        Self { program, terms, waiting: Mutex::default(), taken: Notify::new() }
+        Self { program, terms, waiting: Mutex::default(), gaps: Notify::new() }
+    }
+
+    /// What is to live as long as the job that takes a child: when it ends, and the CPU is free again, the gap
+    /// is filled.
+    pub(super) fn gap(&self) -> Gap<'_> {
+        Gap(&self.gaps)
     }
 
     /// A child that is ready, and what holds it. One that has died meanwhile is passed over.
@@ -62,11 +80,11 @@ impl WarmChildren {
         Ok((child, confinement))
     }
 
-    /// Starts children until `most` wait, and again whenever one was taken, for ever.
+    /// Starts children until `most` wait, and again whenever a gap is to be filled, for ever.
     pub(super) async fn keep(self: Arc<Self>, most: usize) {
         loop {
             match self.fill(most) {
-                Ok(()) => self.taken.notified().await,
+                Ok(()) => self.gaps.notified().await,
                 Err(error) => {
                     let backoff = START_BACKOFF;
                     tracing::error!(error = %error, ?backoff, "could not start a compile child; trying again");
@@ -85,9 +103,7 @@ impl WarmChildren {
     }
 
     fn pop(&self) -> Option<WarmChild> {
-        let child = self.lock().pop_front();
-        self.taken.notify_one();
-        child
+        self.lock().pop_front()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<WarmChild>> {
@@ -107,10 +123,20 @@ impl WarmChildren {
             .kill_on_drop(true)
             .spawn()?;
         match (process.stdin.take(), process.stdout.take()) {
-            (Some(input), Some(output)) => Ok(WarmChild { process, input, output: BufReader::new(output) }),
+            (Some(input), Some(output)) => {
+                widen(&input);
+                widen(&output);
+                Ok(WarmChild { process, input, output: BufReader::new(output) })
+            }
             _ => Err(io::Error::other("the child has no pipes")),
         }
     }
+}
+
+/// Lets a whole order, and a whole style sheet, be on its way: both sides go on at once then. Where the kernel
+/// refuses, since this user has many pipes, they take turns.
+fn widen(pipe: &impl AsFd) {
+    rustix::pipe::fcntl_setpipe_size(pipe, PIPE_BYTES).ok();
 }
 
 impl WarmChild {

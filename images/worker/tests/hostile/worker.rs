@@ -62,7 +62,7 @@ async fn run_every(step: usize) {
     let notifier = Arc::new(MemoryNotifier::default());
     let mut notices = notifier.subscribe();
     let mut compiler = Compiler::new(env!("CARGO_BIN_EXE_worker").into(), LIMITS);
-    compiler.keep_warm(CONCURRENCY).await.unwrap();
+    compiler.keep_warm_for(CONCURRENCY).await.unwrap();
     let ports = WorkerPorts {
         queue: queue.clone(),
         refresh_queue: Arc::new(MemoryQueue::new(100)),

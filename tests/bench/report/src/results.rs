@@ -12,6 +12,7 @@ pub enum Part {
     Serve,
     Hold,
     Fleet,
+    Child,
 }
 
 impl Part {
@@ -20,6 +21,7 @@ impl Part {
             Self::Serve => "serve",
             Self::Hold => "hold",
             Self::Fleet => "fleet",
+            Self::Child => "child",
         }
     }
 }
