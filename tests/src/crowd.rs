@@ -73,8 +73,13 @@ pub async fn open_slowly(scene: &Scene, gates: impl IntoIterator<Item = Gate>, w
     };
     let opening = async {
         for gate in gates {
-            let mut met: Option<Instant> = None;
-            while most.load(Ordering::Relaxed) < wanted && met.is_none_or(|met| met.elapsed() < GATE_CLOSED) {
+            let (begun, mut met): (_, Option<Instant>) = (Instant::now(), None);
+            let is_to_stay_closed = |met: Option<Instant>| match met {
+                Some(met) => met.elapsed() < GATE_CLOSED,
+                // Nobody comes any more: the job has ended otherwise.
+                None => begun.elapsed() < PATIENCE,
+            };
+            while most.load(Ordering::Relaxed) < wanted && is_to_stay_closed(met) {
                 if gate.is_met() {
                     met.get_or_insert_with(Instant::now);
                 }
