@@ -1,33 +1,43 @@
 //! The sources of one job: each asked for once, and remembered, found or absent.
 
+mod ahead;
+mod assumed;
 mod first;
+mod imports;
 mod known;
 mod revalidate;
+mod under_way;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use pipeline::{
     manifest::{Closure, SourceRead},
     names::Digest,
-    ports::{Fetched, Origin, OriginError, SourceFile},
+    ports::{Origin, OriginError, SourceFile},
     tenant::source_url,
 };
 use url::Url;
 
 use crate::resolve::siblings;
+pub(crate) use assumed::Assumptions;
 pub(crate) use revalidate::Revalidation;
+use under_way::{Answer, UnderWay, as_source, ask};
 
 /// The longest path that is asked for, in bytes, and all of a job's paths together: a style sheet can make
 /// them up, and every one is stored in the closure.
 const MAX_PATH_BYTES: usize = 1 << 10;
 const MAX_PATHS_BYTES: usize = 2 << 20;
 
-/// Requests under way at the same time for one job.
-const MAX_PARALLEL_FETCHES: usize = 12;
+/// Requests under way at the same time for one job: enough for the imports of a framework's style sheet
+/// (Bootstrap's has 40) to take one round trip.
+pub(crate) const MAX_PARALLEL_FETCHES: usize = 48;
 
 /// Bounds of what one job may read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +71,15 @@ pub(crate) struct Sources {
     asked: BTreeMap<String, String>,
     /// Those of them that the compiler read.
     used: BTreeSet<String>,
+    /// Paths that are taken for absent until they are asked for, and will be part of the closure.
+    assumed_absent: BTreeMap<String, Url>,
+    /// Paths that the compiler takes for absent whatever is there: a spelling that comes before them is.
+    undecisive: BTreeSet<String>,
+    /// What was asked for ahead, and has not come yet.
+    under_way: UnderWay,
     paths_bytes: usize,
     is_fetching: bool,
+    is_verifying: Arc<AtomicBool>,
 }
 
 impl Sources {
@@ -74,14 +91,18 @@ impl Sources {
             by_url: HashMap::new(),
             asked: BTreeMap::new(),
             used: BTreeSet::new(),
+            assumed_absent: BTreeMap::new(),
+            undecisive: BTreeSet::new(),
+            under_way: UnderWay::default(),
             paths_bytes: 0,
             is_fetching: false,
+            is_verifying: Arc::default(),
         }
     }
 
     /// Whether the origin is being waited for; stays true when the wait was given up.
     pub(crate) fn is_fetching(&self) -> bool {
-        self.is_fetching
+        self.is_fetching || self.is_verifying.load(Ordering::Relaxed)
     }
 
     /// Of all that an import of `path` may mean, in one folder, that at which there is a source. All are asked
@@ -95,9 +116,7 @@ impl Sources {
 
     /// The source at `path`, or `None` where there is none.
     pub(crate) async fn read(&mut self, path: &str) -> Result<Option<SourceFile>, SourcesError> {
-        if !self.asked.contains_key(path) {
-            self.fetch(vec![path.to_owned()]).await?;
-        }
+        self.fetch(vec![path.to_owned()]).await?;
         let source = self.source(path).cloned();
         if source.is_some() {
             self.used.insert(path.to_owned());
@@ -123,29 +142,36 @@ impl Sources {
     }
 
     async fn fetch(&mut self, mut paths: Vec<String>) -> Result<(), SourcesError> {
-        paths.retain(|path| !self.asked.contains_key(path));
+        paths.retain(|path| !self.asked.contains_key(path) && !self.is_taken_for_absent(path));
         self.check_paths(&paths)?;
         let urls = self.urls_of(paths)?;
         self.is_fetching = true;
-        let origin = &self.origin;
         let unknown = urls.iter().filter(|(_, url)| !self.by_url.contains_key(url.as_str()));
-        let requests = unknown.map(|(_, url)| async move {
-            let source = as_source(url, origin.fetch(url, None).await?)?;
-            Ok::<_, OriginError>((url.to_string(), source))
-        });
-        let requests: Vec<_> = requests.collect();
-        let answers: Vec<_> =
-            stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES).try_collect().await?;
+        let requests: Vec<_> =
+            unknown.map(|(path, url)| ask(self.origin.clone(), path.clone(), url.clone())).collect();
+        let mut answers = stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES);
+        let mut found = Vec::new();
+        while let Some(Answer { path: _, url, source }) = answers.next().await {
+            found.push((url.into(), source?));
+        }
         self.is_fetching = false;
-        self.by_url.extend(answers);
+        self.by_url.extend(found);
         self.asked.extend(urls.into_iter().map(|(path, url)| (path, url.into())));
         self.check_limits()
+    }
+
+    fn is_taken_for_absent(&self, path: &str) -> bool {
+        self.assumed_absent.contains_key(path) || self.undecisive.contains(path)
+    }
+
+    fn url_of(&self, path: &str) -> Option<Url> {
+        source_url(&self.base, path)
     }
 
     fn urls_of(&self, paths: impl IntoIterator<Item = String>) -> Result<Vec<(String, Url)>, OriginError> {
         let unusable = || OriginError::Refused(format!("{} cannot be an origin", self.base));
         let urls = paths.into_iter().map(|path| {
-            let url = source_url(&self.base, &path).ok_or_else(unusable)?;
+            let url = self.url_of(&path).ok_or_else(unusable)?;
             Ok((path, url))
         });
         urls.collect()
@@ -191,17 +217,6 @@ fn note_read(url: &str, source: &SourceFile) -> SourceRead {
         sha256: Digest::of(&source.body),
         etag: source.etag.clone(),
         last_modified: source.last_modified.clone(),
-    }
-}
-
-/// The answer to a request without validators.
-fn as_source(url: &Url, fetched: Fetched) -> Result<Option<SourceFile>, OriginError> {
-    match fetched {
-        Fetched::Found(source) => Ok(Some(source)),
-        Fetched::Absent => Ok(None),
-        Fetched::NotModified => {
-            Err(OriginError::Failed(format!("{url} was not modified, but nobody asked whether it was")))
-        }
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn normalize(path: &Path) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
-/// The endings that the engine tries for an import without one, in its order.
+/// The endings that engines try for an import without one, in grass's order.
 const ENDINGS: [&str; 6] = [".import.sass", ".import.scss", ".import.css", ".sass", ".scss", ".css"];
 
 /// All paths that the engine may try when it tries `path`: the same name with and without `_`, with every
@@ -37,6 +37,63 @@ pub(crate) fn siblings(path: &str) -> Vec<String> {
         paths.push(path.to_owned());
     }
     paths
+}
+
+/// Whether the path ends in a dot and this, which Sass takes in lower case alone.
+pub(crate) fn has_ending(path: &str, ending: &str) -> bool {
+    path.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'))
+}
+
+/// The syntax that most of a style sheet's sources have: the one of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Syntax {
+    Scss,
+    Indented,
+}
+
+impl Syntax {
+    pub(crate) fn of(path: &str) -> Self {
+        if has_ending(path, "sass") { Self::Indented } else { Self::Scss }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Scss => ".scss",
+            Self::Indented => ".sass",
+        }
+    }
+}
+
+/// One name in one folder, and all paths that an import may mean by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Spellings {
+    /// What it is called in nearly all style sheets: with `_`, and without.
+    pub(crate) likely: [String; 2],
+    /// Counts before these for `@import`, where it is there at all.
+    pub(crate) for_import_alone: [String; 2],
+    /// Those that nobody asks for where a likely one is there.
+    pub(crate) others: Vec<String>,
+}
+
+impl Spellings {
+    /// Of the path of an import. An ending that it has is the likely one; else it is the syntax's.
+    pub(crate) fn new(path: &str, syntax: Syntax) -> Self {
+        let own = [".scss", ".sass", ".css"].into_iter().find(|ending| path.ends_with(ending));
+        let ending = own.unwrap_or(syntax.ending());
+        let stem = own.and_then(|own| path.strip_suffix(own)).unwrap_or(path);
+        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+        let name = name.strip_prefix('_').unwrap_or(name);
+        let with = |ending: &str| [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")];
+        let (likely, for_import_alone) = (with(ending), with(&format!(".import{ending}")));
+        let mut others = siblings(&likely[1]);
+        others.retain(|path| !likely.contains(path) && !for_import_alone.contains(path));
+        Self { likely, for_import_alone, others }
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
+        let Self { likely, for_import_alone, others } = self;
+        likely.iter().chain(for_import_alone).chain(others)
+    }
 }
 
 #[cfg(test)]
@@ -61,5 +118,23 @@ mod tests {
         }
         assert_eq!(siblings("/lib/a.txt"), ["/lib/a.txt"]);
         assert!(siblings("/__a.scss").contains(&"/__a.scss".to_owned()));
+    }
+
+    #[test]
+    fn spellings_are_all_siblings_the_likely_ones_first() {
+        for (path, syntax, likely) in [
+            ("/lib/a", Syntax::Scss, ["/lib/_a.scss", "/lib/a.scss"]),
+            ("/lib/_a", Syntax::Indented, ["/lib/_a.sass", "/lib/a.sass"]),
+            ("/lib/a.css", Syntax::Scss, ["/lib/_a.css", "/lib/a.css"]),
+            ("/lib/a.b", Syntax::Scss, ["/lib/_a.b.scss", "/lib/a.b.scss"]),
+        ] {
+            let spellings = Spellings::new(path, syntax);
+            assert_eq!(spellings.likely, likely, "{path}");
+            let (mut all, mut expected): (Vec<_>, _) =
+                (spellings.all().cloned().collect(), siblings(likely[1]));
+            all.sort();
+            expected.sort();
+            assert_eq!(all, expected, "{path}");
+        }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     closure::SourceLimits,
     compiler::{CompileError, Compiler},
+    origin::SourceCache,
 };
 
 /// The longest wait for a purge's time: what the purge adds, and as much again for clocks that differ.
@@ -26,6 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(4);
 pub(crate) struct Runner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) origin: Arc<dyn Origin>,
+    pub(crate) source_cache: SourceCache,
     pub(crate) compiler: Compiler,
     pub(crate) source_limits: SourceLimits,
     /// For the whole attempt: fetching, compiling and storing.

@@ -21,6 +21,7 @@ use crate::{
     closure::SourceLimits,
     compiler::Compiler,
     metrics::{EndLabels, WorkerMetrics},
+    origin::SourceCache,
     run::{RunEnd, Runner},
 };
 
@@ -78,7 +79,8 @@ impl Worker {
     pub fn new(ports: WorkerPorts, settings: WorkerSettings, metrics: WorkerMetrics) -> Self {
         let WorkerPorts { queue, refresh_queue, store, notifier, origin, direct } = ports;
         let WorkerSettings { concurrency, visibility, run_limit, source_limits, compiler } = settings;
-        let runner = Runner { store, origin, compiler, source_limits, run_limit };
+        let runner =
+            Runner { store, origin, source_cache: SourceCache::new(), compiler, source_limits, run_limit };
         Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics }
     }
 

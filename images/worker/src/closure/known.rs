@@ -1,7 +1,7 @@
 //! What a job has of its origin before it compiles: goes along with the order, so that the child asks for
 //! none of it. Each question costs as much time as two changes of the running process.
 
-use std::str;
+use std::{collections::BTreeMap, str};
 
 use super::Sources;
 use crate::child::protocol::Known;
@@ -12,7 +12,8 @@ const MAX_KNOWN_BYTES: usize = 8 << 20;
 impl Sources {
     /// Sources that are no text are left out: whoever asks for one is told what is wrong with it.
     pub(crate) fn known(&self) -> Known {
-        let mut known = Known::default();
+        let taken = self.assumed_absent.keys().chain(&self.undecisive);
+        let mut known = Known { sources: BTreeMap::new(), absent: taken.cloned().collect() };
         let mut bytes = 0;
         for path in self.asked.keys() {
             let Some(source) = self.source(path) else {

@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Mutex};
 
 use async_trait::async_trait;
 
-use pipeline::ports::Validators;
+use pipeline::ports::{Fetched, Validators};
 
 use super::*;
 

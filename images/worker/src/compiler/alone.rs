@@ -6,7 +6,7 @@ use pipeline::{chain, options::CompileOptions, ports::Origin};
 use url::Url;
 
 use super::Compiler;
-use crate::{closure::Sources, settings::SOURCE_LIMITS};
+use crate::{closure::Sources, make::make, settings::SOURCE_LIMITS};
 
 /// One style sheet of an origin. What was fetched for one compile is known to the next.
 pub struct LoneSheet {
@@ -23,7 +23,8 @@ impl LoneSheet {
     /// The style sheet, or why there is none.
     pub async fn compile(&mut self, compiler: &Compiler) -> Result<String, String> {
         let Self { sources, entry, options } = self;
-        let made = compiler.compile(entry, &[], options, sources).await;
+        sources.read(entry).await.map_err(|error| chain(&error))?;
+        let made = make(compiler, entry, &[], options, sources).await;
         made.map(|made| made.css).map_err(|error| chain(&error))
     }
 }

@@ -21,12 +21,14 @@ use url::Url;
 
 use self::{
     answer::{Condition, read_answer},
-    resolver::{GuardedResolver, find_refusal},
+    resolver::{GuardedResolver, Names, find_refusal},
 };
 use super::{Guard, guard::Reach};
+use crate::closure::MAX_PARALLEL_FETCHES;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const IDLE_CONNECTIONS_PER_HOST: usize = 16;
+/// As many as one job uses at the same time: the next one finds them all.
+const IDLE_CONNECTIONS_PER_HOST: usize = MAX_PARALLEL_FETCHES;
 const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
 const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
 /// Redirects that are followed for one source: to https, to another host, to where the file is.
@@ -44,8 +46,11 @@ pub struct HttpOrigin {
 impl HttpOrigin {
     /// `timeout` bounds the fetch of one source, from the first request to the last byte, redirects included.
     pub fn new(guard: Guard, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let (public, named) = (build_client(&guard, Reach::Public)?, build_client(&guard, Reach::Named)?);
-        Ok(Self { guard, public, named, timeout })
+        let names = Names::new();
+        let build =
+            |reach| build_client(GuardedResolver { guard: guard.clone(), reach, names: names.clone() });
+        let (public, private) = (build(Reach::Public)?, build(Reach::Named)?);
+        Ok(Self { guard, public, named: private, timeout })
     }
 
     /// Asks `asked` and whatever it redirects to. Validators belong to the URL that gave them: they are not sent
@@ -124,13 +129,13 @@ impl Origin for HttpOrigin {
     }
 }
 
-fn build_client(guard: &Guard, reach: Reach) -> Result<Client, reqwest::Error> {
+fn build_client(resolver: GuardedResolver) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(USER_AGENT)
         .no_proxy()
         .redirect(Policy::none())
         .referer(false)
-        .dns_resolver(GuardedResolver { guard: guard.clone(), reach })
+        .dns_resolver(resolver)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
         .build()

@@ -14,6 +14,7 @@ use super::{Early, RunError, Runner};
 use crate::{
     closure::{Revalidation, Sources, SourcesError},
     compiler::{CompileError, Compiled},
+    make::make,
 };
 
 /// What an attempt came to, before anything of it is stored.
@@ -71,7 +72,8 @@ impl Runner {
     /// Fetching and compiling end at the deadline.
     pub(super) async fn attempt(&self, job: &Job, deadline: Instant) -> Result<Attempt, Early> {
         let sources_read_at = Timestamp::now();
-        let mut sources = Sources::new(self.origin.clone(), job.origin.clone(), self.source_limits);
+        let origin = self.source_cache.in_front_of(self.origin.clone(), &job.tenant_id);
+        let mut sources = Sources::new(origin, job.origin.clone(), self.source_limits);
         let (standing, making) = match job.task {
             Task::Compile => self.make_anew(job, deadline, &mut sources).await?,
             Task::Revalidate => {
@@ -127,7 +129,7 @@ impl Runner {
         sources: &mut Sources,
     ) -> Result<(Made, Closure), CompileError> {
         let entry = entry.ok_or_else(|| CompileError::Absent { candidates: job.path.sources() })?;
-        let compiled = self.compiler.compile(&entry, &job.load_paths, &job.options, sources).await?;
+        let compiled = make(&self.compiler, &entry, &job.load_paths, &job.options, sources).await?;
         Ok((Made::Compiled(compiled), sources.closure()))
     }
 

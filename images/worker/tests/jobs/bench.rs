@@ -7,12 +7,13 @@ use pipeline::{
     conformance::noted::{Journal, Noted},
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
     job::{JOB_VERSION, Job, Task},
+    key::Encoding,
     manifest::{Manifest, Outcome},
     names::JobId,
     notice::Notice,
     options::CompileOptions,
     ports::{Depth, Queue},
-    record::read_manifest,
+    record::{read_body, read_manifest},
 };
 use prometheus_client::registry::Registry;
 use tokio::{sync::broadcast::Receiver, task::JoinHandle, time::timeout};
@@ -114,6 +115,12 @@ impl Bench {
             read_manifest(&*self.store, &job.key()).await.unwrap().expect("a notice without a manifest");
         assert_eq!(stored.etag, notice.etag);
         stored.manifest
+    }
+
+    pub(crate) async fn css(&self, path: &str, manifest: &Manifest) -> String {
+        let good = manifest.good().unwrap();
+        let body = read_body(&*self.store, &self.job(path).key(), &good.digest, Encoding::Identity).await;
+        String::from_utf8(body.unwrap().to_vec()).unwrap()
     }
 
     pub(crate) async fn compile_error(&mut self, path: &str) -> String {

@@ -3,10 +3,8 @@
 use std::fs;
 
 use pipeline::{
-    key::Encoding,
     manifest::{Manifest, Outcome},
     options::{CompileOptions, Engine, SassEngine},
-    record::read_body,
 };
 
 use crate::bench::Bench;
@@ -19,13 +17,6 @@ impl Bench {
     async fn refresh_now(&mut self, path: &str) -> Manifest {
         let job = self.refresh(path);
         self.run(&job).await
-    }
-
-    async fn text_of(&self, manifest: &Manifest) -> String {
-        let digest = manifest.good().unwrap().digest;
-        let key = self.job("/app.css").key();
-        let body = read_body(&*self.store, &key, &digest, Encoding::Identity).await.unwrap();
-        String::from_utf8(body.to_vec()).unwrap()
     }
 }
 
@@ -103,19 +94,19 @@ async fn style_sheet_is_made_from_scss_else_from_sass_else_from_css() {
     ]);
     let job = bench.job("/app.css");
     let manifest = bench.run(&job).await;
-    assert_eq!(bench.text_of(&manifest).await, "a {\n  b: scss;\n}\n");
+    assert_eq!(bench.css("/app.css", &manifest).await, "a {\n  b: scss;\n}\n");
     for (gone, left) in [
         ("app.scss", "a {\n  b: sass;\n}\n"),
         ("app.sass", "a {\n  b: css;\n  &:hover {\n    b: css;\n  }\n}\n"),
     ] {
         fs::remove_file(bench.site.path().join(gone)).unwrap();
         let manifest = bench.refresh_now("/app.css").await;
-        assert_eq!(bench.text_of(&manifest).await, left);
+        assert_eq!(bench.css("/app.css", &manifest).await, left);
         assert!(manifest.closure.absent.iter().any(|url| url.ends_with(gone)), "{:?}", manifest.closure);
     }
     bench.write("app.scss", "a { b: back }");
     let manifest = bench.refresh_now("/app.css").await;
-    assert_eq!(bench.text_of(&manifest).await, "a {\n  b: back;\n}\n");
+    assert_eq!(bench.css("/app.css", &manifest).await, "a {\n  b: back;\n}\n");
     bench.stop().await;
 }
 
@@ -128,7 +119,10 @@ async fn all_three_kinds_import_each_other() {
     ]);
     let job = bench.job("/app.css");
     let manifest = bench.run(&job).await;
-    assert_eq!(bench.text_of(&manifest).await, ".p {\n  q: r;\n}\n\n.x {\n  color: red;\n  width: 8;\n}\n");
+    assert_eq!(
+        bench.css("/app.css", &manifest).await,
+        ".p {\n  q: r;\n}\n\n.x {\n  color: red;\n  width: 8;\n}\n"
+    );
     assert_eq!(manifest.engine, SassEngine::Sasso.label());
     bench.stop().await;
 }

@@ -5,5 +5,6 @@
 mod bench;
 mod calls;
 mod engines;
+mod imports;
 mod outcomes;
 mod revalidation;

@@ -1,17 +1,39 @@
 //! Names to addresses for the HTTP client: only those that may be asked, so that what was checked is what is
 //! connected to.
 
-use std::{error::Error as StdError, io, net::SocketAddr};
+use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc, time::Duration};
 
+use moka::future::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
 
 use crate::origin::guard::{Guard, Reach};
 
-/// Asks the system's resolver once, and hands on only allowed addresses.
+/// How long an answer is used: for the connections of one job, which all begin at once, and no longer than DNS
+/// servers that balance load by their answers want it.
+const ANSWER_LIFETIME: Duration = Duration::from_secs(2);
+const MAX_NAMES: u64 = 1_000;
+
+/// What the system's resolver said lately. Who asks for a name that is being looked up waits for that look-up.
+#[derive(Clone)]
+pub(super) struct Names(Cache<String, Vec<SocketAddr>>);
+
+impl Names {
+    pub(super) fn new() -> Self {
+        Self(Cache::builder().max_capacity(MAX_NAMES).time_to_live(ANSWER_LIFETIME).build())
+    }
+
+    async fn look_up(&self, name: &str) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
+        let look_up = async { lookup_host((name, 0)).await.map(Iterator::collect) };
+        self.0.try_get_with_by_ref(name, look_up).await
+    }
+}
+
+/// Asks the system's resolver, and hands on only allowed addresses.
 pub(super) struct GuardedResolver {
     pub(super) guard: Guard,
     pub(super) reach: Reach,
+    pub(super) names: Names,
 }
 
 /// A host name of which no address may be asked.
@@ -28,9 +50,9 @@ enum RefusedName {
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (guard, reach) = (self.guard.clone(), self.reach);
+        let (guard, reach, names) = (self.guard.clone(), self.reach, self.names.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = lookup_host((name.as_str(), 0)).await?.collect();
+            let found = names.look_up(name.as_str()).await?;
             if found.is_empty() {
                 return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
             }
