@@ -24,7 +24,7 @@ enum Bench {
     Serve(Length),
     /// The memory of visitors who wait, beside a bare hyper handler that sleeps
     Hold(Length),
-    /// Compiling: what the child adds to the engine's own time
+    /// Compiling: what the child and an origin's distance add to the engine's own time
     Compile(Length),
     /// Visitors of a pipeline on the local cluster: restarts of the web tier, and lost notices
     Fleet(Length),

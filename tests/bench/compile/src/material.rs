@@ -38,6 +38,11 @@ impl Site {
         Url::parse("http://site.example/").context("no URL")
     }
 
+    /// The file at a URL's path.
+    pub(crate) fn file(&self, path: &str) -> Option<Bytes> {
+        self.files.get(path).cloned()
+    }
+
     fn at(&self, path: &Path) -> Option<&Bytes> {
         self.files.get(path.to_str()?)
     }
@@ -63,7 +68,7 @@ fn read_all(folder: &Path, below: &str, files: &mut HashMap<String, Bytes>) -> a
 #[async_trait]
 impl Origin for Site {
     async fn fetch(&self, url: &Url, _known: Option<&Validators>) -> Result<Fetched, OriginError> {
-        let body = self.files.get(url.path()).cloned();
+        let body = self.file(url.path());
         Ok(body.map_or(Fetched::Absent, |body| {
             Fetched::Found(SourceFile { body, etag: None, last_modified: None })
         }))

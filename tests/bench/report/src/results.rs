@@ -13,6 +13,7 @@ pub enum Part {
     Hold,
     Fleet,
     Child,
+    Far,
 }
 
 impl Part {
@@ -22,6 +23,7 @@ impl Part {
             Self::Hold => "hold",
             Self::Fleet => "fleet",
             Self::Child => "child",
+            Self::Far => "far",
         }
     }
 }
