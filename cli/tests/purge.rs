@@ -21,7 +21,7 @@ use pipeline::{
     names::HostName,
     options::CompileOptions,
     ports::{Fetched, Origin, OriginError, SourceFile, Tenants, Validators},
-    purge::{Purge, PurgeScope, Purges},
+    purge::{Purge, PurgeScope},
     rate::RateLimits,
     settings::OnOff,
     tenant::Tenant,
@@ -93,16 +93,11 @@ struct Pipeline {
 
 impl Pipeline {
     fn new() -> Self {
-        let tenant = Tenant {
-            host: "shop.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            engine: None,
-            limits: None,
-            purges: Purges::default(),
-        };
+        let tenant = Tenant::new(
+            "shop.example".parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "http://origin.example/".parse().unwrap(),
+        );
         let tenants = Arc::new(OneTenant(Mutex::new(tenant)));
         let (queue, store) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryStore::default()));
         let ports = WebPorts {

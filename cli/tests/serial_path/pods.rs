@@ -22,7 +22,6 @@ use pipeline::{
     names::HostName,
     options::CompileOptions,
     ports::{Fetched, Origin, OriginError, SourceFile, Tenants, Validators},
-    purge::Purges,
     rate::RateLimits,
     settings::OnOff,
     signature::{SIGNATURE_HEADER, SigningKeys},
@@ -245,14 +244,9 @@ impl Shared {
 }
 
 fn build_tenant() -> Tenant {
-    Tenant {
-        host: "shop.example".parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
-    }
+    Tenant::new(
+        "shop.example".parse().unwrap(),
+        "shop-g1".parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+    )
 }

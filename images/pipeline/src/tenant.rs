@@ -55,6 +55,22 @@ pub struct Tenant {
     pub purges: Purges,
 }
 
+impl Tenant {
+    /// A tenant with nothing of its own but its site.
+    pub fn new(host: HostName, id: TenantId, origin: Url) -> Self {
+        Self {
+            host,
+            id,
+            origin,
+            load_paths: Vec::new(),
+            development: false,
+            engine: None,
+            limits: None,
+            purges: Purges::default(),
+        }
+    }
+}
+
 /// What `tenants/<host>.json` holds: the tenant, and whose claim on the host it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

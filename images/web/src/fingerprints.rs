@@ -43,7 +43,6 @@ impl Fingerprints {
 
 #[cfg(test)]
 mod tests {
-    use pipeline::purge::Purges;
 
     use super::*;
 
@@ -51,16 +50,11 @@ mod tests {
     fn tenant_has_the_fingerprint_of_its_jobs_options() {
         let options = CompileOptions { engine: Engine::Grass, ..CompileOptions::default() };
         let fingerprints = Fingerprints::new(&options);
-        let mut tenant = Tenant {
-            host: "a.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            engine: None,
-            limits: None,
-            purges: Purges::default(),
-        };
+        let mut tenant = Tenant::new(
+            "a.example".parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "http://origin.example/".parse().unwrap(),
+        );
         for engine in [None, Some(Engine::Auto), Some(Engine::Grass), Some(Engine::Sasso)] {
             tenant.engine = engine;
             assert_eq!(*fingerprints.of(&tenant), options.with_engine(engine).fingerprint(), "{engine:?}");

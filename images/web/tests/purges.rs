@@ -32,7 +32,7 @@ use pipeline::{
     ports::{Condition, Object, PutOutcome, Queue, Store},
     purge::{
         HintScope, MAX_HINTED_HOSTS, PURGE_HINT_PATH, Purge, PurgeHint, PurgeHints, PurgeScope,
-        PurgedTenants, Purges, add_purge, purge_pipeline,
+        PurgedTenants, add_purge, purge_pipeline,
     },
     rate::RateLimits,
     record::{write_body, write_manifest},
@@ -175,16 +175,11 @@ impl Site {
 }
 
 async fn write_tenant(store: &Counted) {
-    let tenant = Tenant {
-        host: "shop.example".parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
-    };
+    let tenant = Tenant::new(
+        "shop.example".parse().unwrap(),
+        "shop-g1".parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+    );
     let name = registry_object(&tenant.host);
     let (owner, label) = ("o".to_owned(), "shop".to_owned());
     let registration = Registration { version: REGISTRATION_VERSION, owner, label, generation: 1, tenant };

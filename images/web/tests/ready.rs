@@ -25,7 +25,7 @@ use pipeline::{
     names::{Digest, HostName, JobId},
     options::CompileOptions,
     ports::Tenants,
-    purge::{Purge, PurgeScope, Purges},
+    purge::{Purge, PurgeScope},
     rate::RateLimits,
     record::{write_body, write_manifest},
     settings::OnOff,
@@ -80,16 +80,7 @@ struct Site {
 }
 
 fn tenant(host: &str, id: &str) -> Tenant {
-    Tenant {
-        host: host.parse().unwrap(),
-        id: id.parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
-    }
+    Tenant::new(host.parse().unwrap(), id.parse().unwrap(), "http://origin.example/".parse().unwrap())
 }
 
 /// The style sheet of a tenant and a path: everybody's is their own.

@@ -23,16 +23,11 @@ fn told(id: &str) -> PurgeStatus {
 
 async fn store() -> MemoryStore {
     let store = MemoryStore::default();
-    let tenant = Tenant {
-        host: "shop.example".parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "https://www.shop.example/site/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
-    };
+    let tenant = Tenant::new(
+        "shop.example".parse().unwrap(),
+        "shop-g1".parse().unwrap(),
+        "https://www.shop.example/site/".parse().unwrap(),
+    );
     let name = registry_object(&tenant.host);
     let (owner, label) = ("o".to_owned(), "shop".to_owned());
     let registration = Registration { version: REGISTRATION_VERSION, owner, label, generation: 1, tenant };

@@ -23,14 +23,12 @@ mod tests {
     #[tokio::test]
     async fn single_tenant_conforms() {
         let tenant = Tenant {
-            host: "localhost".parse().unwrap(),
-            id: "local".parse().unwrap(),
-            origin: "file:///srv/site/".parse().unwrap(),
-            load_paths: Vec::new(),
             development: true,
-            engine: None,
-            limits: None,
-            purges: crate::purge::Purges::default(),
+            ..Tenant::new(
+                "localhost".parse().unwrap(),
+                "local".parse().unwrap(),
+                "file:///srv/site/".parse().unwrap(),
+            )
         };
         let claimed = ["localhost", "shop.example"].map(|host| (host.parse().unwrap(), tenant.clone()));
         crate::conformance::tenants(&SingleTenant(Arc::new(tenant)), &claimed, &[]).await;

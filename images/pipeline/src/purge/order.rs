@@ -113,26 +113,18 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::{
-        embedded::MemoryStore,
-        purge::{PurgeScope, Purges},
-    };
+    use crate::{embedded::MemoryStore, purge::PurgeScope};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     fn registration() -> Registration {
-        let tenant = Tenant {
-            host: "shop.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "https://www.shop.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            engine: None,
-            limits: None,
-            purges: Purges::default(),
-        };
+        let tenant = Tenant::new(
+            "shop.example".parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "https://www.shop.example/".parse().unwrap(),
+        );
         let (owner, label) = ("o".to_owned(), "shop".to_owned());
         Registration { version: REGISTRATION_VERSION, owner, label, generation: 1, tenant }
     }

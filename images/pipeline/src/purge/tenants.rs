@@ -206,20 +206,15 @@ mod tests {
         conformance::noted::{Journal, Noted},
         embedded::{MemoryStore, SingleTenant},
         ports::{Condition, Object, PutOutcome},
-        purge::{Purges, order::purge_pipeline},
+        purge::order::purge_pipeline,
     };
 
     fn tenant() -> Tenant {
-        Tenant {
-            host: "shop.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "https://www.shop.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            engine: None,
-            limits: None,
-            purges: Purges::default(),
-        }
+        Tenant::new(
+            "shop.example".parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "https://www.shop.example/".parse().unwrap(),
+        )
     }
 
     #[tokio::test]

@@ -14,14 +14,12 @@ use crate::{
 
 fn registration(host: &str, version: u32) -> Registration {
     let tenant = Tenant {
-        host: host.parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "https://www.shop.example/".parse().unwrap(),
         load_paths: vec!["/node_modules".to_owned()],
-        development: false,
-        purges: crate::purge::Purges::default(),
-        engine: None,
-        limits: None,
+        ..Tenant::new(
+            host.parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "https://www.shop.example/".parse().unwrap(),
+        )
     };
     Registration { version, owner: "o".to_owned(), label: "shop".to_owned(), generation: 1, tenant }
 }

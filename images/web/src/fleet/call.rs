@@ -101,16 +101,11 @@ mod tests {
     }
 
     fn request(path: &str) -> WaitRequest {
-        let tenant = Tenant {
-            host: "shop.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            engine: None,
-            limits: None,
-            purges: pipeline::purge::Purges::default(),
-        };
+        let tenant = Tenant::new(
+            "shop.example".parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "http://origin.example/".parse().unwrap(),
+        );
         WaitRequest {
             version: WAIT_VERSION,
             to: Member(([10, 0, 0, 2], 8081).into()),

@@ -1,7 +1,6 @@
 use pipeline::{
     embedded::{MemoryQueue, MemoryStore},
     job::Job,
-    purge::Purges,
 };
 use prometheus_client::registry::Registry;
 
@@ -49,16 +48,11 @@ impl Bench {
 }
 
 fn order(path: &str) -> Order {
-    let tenant = Tenant {
-        host: "shop.example".parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
-    };
+    let tenant = Tenant::new(
+        "shop.example".parse().unwrap(),
+        "shop-g1".parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+    );
     Order {
         key: Key {
             fingerprint: CompileOptions::default().fingerprint(),

@@ -18,16 +18,11 @@ use crate::{
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limiter() -> Arc<TenantLimiter> {
-    let tenant = Tenant {
-        host: "shop.example".parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        purges: pipeline::purge::Purges::default(),
-        engine: None,
-        limits: None,
-    };
+    let tenant = Tenant::new(
+        "shop.example".parse().unwrap(),
+        "shop-g1".parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+    );
     let metrics = Arc::new(WebMetrics::register(&mut Registry::default()));
     Limits::new(RateLimits::default(), metrics).of(&tenant)
 }

@@ -378,14 +378,13 @@ impl Tenants for EveryHost {
     async fn lookup(&self, host: &HostName) -> Result<Option<Arc<Tenant>>, Error> {
         let Some(name) = host.as_str().strip_suffix(".example") else { return Ok(None) };
         Ok(Some(Arc::new(Tenant {
-            host: host.clone(),
-            id: format!("{name}-g1").parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
             development: self.tenancy == Tenancy::InDevelopment,
-            engine: None,
-            limits: None,
             purges: self.purges.lock().unwrap().clone(),
+            ..Tenant::new(
+                host.clone(),
+                format!("{name}-g1").parse().unwrap(),
+                "http://origin.example/".parse().unwrap(),
+            )
         })))
     }
 }

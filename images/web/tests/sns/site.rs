@@ -198,16 +198,11 @@ impl Site {
 }
 
 fn tenant() -> Tenant {
-    Tenant {
-        host: "shop.example".parse().unwrap(),
-        id: "shop-g1".parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: pipeline::purge::Purges::default(),
-    }
+    Tenant::new(
+        "shop.example".parse().unwrap(),
+        "shop-g1".parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+    )
 }
 
 fn policy() -> Policy {

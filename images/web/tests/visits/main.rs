@@ -27,7 +27,6 @@ use pipeline::{
     notice::{NOTICE_VERSION, Notice},
     options::CompileOptions,
     ports::{Depth, Queue, Tenants},
-    purge::Purges,
     rate::RateLimits,
     record::{StoredManifest, write_body, write_manifest},
     registry::StoreTenants,
@@ -72,16 +71,11 @@ impl Site {
     }
 
     fn with(policy: Policy, recheck: OnOff) -> Self {
-        let tenant = Tenant {
-            host: "shop.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            engine: None,
-            limits: None,
-            purges: Purges::default(),
-        };
+        let tenant = Tenant::new(
+            "shop.example".parse().unwrap(),
+            "shop-g1".parse().unwrap(),
+            "http://origin.example/".parse().unwrap(),
+        );
         let store = Arc::new(MemoryStore::default());
         Self::serving(policy, recheck, store, Arc::new(SingleTenant(Arc::new(tenant))))
     }

@@ -7,7 +7,7 @@ use pipeline::{
     embedded::{MemoryQueue, MemoryStore},
     options::CompileOptions,
     ports::{Condition, Store},
-    purge::{PurgedTenants, Purges},
+    purge::PurgedTenants,
     rate::{COLD_PATHS_PER_MINUTE, MISSES_PER_SECOND, RateLimits},
     registry::StoreTenants,
     settings::OnOff,
@@ -43,16 +43,7 @@ const LIMITS: RateLimits = RateLimits {
 
 /// The one tenant.
 pub(crate) fn tenant() -> anyhow::Result<Tenant> {
-    Ok(Tenant {
-        host: HOST.parse()?,
-        id: "shop-g1".parse()?,
-        origin: "https://www.shop.example/".parse()?,
-        load_paths: Vec::new(),
-        development: false,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
-    })
+    Ok(Tenant::new(HOST.parse()?, "shop-g1".parse()?, "https://www.shop.example/".parse()?))
 }
 
 /// Makes the tenant known.
