@@ -12,7 +12,6 @@ use clap::Args;
 use pipeline::{
     embedded::{DiskStore, MemoryNotifier, MemoryQueue, SingleTenant},
     options::CompileOptions,
-    purge::Purges,
     rate::RateLimits,
     settings::OnOff,
     shutdown,
@@ -66,6 +65,9 @@ pub(crate) struct DevArguments {
     /// Folder in which imports are looked for, too; may be given several times
     #[arg(long = "load-path", value_name = "DIR")]
     load_paths: Vec<PathBuf>,
+    /// Where the rest of the site runs: fonts and images of the CSS are looked for there
+    #[arg(long, value_name = "URL", value_parser = parse_site_url)]
+    site_url: Option<Url>,
     /// How compile errors are answered: shown in the page, or by a status that browsers ignore
     #[arg(long, value_enum, default_value_t = ErrorDisplay::Show)]
     errors: ErrorDisplay,
@@ -73,7 +75,7 @@ pub(crate) struct DevArguments {
 
 #[tokio::main]
 pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
-    let DevArguments { dir, listen, load_paths, errors } = arguments;
+    let DevArguments { dir, listen, load_paths, site_url, errors } = arguments;
     let root = site::open(&dir)?;
     let load_roots =
         load_paths.iter().map(|path| site::open_folder(path)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -87,7 +89,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     let queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
     let refresh_queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
     let notifier = Arc::new(MemoryNotifier::default());
-    let tenant = tenant_of(&root, load_roots.len(), errors)?;
+    let tenant = Tenant { site_url, ..tenant_of(&root, load_roots.len(), errors)? };
 
     let ports = WebPorts {
         store: store.clone(),
@@ -124,16 +126,22 @@ fn tenant_of(root: &Path, load_roots: usize, errors: ErrorDisplay) -> anyhow::Re
     let origin =
         Url::from_directory_path(root).ok().context("the folder's path cannot be written as a URL")?;
     Ok(Tenant {
-        host: "localhost".parse()?,
-        id: "local".parse()?,
-        origin,
         load_paths: (0..load_roots).map(FileOrigin::load_path).collect(),
         // Sites in development always have their errors shown.
         development: errors == ErrorDisplay::Show,
-        engine: None,
-        limits: None,
-        purges: Purges::default(),
+        ..Tenant::new("localhost".parse()?, "local".parse()?, origin)
     })
+}
+
+fn parse_site_url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error| format!("{error}"))?;
+    let is_site =
+        matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+    if is_site {
+        Ok(url)
+    } else {
+        Err("it must be an http or https URL without query or fragment".to_owned())
+    }
 }
 
 fn live_settings(ended: CancellationToken) -> LiveSettings {

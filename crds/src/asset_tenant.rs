@@ -74,6 +74,16 @@ pub struct AssetTenantSpec {
         "message": "spec.origin must be an http or https URL without user, query or fragment, such as https://www.example.com"
     }]))]
     pub origin: String,
+    /// The site as visitors' browsers reach it, where that is not the `origin`, as with an origin that only the
+    /// cluster reaches: an http or https URL. Fonts and images of the CSS are looked for below it, and visitors
+    /// who ask for anything but style sheets are redirected there. A change makes new files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(extend("x-kubernetes-validations" = [{
+        "rule": r"self.matches('^https?://[^/?#@\\s]+(/[^?#\\s]*)?$')",
+        "message": "spec.siteUrl must be an http or https URL without user, query or fragment, such as https://www.example.com"
+    }]))]
+    pub site_url: Option<String>,
     /// Absolute paths at the origin where imports are looked for after the importing file's own
     /// folder, such as `/node_modules`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -15,8 +15,8 @@ pub use generate::{Unprintable, asset_pipeline_crd, asset_tenant_crd, print_temp
 pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, PurgeStatus};
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, CompileEngine, CompileErrors, CompileSpec, CompileStyle,
-    FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH, NotificationsSpec,
-    ServiceSpec, ServiceType, TenantSpec, WebSpec, WorkerSpec,
+    CompileUrls, FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH,
+    NotificationsSpec, ServiceSpec, ServiceType, TenantSpec, WebSpec, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, condition_reason,

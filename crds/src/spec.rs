@@ -13,7 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use aws::{AwsSpec, NotificationsSpec};
-pub use compile::{CompileEngine, CompileErrors, CompileSpec, CompileStyle, FreshnessSpec, LiveReload};
+pub use compile::{
+    CompileEngine, CompileErrors, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec, LiveReload,
+};
 pub use ingress::{IngressScheme, IngressSpec};
 pub use limits::LimitsSpec;
 pub use service::{ServiceSpec, ServiceType};

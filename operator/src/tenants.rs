@@ -31,6 +31,7 @@ const CONCURRENT_READS: usize = 16;
 pub struct WantedTenant {
     pub host: HostName,
     pub origin: Url,
+    pub site_url: Option<Url>,
     pub load_paths: Vec<String>,
     pub development: bool,
     /// In place of the pipeline's.
@@ -205,15 +206,16 @@ pub fn plan_departure(owner: &str, observed: &ObservedRegistry) -> Vec<TenantSte
     steps
 }
 
-/// Old files must not be served for new sources, so a change of what is read raises the generation.
+/// Old files must not be served for new sources, so a change of what they are made from raises the generation.
 fn plan_registration(
     owner: &str,
     wanted: &WantedTenant,
     stored: &Registration,
 ) -> Result<Registration, Error> {
-    let reads_the_same =
-        stored.tenant.origin == wanted.origin && stored.tenant.load_paths == wanted.load_paths;
-    let generation = if reads_the_same { stored.generation } else { stored.generation + 1 };
+    let makes_the_same = stored.tenant.origin == wanted.origin
+        && stored.tenant.site_url == wanted.site_url
+        && stored.tenant.load_paths == wanted.load_paths;
+    let generation = if makes_the_same { stored.generation } else { stored.generation + 1 };
     build_registration(owner, wanted, &stored.label, generation)
 }
 
@@ -223,12 +225,12 @@ fn build_registration(
     label: &str,
     generation: u64,
 ) -> Result<Registration, Error> {
-    let WantedTenant { host, origin, load_paths, development, engine, limits } = wanted.clone();
+    let WantedTenant { host, origin, site_url, load_paths, development, engine, limits } = wanted.clone();
     let id = TenantId::at_generation(label, generation).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("name tenant {host}")).with_source(source)
     })?;
     let purges = Purges::default();
-    let tenant = Tenant { host, id, origin, load_paths, development, engine, limits, purges };
+    let tenant = Tenant { host, id, origin, site_url, load_paths, development, engine, limits, purges };
     Ok(Registration {
         version: REGISTRATION_VERSION,
         owner: owner.to_owned(),

@@ -42,6 +42,8 @@ fn refused() -> Vec<(Value, &'static str, &'static str)> {
         (json!({"hosts": ["10.0.0.1"]}), "spec.hosts", address),
         (json!({"origin": "ftp://a.example"}), "spec.origin", origin),
         (json!({"origin": ""}), "spec.origin", "at least 1 chars long"),
+        (json!({"siteUrl": "www.shop.example"}), "spec.siteUrl", origin),
+        (json!({"siteUrl": ""}), "spec.siteUrl", "at least 1 chars long"),
         (json!({"loadPaths": ["scss"]}), "spec.loadPaths", path),
         (json!({"loadPaths": vec!["/a"; 17]}), "spec.loadPaths", "at most 16 items"),
         (

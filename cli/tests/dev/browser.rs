@@ -36,7 +36,7 @@ const RED: &str = "rgb(255, 0, 0)";
 const BLUE: &str = "rgb(0, 0, 255)";
 
 /// A page on a server of its own, open in a browser.
-struct Page {
+pub(crate) struct Page {
     looks: Receiver<Value>,
     loads: Arc<AtomicUsize>,
     browser: Child,
@@ -51,15 +51,20 @@ struct Server {
 }
 
 impl Page {
-    /// With these elements in its head.
-    async fn open(head: &str) -> Self {
+    /// With these elements in its head, or where they are none of a head, before its text.
+    pub(crate) async fn open(head: &str) -> Self {
+        Self::open_at(TcpListener::bind("127.0.0.1:0").await.unwrap(), head, Router::new())
+    }
+
+    /// On a server that has more to give.
+    pub(crate) fn open_at(listener: TcpListener, head: &str, more: Router) -> Self {
         let (sender, looks) = channel(100);
         let loads = Arc::new(AtomicUsize::new(0));
         let html =
             format!("<!doctype html><html><head>{head}</head><body><p>A page.</p>{TELL}</body></html>");
         let server = Server { html, looks: sender, loads: loads.clone() };
-        let routes = Router::new().route("/", get(page)).route("/look", post(look)).with_state(server);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let routes =
+            Router::new().route("/", get(page)).route("/look", post(look)).with_state(server).merge(more);
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         let profile = tempfile::tempdir().unwrap();
@@ -69,7 +74,7 @@ impl Page {
     }
 
     /// Waits until the page looks so.
-    async fn until(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;
         let looks = async {
             while let Some(look) = self.looks.recv().await {
@@ -88,7 +93,7 @@ impl Page {
         self.loads.load(Ordering::SeqCst)
     }
 
-    async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         self.browser.kill().await.unwrap();
     }
 }
@@ -127,6 +132,7 @@ addEventListener("load", () => {
       color: getComputedStyle(document.querySelector("p")).color,
       content: before.content,
       display: before.display,
+      fonts: [...document.fonts].filter((font) => font.status === "loaded").map((font) => font.family),
       top: document.querySelector("p").getBoundingClientRect().top,
     });
     if (look !== told) fetch("/look", { method: "POST", body: told = look });
@@ -134,7 +140,7 @@ addEventListener("load", () => {
 });
 </script>"#;
 
-fn link(dev: &Dev, path: &str) -> String {
+pub(crate) fn link(dev: &Dev, path: &str) -> String {
     format!(r#"<link rel="stylesheet" href="http://{}{path}">"#, dev.address)
 }
 

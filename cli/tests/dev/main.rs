@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
 mod browser;
+mod fonts;
 mod process;
 
 use std::{fs, time::Duration};

@@ -45,6 +45,7 @@ fn each_broken_rule_names_the_field_and_the_fix() {
         (json!({"hosts": ["shop.example", "10.0.0.1"]}), address),
         (json!({"origin": "ftp://www.shop.example"}), "spec.origin must be an http or https URL"),
         (json!({"origin": "https://u@www.shop.example"}), "spec.origin must be an http or https URL"),
+        (json!({"siteUrl": "https://www.shop.example/?a"}), "spec.siteUrl must be an http or https URL"),
         (json!({"loadPaths": ["node_modules"]}), path),
         (json!({"loadPaths": ["/a/../b"]}), path),
     ] {

@@ -20,6 +20,14 @@ pub enum CompileEngine {
     Sasso,
 }
 
+/// What becomes of URLs in the CSS that are relative or begin with `/`.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileUrls {
+    #[default]
+    Rebase,
+    Keep,
+}
+
 /// How style sheets are compiled.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -30,6 +38,11 @@ pub struct CompileSpec {
     /// reports an error: then sasso. `Grass` and `Sasso`: always that one. Answers tell which one it was by
     /// their `X-Asset-Engine`. A tenant may have a setting of its own.
     pub engine: CompileEngine,
+    /// What becomes of URLs of fonts and images in the CSS that are relative or begin with `/`. `Rebase`: they
+    /// are made absolute below the tenant's `siteUrl`, or else its `origin`, so that browsers get the files from
+    /// the site itself. `Keep`: they stay as they are; whoever follows one is redirected to the site, where fonts
+    /// then need CORS headers. A change makes new files.
+    pub urls: CompileUrls,
 }
 
 /// How a compile error is answered.

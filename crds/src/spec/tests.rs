@@ -60,6 +60,12 @@ fn each_broken_rule_names_the_field_and_the_fix() {
         (tenant("shop.example.com", "https://user@www.example.com", "/"), "origin must be an http"),
         (tenant("shop.example.com", "https://www.example.com/?a=b", "/"), "origin must be an http"),
         (
+            json!({"tenants": [{
+                "host": "shop.example.com", "origin": "https://www.example.com", "siteUrl": "www.example.com",
+            }]}),
+            "siteUrl must be an http",
+        ),
+        (
             tenant("shop.example.com", "https://www.example.com", "node_modules"),
             "every entry of loadPaths must",
         ),

@@ -44,6 +44,9 @@ pub struct Job {
     pub origin: Url,
     #[serde(default)]
     pub load_paths: Vec<String>,
+    /// Below which URL the CSS's relative URLs are made absolute; they stay as they are without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebase_to: Option<Url>,
     pub options: CompileOptions,
     /// The sender's view of [`CompileOptions::fingerprint`]; a worker of another build hands the job back.
     pub fingerprint: Fingerprint,

@@ -63,6 +63,17 @@ impl SassEngine {
     }
 }
 
+/// What becomes of URLs in the CSS that are relative, or begin with `/`: they mean files of the site, which lie at
+/// its origin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UrlHandling {
+    /// They are made absolute, below the site's URL.
+    #[default]
+    Rebase,
+    /// They stay as they are.
+    Keep,
+}
+
 /// Everything that decides a file's bytes and is the same for all tenants of a pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -71,15 +82,19 @@ pub struct CompileOptions {
     pub engine: Engine,
     #[serde(default)]
     pub style: OutputStyle,
+    #[serde(default)]
+    pub urls: UrlHandling,
 }
 
 impl CompileOptions {
     /// The fingerprint of these options as *this* build would carry them out. Two builds that would
     /// produce different bytes give different fingerprints, so neither overwrites the other's files.
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self { engine, style } = self;
+        let Self { engine, style, urls } = self;
         let engine = engine.effect();
-        Fingerprint::of(&format!("resolution={RESOLUTION_VERSION};engine={engine};style={style:?}"))
+        Fingerprint::of(&format!(
+            "resolution={RESOLUTION_VERSION};engine={engine};style={style:?};urls={urls:?}"
+        ))
     }
 
     /// These options for a tenant that may have an engine of its own.
@@ -96,7 +111,9 @@ mod tests {
     fn every_option_changes_the_fingerprint() {
         let plain = CompileOptions::default();
         let compressed = CompileOptions { style: OutputStyle::Compressed, ..plain.clone() };
+        let kept = CompileOptions { urls: UrlHandling::Keep, ..plain.clone() };
         assert_ne!(plain.fingerprint(), compressed.fingerprint());
+        assert_ne!(plain.fingerprint(), kept.fingerprint());
         assert_eq!(plain.fingerprint(), CompileOptions::default().fingerprint());
         let fingerprints = Engine::ALL.map(|engine| plain.with_engine(Some(engine)).fingerprint());
         let [auto, grass, sasso] = &fingerprints;

@@ -176,11 +176,21 @@ impl Tenants for StoreTenants {
 fn weigh(host: &HostName, answer: &Answer) -> u32 {
     let texts = match &answer.found {
         Ok(Some(tenant)) => {
-            let Tenant { host, id, origin, load_paths, development: _, engine: _, limits: _, purges } =
-                &**tenant;
+            let Tenant {
+                host,
+                id,
+                origin,
+                site_url,
+                load_paths,
+                development: _,
+                engine: _,
+                limits: _,
+                purges,
+            } = &**tenant;
             let purges = size_of_val(purges.records());
             let load_paths: usize = load_paths.iter().map(|path| path.len() + size_of::<String>()).sum();
-            let texts = host.as_str().len() + id.as_str().len() + origin.as_str().len();
+            let urls = origin.as_str().len() + site_url.as_ref().map_or(0, |url| url.as_str().len());
+            let texts = host.as_str().len() + id.as_str().len() + urls;
             size_of::<Tenant>() + texts + load_paths + purges
         }
         Ok(None) => 0,

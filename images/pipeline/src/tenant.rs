@@ -34,10 +34,13 @@ pub fn source_url(origin: &Url, path: &str) -> Option<Url> {
 pub struct Tenant {
     /// The host that visitors ask for.
     pub host: HostName,
-    /// Changes with every change of origin or load paths, so that old files are never served for new sources.
+    /// Changes with every change of origin, site URL or load paths, so that old files are never served for new sources.
     pub id: TenantId,
     /// The site's own web server, `http` or `https`; a path is a prefix of every source's path.
     pub origin: Url,
+    /// The site as browsers reach it, where they do not reach the origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_url: Option<Url>,
     /// Absolute paths at the origin where imports are looked for after the importing file's own folder.
     #[serde(default)]
     pub load_paths: Vec<String>,
@@ -62,12 +65,20 @@ impl Tenant {
             host,
             id,
             origin,
+            site_url: None,
             load_paths: Vec::new(),
             development: false,
             engine: None,
             limits: None,
             purges: Purges::default(),
         }
+    }
+
+    /// Where browsers find the site's files that are no style sheets; `None` where they cannot, since the site
+    /// lies in a folder.
+    pub fn public_url(&self) -> Option<&Url> {
+        let url = self.site_url.as_ref().unwrap_or(&self.origin);
+        matches!(url.scheme(), "http" | "https").then_some(url)
     }
 }
 
@@ -81,7 +92,7 @@ pub struct Registration {
     pub owner: String,
     /// A random label that lives as long as the claim; the tenant id is made from it and the generation.
     pub label: String,
-    /// Rises with every change of origin or load paths.
+    /// Rises with every change of origin, site URL or load paths.
     pub generation: u64,
     #[serde(flatten)]
     pub tenant: Tenant,

@@ -10,7 +10,7 @@ use axum::{
         HeaderName, HeaderValue, StatusCode,
         header::{
             ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-            ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER,
+            ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER,
             X_CONTENT_TYPE_OPTIONS,
         },
         response::Builder,
@@ -35,6 +35,8 @@ const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-or
 const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// For redirects: a tenant's site may move.
+const SHORTLY: HeaderValue = HeaderValue::from_static("public, max-age=300");
 const ANY_SITE: HeaderValue = HeaderValue::from_static("*");
 /// What is answered here; everything else is refused.
 const METHODS: &str = "GET, HEAD, OPTIONS";
@@ -144,6 +146,12 @@ pub(crate) fn no_visit(why: &NoVisit) -> Response {
         NoVisit::NoStyleSheet => (StatusCode::NOT_FOUND, "no-style-sheet"),
     };
     plain(error_head(status, kind), &why.to_string())
+}
+
+/// 302: what is asked for is no style sheet, and lies at this URL of the site.
+pub(crate) fn elsewhere(location: &str) -> Response {
+    let head = public_head(StatusCode::FOUND).header(LOCATION, location).header(CACHE_CONTROL, SHORTLY);
+    finish(head, Body::empty())
 }
 
 /// `OPTIONS`: what scripts of any site may ask (Fetch, "CORS-preflight request"). Style sheets are public.

@@ -6,6 +6,7 @@
 mod answer;
 mod breaker;
 mod complete;
+mod elsewhere;
 mod error_sheet;
 mod files;
 mod fingerprints;

@@ -16,7 +16,7 @@ use crate::{
     answer, complete, fleet,
     live::{self, LIVE_PATH, LIVE_SCRIPT_PATH},
     purge, sns,
-    visit::Visit,
+    visit::{NoVisit, Visit},
     web::Web,
 };
 
@@ -68,6 +68,9 @@ async fn visit(State(web): State<AppState>, request: Request) -> Response {
         Method::OPTIONS => return answer::options(),
         _ => return answer::method_not_allowed(),
     };
+    if let Err(NoVisit::NoStyleSheet) = visit {
+        return web.send_elsewhere(request.uri(), request.headers()).await;
+    }
     // Visitors may be held for long: neither their heads nor the buffers that these were read into stay.
     drop(request);
     match visit {

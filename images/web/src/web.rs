@@ -231,7 +231,7 @@ impl Web {
         }
     }
 
-    fn count(&self, layer: Layer, response: Response) -> Response {
+    pub(crate) fn count(&self, layer: Layer, response: Response) -> Response {
         let labels = AnswerLabels { layer: layer.as_str(), status: response.status().as_u16() };
         self.metrics.answers.get_or_create(&labels).inc();
         response

@@ -28,7 +28,6 @@ use pipeline::{
     names::Digest,
     options::CompileOptions,
     ports::{Condition, Object, PutOutcome, Queue, Store},
-    purge::Purges,
     rate::RateLimits,
     record::write_manifest,
     registry::StoreTenants,
@@ -90,14 +89,12 @@ impl Site {
 
     fn of(development: bool) -> Self {
         let tenant = Tenant {
-            host: "shop.example".parse().unwrap(),
-            id: "shop-g1".parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
             development,
-            engine: None,
-            limits: None,
-            purges: Purges::default(),
+            ..Tenant::new(
+                "shop.example".parse().unwrap(),
+                "shop-g1".parse().unwrap(),
+                "http://origin.example/".parse().unwrap(),
+            )
         };
         let (queue, store) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryStore::default()));
         let reads = Arc::new(CountedReads { store: store.clone(), reads: AtomicUsize::new(0) });

@@ -11,6 +11,7 @@ mod input;
 mod known_wrong;
 mod limits;
 pub mod protocol;
+mod rebase;
 mod scan;
 mod sources;
 mod warmth;
@@ -30,6 +31,7 @@ use input::TimedInput;
 pub use limits::ChildLimits;
 pub(crate) use limits::Terms;
 use protocol::{FromChild, Hello, Order, ToChild};
+use rebase::Site;
 use sources::ParentSources;
 
 /// The argument that makes a program of ours a compile child; its terms follow.
@@ -73,10 +75,15 @@ fn compile_one(confinement: Confinement, terms: Terms) -> io::Result<()> {
 
 /// What came of it, and which of the known sources were read for it.
 fn compile(order: Order, input: impl Read) -> io::Result<(Result<String, String>, Vec<usize>)> {
-    let Order { entry, load_paths, options: CompileOptions { engine, style }, known } = order;
+    let Order { entry, load_paths, site, options: CompileOptions { engine, style, urls: _ }, known } = order;
     let task = Task { entry: &entry, load_paths: &load_paths, style };
     let sources = ParentSources::new(input, known);
     let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });
+    let site = site.as_ref().and_then(|site| Site::new(site, &entry));
     let result = engine::compile(engine, task, &sources, begin)?;
+    let result = result.map(|css| match site {
+        Some(site) => site.rebase_all(&css),
+        None => css,
+    });
     Ok((result, sources.into_used()))
 }

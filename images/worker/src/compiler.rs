@@ -13,6 +13,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::task::AbortOnDropHandle;
+use url::Url;
 
 use crate::{
     child::{
@@ -70,6 +71,17 @@ pub(crate) enum CompileError {
     Child(#[source] io::Error),
 }
 
+/// What is compiled, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe<'r> {
+    /// Absolute path at the origin.
+    pub(crate) entry: &'r str,
+    pub(crate) load_paths: &'r [String],
+    /// Where the site's files lie that relative URLs in the CSS mean.
+    pub(crate) site: Option<&'r Url>,
+    pub(crate) options: &'r CompileOptions,
+}
+
 /// A style sheet, and the engine that made it.
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -105,20 +117,20 @@ impl Compiler {
         Ok(())
     }
 
-    /// Compiles `entry` from `sources`. Dropping the future kills the child.
+    /// Compiles from `sources`. Dropping the future kills the child.
     pub(crate) async fn compile(
         &self,
-        entry: &str,
-        load_paths: &[String],
-        options: &CompileOptions,
+        recipe: Recipe<'_>,
         sources: &mut Sources,
     ) -> Result<Compiled, CompileError> {
         let _gap = self.children.gap();
         let (mut child, _) = self.children.take().await.map_err(CompileError::Child)?;
         let known = sources.known();
+        let Recipe { entry, load_paths, site, options } = recipe;
         let order = Order {
             entry: entry.to_owned(),
             load_paths: load_paths.to_owned(),
+            site: site.cloned(),
             options: options.clone(),
             known,
         };

@@ -130,6 +130,7 @@ fn job(path: &str) -> String {
         path: path.parse().unwrap(),
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
+        rebase_to: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

@@ -16,13 +16,13 @@ use std::{
 
 use crds::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileSpec, CompileStyle,
-    FreshnessSpec, IngressSpec, LiveReload, ServiceSpec, ServiceType,
+    CompileUrls, FreshnessSpec, IngressSpec, LiveReload, ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use pipeline::{
-    options::{CompileOptions, OutputStyle},
+    options::{CompileOptions, OutputStyle, UrlHandling},
     rate::RateLimits,
 };
 use url::Url;
@@ -38,7 +38,7 @@ use crate::{
 
 pub use limits::validate_limits;
 pub use rates::validate_rate_limits;
-pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_origin};
+pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_url};
 pub use timeouts::Timeouts;
 
 /// Loopback and link-local networks, also as IPv6 maps them: there the node and the cloud tell their secrets.
@@ -212,12 +212,16 @@ fn validate_suffix(object: &AssetPipeline) -> Result<Suffix, InvalidSpec> {
 }
 
 fn build_compile_options(compile: &CompileSpec) -> CompileOptions {
-    let CompileSpec { style, engine } = compile;
+    let CompileSpec { style, engine, urls } = compile;
     let style = match style {
         CompileStyle::Expanded => OutputStyle::Expanded,
         CompileStyle::Compressed => OutputStyle::Compressed,
     };
-    CompileOptions { engine: validate_engine(*engine), style }
+    let urls = match urls {
+        CompileUrls::Rebase => UrlHandling::Rebase,
+        CompileUrls::Keep => UrlHandling::Keep,
+    };
+    CompileOptions { engine: validate_engine(*engine), style, urls }
 }
 
 fn validate_exposure(service: &ServiceSpec) -> Result<Exposure, InvalidSpec> {

@@ -102,6 +102,7 @@ async fn purge_by_one_host_reaches_every_host_of_its_tenant_and_nobody_else() {
     let wanted = |host: &str| WantedTenant {
         host: host.parse().unwrap(),
         origin: "https://www.shop.example/".parse().unwrap(),
+        site_url: None,
         load_paths: Vec::new(),
         development: false,
         engine: None,

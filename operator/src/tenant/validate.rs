@@ -10,8 +10,7 @@ use kube::ResourceExt;
 
 use crate::{
     pipeline::validate::{
-        InvalidSpec, validate_engine, validate_host, validate_load_paths, validate_origin,
-        validate_rate_limits,
+        InvalidSpec, validate_engine, validate_host, validate_load_paths, validate_rate_limits, validate_url,
     },
     tenants::WantedTenant,
 };
@@ -34,12 +33,13 @@ pub(super) const OWNER_KIND: &str = "assettenant/";
 
 pub fn validate(object: &AssetTenant) -> Result<ValidTenant, InvalidSpec> {
     // The pipeline's name is looked up as it stands.
-    let AssetTenantSpec { pipeline_ref: _, hosts, origin, load_paths, development, engine, limits } =
+    let AssetTenantSpec { pipeline_ref: _, hosts, origin, site_url, load_paths, development, engine, limits } =
         &object.spec;
     if object.metadata.namespace.is_none() {
         return Err(InvalidSpec::Unidentified("namespace"));
     }
-    let origin = validate_origin("spec.origin", origin)?;
+    let origin = validate_url("spec.origin", origin)?;
+    let site_url = site_url.as_ref().map(|url| validate_url("spec.siteUrl", url)).transpose()?;
     let load_paths = validate_load_paths("spec.loadPaths", load_paths)?;
     let limits = limits.as_ref().map(validate_rate_limits).transpose()?;
     let engine = engine.map(validate_engine);
@@ -48,9 +48,9 @@ pub fn validate(object: &AssetTenant) -> Result<ValidTenant, InvalidSpec> {
     for host in hosts {
         let host = validate_host("spec.hosts", host)?;
         if seen.insert(host.clone()) {
-            let (origin, load_paths) = (origin.clone(), load_paths.clone());
+            let (origin, site_url, load_paths) = (origin.clone(), site_url.clone(), load_paths.clone());
             let development = *development;
-            wanted.push(WantedTenant { host, origin, load_paths, development, engine, limits });
+            wanted.push(WantedTenant { host, origin, site_url, load_paths, development, engine, limits });
         }
     }
     Ok(ValidTenant { owner: owner_of(object), wanted })

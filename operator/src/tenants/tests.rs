@@ -8,6 +8,7 @@ fn wanted(host: &str, origin: &str) -> WantedTenant {
     WantedTenant {
         host: host.parse().unwrap(),
         origin: origin.parse().unwrap(),
+        site_url: None,
         load_paths: vec!["/node_modules".into()],
         development: false,
         engine: None,

@@ -58,6 +58,7 @@ impl Scene {
         let tenant = |visitor: &Visitor, development| TenantSpec {
             host: visitor.host().to_owned(),
             origin: self.origin.url(),
+            site_url: None,
             load_paths: Vec::new(),
             development,
             engine: None,

@@ -39,12 +39,12 @@ fn lowest() -> Value {
         "freshness": {"maxAgeSeconds": 0, "maxStaleSeconds": 0},
         "service": {"type": "NodePort", "nodePort": 1},
         "limits": {"requestsPerSecond": 1, "missesPerSecond": 1, "coldPathsPerMinute": 1},
-        "compile": {"style": "Expanded"},
+        "compile": {"style": "Expanded", "urls": "Rebase"},
         "errors": "Status",
         "liveReload": "Disabled",
         "ingress": {"className": "c", "scheme": "InternetFacing"},
         "aws": {"credentialsSecretName": "c"},
-        "tenants": [{"host": "a", "origin": "http://a"}],
+        "tenants": [{"host": "a", "origin": "http://a", "siteUrl": "http://a"}],
     })
 }
 
@@ -58,7 +58,7 @@ fn highest() -> Value {
         "freshness": {"maxAgeSeconds": 31_536_000, "maxStaleSeconds": 31_536_000},
         "service": {"type": "NodePort", "nodePort": 65_535},
         "limits": {"requestsPerSecond": 1_000_000, "missesPerSecond": 100_000, "coldPathsPerMinute": 1_000_000},
-        "compile": {"style": "Compressed", "engine": "Sasso"},
+        "compile": {"style": "Compressed", "engine": "Sasso", "urls": "Keep"},
         "errors": "Show",
         "liveReload": "Enabled",
     })
@@ -80,7 +80,8 @@ fn longest() -> Value {
         "notifications": {"endpoint": long_url(2048, "/work_complete")},
         "privateNetworks": networks,
         "tenants": [{
-            "host": long_host(253), "origin": long_url(2048, ""), "loadPaths": vec![load_path; 16],
+            "host": long_host(253), "origin": long_url(2048, ""), "siteUrl": long_url(2048, ""),
+            "loadPaths": vec![load_path; 16],
         }],
     })
 }

@@ -10,6 +10,7 @@ use pipeline::{
     job::{JOB_LIFETIME_SECONDS, JOB_VERSION, Job, Task},
     manifest::Manifest,
     names::JobId,
+    options::UrlHandling,
     settings::OnOff,
     trace::TraceParent,
 };
@@ -17,6 +18,7 @@ use tokio::{
     sync::{Notify, mpsc, watch},
     time::{Instant, sleep_until},
 };
+use url::Url;
 
 use super::{Ended, HoldEnd, Holds, Order, Outcome, Purpose, Waiter, Way, places::Place};
 use crate::metrics::WayLabels;
@@ -115,6 +117,7 @@ impl Driver {
             path: key.path.clone(),
             origin: tenant.origin.clone(),
             load_paths: tenant.load_paths.clone(),
+            rebase_to: self.rebase_to(),
             options: settings.options.with_engine(tenant.engine),
             fingerprint: key.fingerprint.clone(),
             task: self.task().await,
@@ -132,6 +135,13 @@ impl Driver {
         self.holds.parts.metrics.jobs_sent.inc();
         tracing::info!(job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, "job sent");
         Ok(job.id)
+    }
+
+    fn rebase_to(&self) -> Option<Url> {
+        match self.holds.settings.options.urls {
+            UrlHandling::Rebase => self.order.tenant.public_url().cloned(),
+            UrlHandling::Keep => None,
+        }
     }
 
     /// Whoever asks has read the store before, be it this pod or the one that waits here: what there is, one

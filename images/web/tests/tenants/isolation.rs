@@ -12,7 +12,7 @@ use rand::{SeedableRng, rngs::StdRng};
 use tokio::{sync::Mutex, task::JoinSet};
 use web::Policy;
 
-use self::case::{COLD, Case, GONE, WARM};
+use self::case::{COLD, Case, GONE, Request, WARM};
 use crate::town::{Answer, POLICY, Town, UNLIMITED, coded, send};
 
 /// Host and name of each tenant. Some hosts begin or end with another one.
@@ -116,7 +116,11 @@ fn judge(case: &Case, answer: &Answer) -> Result<(), String> {
     let Case { tenant, path, request } = case;
     let expected = tenant.zip(path.as_deref());
     let Some((tenant, path)) = expected.filter(|_| *request.method() != Method::POST) else {
-        return judge_refusal(answer);
+        return if answer.status == StatusCode::FOUND {
+            judge_redirect(request, answer)
+        } else {
+            judge_refusal(answer)
+        };
     };
     let css = css_of(tenant, path);
     let digest = Digest::of(css.as_bytes());
@@ -166,6 +170,20 @@ fn judge_refusal(answer: &Answer) -> Result<(), String> {
         return Err("a refusal tells a tenant's bytes".to_owned());
     }
     Ok(())
+}
+
+/// What is no style sheet lies at the site of the tenant whom the request names: by its target, or else by `Host`.
+fn judge_redirect(request: &Request, answer: &Answer) -> Result<(), String> {
+    let built = request.build().ok_or("it was never sent")?;
+    let header = built.headers().get("host").and_then(|host| host.to_str().ok());
+    let named = built.uri().host().or(header).unwrap_or_default().to_ascii_lowercase();
+    let host = named.split(':').next().unwrap_or_default().trim_end_matches('.');
+    let (_, tenant) = TENANTS.iter().find(|(known, _)| *known == host).ok_or("it names no tenant")?;
+    if answer.header("location").starts_with(&format!("http://{tenant}.origin.example/")) {
+        Ok(())
+    } else {
+        Err("it leads to another one's site".to_owned())
+    }
 }
 
 /// What the cases came to, so that a generator that draws nothing of interest is found out.

@@ -90,14 +90,12 @@ impl Town {
 
     pub(crate) async fn settle_limited(&self, host: &str, name: &str, limits: Option<RateLimits>) {
         let tenant = Tenant {
-            host: host.parse().unwrap(),
-            id: format!("{name}-g1").parse().unwrap(),
-            origin: format!("http://{name}.origin.example/").parse().unwrap(),
-            load_paths: Vec::new(),
-            development: false,
-            purges: pipeline::purge::Purges::default(),
-            engine: None,
             limits,
+            ..Tenant::new(
+                host.parse().unwrap(),
+                format!("{name}-g1").parse().unwrap(),
+                format!("http://{name}.origin.example/").parse().unwrap(),
+            )
         };
         let registration = Registration {
             version: REGISTRATION_VERSION,

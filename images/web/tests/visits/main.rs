@@ -358,6 +358,7 @@ fn earlier_job() -> Job {
         path: "/app.css".parse().unwrap(),
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
+        rebase_to: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,
@@ -399,13 +400,25 @@ async fn signed_notice_alone_ends_a_hold_and_forged_ones_do_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_no_style_sheet_lies_at_the_site() {
+    let site = Site::with(POLICY, OnOff::On);
+    for path in ["/f/a.woff2?v=1", "/", "/app.scss", "/app.css/"] {
+        let sent = site.get(path).await;
+        let expected = format!("http://origin.example{path}");
+        assert_eq!((sent.status, sent.header("location")), (StatusCode::FOUND, expected.as_str()));
+        assert_eq!(sent.header("access-control-allow-origin"), "*", "a font may be asked for by any page");
+    }
+    assert_eq!(site.jobs_waiting().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_that_are_no_visits_cost_no_job() {
     let store = Arc::new(MemoryStore::default());
     let site = Site::serving(POLICY, OnOff::On, store.clone(), Arc::new(StoreTenants::new(store)));
     assert_eq!(site.get("/health").await.status, StatusCode::OK);
     let unknown = site.get("/app.css").await;
     assert_eq!((unknown.status, unknown.header("x-asset-error")), (StatusCode::NOT_FOUND, "unknown-host"));
-    assert_eq!(site.get("/index.html").await.header("x-asset-error"), "no-style-sheet");
+    assert_eq!(site.get("/index.html").await.header("x-asset-error"), "unknown-host");
     let hostless = send(&site.public, Request::get("/app.css").body(Body::empty()).unwrap()).await;
     assert_eq!(hostless.status, StatusCode::BAD_REQUEST);
     let posted = Request::post("/app.css").header("host", "shop.example").body(Body::empty()).unwrap();

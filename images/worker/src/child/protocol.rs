@@ -7,6 +7,7 @@ use std::{
 
 use pipeline::options::{CompileOptions, SassEngine};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use url::Url;
 
 use super::Confinement;
 
@@ -31,6 +32,8 @@ pub struct Order {
     /// Absolute path of the style sheet's source at the origin.
     pub entry: String,
     pub load_paths: Vec<String>,
+    /// Where the site's files lie that relative URLs in the CSS mean; they stay as they are without one.
+    pub site: Option<Url>,
     pub options: CompileOptions,
     pub known: Known,
 }

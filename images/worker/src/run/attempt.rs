@@ -13,7 +13,7 @@ use tokio::time::{Instant, error::Elapsed, timeout_at};
 use super::{Early, RunError, Runner};
 use crate::{
     closure::{Revalidation, Sources, SourcesError},
-    compiler::{CompileError, Compiled},
+    compiler::{CompileError, Compiled, Recipe},
     make::make,
 };
 
@@ -129,7 +129,13 @@ impl Runner {
         sources: &mut Sources,
     ) -> Result<(Made, Closure), CompileError> {
         let entry = entry.ok_or_else(|| CompileError::Absent { candidates: job.path.sources() })?;
-        let compiled = make(&self.compiler, &entry, &job.load_paths, &job.options, sources).await?;
+        let recipe = Recipe {
+            entry: &entry,
+            load_paths: &job.load_paths,
+            site: job.rebase_to.as_ref(),
+            options: &job.options,
+        };
+        let compiled = make(&self.compiler, recipe, sources).await?;
         Ok((Made::Compiled(compiled), sources.closure()))
     }
 

@@ -64,6 +64,7 @@ fn converse(child: &mut Child, input: &Input) -> Option<Result<String, String>> 
     let order = Order {
         entry: format!("/{ENTRY}"),
         load_paths: Vec::new(),
+        site: None,
         options: CompileOptions::default(),
         known: Known::default(),
     };

@@ -118,6 +118,7 @@ fn build_job(path: &str, origin: &Url) -> Job {
         path: path.parse().unwrap(),
         origin: origin.clone(),
         load_paths: Vec::new(),
+        rebase_to: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

@@ -83,6 +83,7 @@ impl Bench {
             path: path.parse().unwrap(),
             origin: Url::from_directory_path(self.site.path()).unwrap(),
             load_paths: vec!["/vendor".to_owned()],
+            rebase_to: None,
             fingerprint: options.fingerprint(),
             options,
             task: Task::Compile,

@@ -8,3 +8,4 @@ mod engines;
 mod imports;
 mod outcomes;
 mod revalidation;
+mod urls;

@@ -51,6 +51,7 @@ pub(crate) fn order(entry: String) -> ToChild {
     ToChild::Compile(Order {
         entry,
         load_paths: Vec::new(),
+        site: None,
         options: CompileOptions::default(),
         known: Known::default(),
     })

@@ -8,11 +8,12 @@ use super::{InvalidSpec, invalid, is_plain_http};
 use crate::tenants::WantedTenant;
 
 pub(super) fn validate(tenant: &TenantSpec) -> Result<WantedTenant, InvalidSpec> {
-    let TenantSpec { host, origin, load_paths, development, engine } = tenant;
+    let TenantSpec { host, origin, site_url, load_paths, development, engine } = tenant;
     let field = |name: &str| format!("spec.tenants[{host}].{name}");
     Ok(WantedTenant {
         host: validate_host(&field("host"), host)?,
-        origin: validate_origin(&field("origin"), origin)?,
+        origin: validate_url(&field("origin"), origin)?,
+        site_url: site_url.as_ref().map(|url| validate_url(&field("siteUrl"), url)).transpose()?,
         load_paths: validate_load_paths(&field("loadPaths"), load_paths)?,
         development: *development,
         engine: engine.map(validate_engine),
@@ -37,12 +38,13 @@ pub fn validate_host(field: &str, host: &str) -> Result<HostName, InvalidSpec> {
     Ok(parsed)
 }
 
-pub fn validate_origin(field: &str, origin: &str) -> Result<Url, InvalidSpec> {
-    let url: Url = origin.parse().map_err(|error| invalid(field, &origin, &format!("{error}")))?;
+/// Of a site, below which its files lie.
+pub fn validate_url(field: &str, text: &str) -> Result<Url, InvalidSpec> {
+    let url: Url = text.parse().map_err(|error| invalid(field, &text, &format!("{error}")))?;
     if is_plain_http(&url) {
         Ok(url)
     } else {
-        Err(invalid(field, &origin, "it must be an http or https URL without user, query or fragment"))
+        Err(invalid(field, &text, "it must be an http or https URL without user, query or fragment"))
     }
 }
 

@@ -48,6 +48,7 @@ fn words() -> Vec<Refused> {
     vec![
         wrong("spec.compile.style", r#"supported values: "Expanded", "Compressed""#, "Nested"),
         wrong("spec.compile.engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
+        wrong("spec.compile.urls", r#"supported values: "Rebase", "Keep""#, "Move"),
         wrong("spec.tenants[0].engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
         wrong("spec.errors", r#"supported values: "Show", "Status""#, "Hide"),
         wrong("spec.liveReload", r#"supported values: "Enabled", "Disabled""#, "On"),
@@ -78,6 +79,8 @@ fn lengths() -> Vec<Refused> {
         wrong("spec.tenants[0].host", name, long_host(254)),
         wrong("spec.tenants[0].origin", empty, ""),
         wrong("spec.tenants[0].origin", url, long_url(2049, "")),
+        wrong("spec.tenants[0].siteUrl", empty, ""),
+        wrong("spec.tenants[0].siteUrl", url, long_url(2049, "")),
         wrong("spec.tenants[0].loadPaths", "must have at most 16 items", vec!["/a"; 17]),
         wrong("spec.tenants[0].loadPaths", "may not be more than 512", vec![format!("/{}", "a".repeat(512))]),
         Refused { spec: tenants(101), field: "spec.tenants", says: "must have at most 100 items" },
@@ -121,6 +124,7 @@ fn rules_of_tenants() -> Vec<Refused> {
     let mut cases: Vec<_> = hosts.map(|text| wrong("spec.tenants[0].host", host, text)).into();
     cases.push(wrong("spec.tenants[0].host", address, "10.0.0.1"));
     cases.extend(origins.map(|text| wrong("spec.tenants[0].origin", origin, text)));
+    cases.extend(origins.map(|text| wrong("spec.tenants[0].siteUrl", origin, text)));
     cases.extend(["scss", "/a/../b", ""].map(|text| wrong("spec.tenants[0].loadPaths", path, vec![text])));
     cases
 }
