@@ -134,7 +134,7 @@ async fn absent_bucket_and_queue_are_missing() -> Result<()> {
     assert_eq!(store.list("a/").await.unwrap_err().kind, ErrorKind::Missing);
     let queue = SqsQueue::new(sqs_client(&config), format!("{}/123456789012/absent", moto.endpoint()));
     assert_eq!(queue.send("job", "shop-g1").await.unwrap_err().kind, ErrorKind::Missing);
-    assert_eq!(queue.delete(&Receipt("r".to_owned())).await.unwrap_err().kind, ErrorKind::Missing);
+    assert_eq!(queue.delete(&[Receipt("r".to_owned())]).await.unwrap_err()[0].error.kind, ErrorKind::Missing);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ mod tenants;
 
 pub use notifier::Notifier;
 pub use origin::{Fetched, Origin, OriginError, SourceFile, Validators};
-pub use queue::{Delivery, Depth, Queue, Receipt};
+pub use queue::{Delivery, Depth, MAX_BATCH, NotDone, Queue, Receipt};
 pub use store::{Condition, ETag, Object, PutOutcome, Store};
 pub use subscriptions::Subscriptions;
 pub use tenants::Tenants;

@@ -132,7 +132,7 @@ impl Site {
     async fn take_job(&self) -> Job {
         let taken = self.queue.receive(1, 5 * SECOND, 60 * SECOND).await.unwrap();
         let [delivery] = taken.as_slice() else { panic!("no job was sent") };
-        self.queue.delete(&delivery.receipt).await.unwrap();
+        self.queue.delete(std::slice::from_ref(&delivery.receipt)).await.unwrap();
         Job::from_message(&delivery.body).unwrap()
     }
 

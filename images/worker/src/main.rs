@@ -45,7 +45,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let metrics = WorkerMetrics::register(&mut operation.registry);
     let stopped = operation.stopped.clone();
     let mut following = JoinSet::new();
-    let ports = connect(settings, &mut following, stopped.clone()).await?;
+    let (ports, queues) = connect(settings, &mut following, stopped.clone()).await?;
     let program = std::env::current_exe().context("could not find this program's own file")?;
     let mut compiler = Compiler::new(program, COMPILE_LIMITS);
     compiler.keep_warm_for(settings.concurrency).await.context("could not run a confined compile child")?;
@@ -63,6 +63,8 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(worker.concurrency = settings.concurrency, "worker started");
     worker.work(shutdown).await;
+    let [visits, refreshes] = &queues;
+    tokio::join!(visits.settled(), refreshes.settled());
     stopped.cancel();
     served.await?.context("could not serve /health and /metrics")?;
     following.join_all().await;
@@ -70,11 +72,12 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The queues once more, since they have to settle in the end.
 async fn connect(
     settings: &Settings,
     following: &mut JoinSet<()>,
     ended: CancellationToken,
-) -> anyhow::Result<WorkerPorts> {
+) -> anyhow::Result<(WorkerPorts, [SqsQueue; 2])> {
     let sdk = sdk_config().await;
     let direct = match settings.direct_notices {
         OnOff::Off => None,
@@ -89,14 +92,17 @@ async fn connect(
     };
     let guard = Guard { private_networks: settings.private_networks.clone() };
     let sqs = sqs_client(&sdk);
-    Ok(WorkerPorts {
-        queue: Arc::new(SqsQueue::new(sqs.clone(), settings.pod.queue_url.clone())),
-        refresh_queue: Arc::new(SqsQueue::new(sqs, settings.pod.refresh_queue_url.clone())),
+    let queue = SqsQueue::new(sqs.clone(), settings.pod.queue_url.clone());
+    let refresh_queue = SqsQueue::new(sqs, settings.pod.refresh_queue_url.clone());
+    let ports = WorkerPorts {
+        queue: Arc::new(queue.clone()),
+        refresh_queue: Arc::new(refresh_queue.clone()),
         store: Arc::new(S3Store::new(s3_client(&sdk), settings.pod.bucket.clone())),
         notifier: Arc::new(SnsNotifier::new(sns_client(&sdk), settings.pod.topic_arn.clone())),
         origin: Arc::new(
             HttpOrigin::new(guard, FETCH_TIMEOUT).context("could not build the client for origins")?,
         ),
         direct,
-    })
+    };
+    Ok((ports, [queue, refresh_queue]))
 }

@@ -99,11 +99,14 @@ impl Runner {
         self.run_limit * 4 / 5
     }
 
-    /// The manifest that is there, where it does not make the job needless.
+    /// The manifest that is there, where it does not make the job needless. A job's own outcome does, whatever
+    /// the clocks of its sender and its worker say.
     async fn check(&self, job: &Job) -> Result<Option<StoredManifest>, Early> {
         let standing = read_manifest(&*self.store, &job.key()).await;
         match standing.map_err(|error| Early::Failed(RunError::Check(error)))? {
-            Some(standing) if standing.manifest.sources_read_at >= job.not_before => {
+            Some(standing)
+                if standing.manifest.job == job.id || standing.manifest.sources_read_at >= job.not_before =>
+            {
                 Err(Early::Needless(Box::new(standing)))
             }
             standing => Ok(standing),

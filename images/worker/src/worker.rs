@@ -1,7 +1,11 @@
 //! One job's course from its delivery: kept invisible while it runs, told to who waits, and deleted last.
 //!
-//! Which jobs are received when is the matter of `receive`.
+//! Which jobs are received when is the matter of `receive`, and what of their messages that of `messages`.
 
+mod lane;
+mod messages;
+mod pace;
+mod places;
 mod receive;
 
 use std::{sync::Arc, time::Duration};
@@ -12,10 +16,10 @@ use pipeline::{
     job::Job,
     manifest::Outcome,
     notice::{NOTICE_VERSION, Notice},
-    ports::{Delivery, Notifier, Origin, Queue, Receipt, Store},
+    ports::{Delivery, Notifier, Origin, Queue, Store},
     record::StoredManifest,
 };
-use tokio::time::{Instant, interval};
+use tokio::time::Instant;
 
 use crate::{
     closure::SourceLimits,
@@ -24,6 +28,7 @@ use crate::{
     origin::SourceCache,
     run::{RunEnd, Runner},
 };
+use messages::Message;
 
 /// How long a job of another build's fingerprint is left to that build's workers. Not shorter, since each
 /// hand-back counts towards the dead-letter queue's limit of 100 receives.
@@ -75,6 +80,14 @@ enum Ending {
     Leave(&'static str),
 }
 
+impl Ending {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Delete(end) | Self::Return(end, _) | Self::Leave(end) => end,
+        }
+    }
+}
+
 impl Worker {
     pub fn new(ports: WorkerPorts, settings: WorkerSettings, metrics: WorkerMetrics) -> Self {
         let WorkerPorts { queue, refresh_queue, store, notifier, origin, direct } = ports;
@@ -84,39 +97,22 @@ impl Worker {
         Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics }
     }
 
-    /// `queue` is where the message was received.
-    async fn handle(&self, queue: &dyn Queue, delivery: Delivery) {
-        let _running = RunningJob::new(&self.metrics);
+    /// Gives what the job took. Its message is not waited for.
+    async fn handle(&self, message: Message) -> Duration {
+        let running = RunningJob::new(&self.metrics);
         let started = Instant::now();
-        let ending = tokio::select! {
-            ending = self.end_job(&delivery) => ending,
-            never = self.keep_invisible(queue, &delivery.receipt) => match never {},
-        };
-        let (end, done) = match ending {
-            Ending::Delete(end) => (end, queue.delete(&delivery.receipt).await),
-            Ending::Return(end, after) => (end, queue.change_visibility(&delivery.receipt, after).await),
-            Ending::Leave(end) => (end, Ok(())),
-        };
-        if let Err(error) = done {
-            tracing::warn!(
-                error = chain(&error),
-                "could not give a message back; it will be delivered again"
-            );
+        let ending = self.end_job(&message.delivery).await;
+        let took = started.elapsed();
+        let end = ending.name();
+        match ending {
+            Ending::Delete(_) => message.delete().await,
+            Ending::Return(_, after) => message.hand_back(after).await,
+            Ending::Leave(_) => drop(message),
         }
         self.metrics.jobs.get_or_create(&EndLabels { end }).inc();
-        self.metrics.duration.observe(started.elapsed().as_secs_f64());
-    }
-
-    /// Extends the message's visibility three times per period, for ever.
-    async fn keep_invisible(&self, queue: &dyn Queue, receipt: &Receipt) -> std::convert::Infallible {
-        let mut beats = interval(self.visibility / 3);
-        beats.tick().await;
-        loop {
-            beats.tick().await;
-            if let Err(error) = queue.change_visibility(receipt, self.visibility).await {
-                tracing::warn!(error = chain(&error), "could not extend a job's visibility");
-            }
-        }
+        self.metrics.duration.observe(took.as_secs_f64());
+        drop(running);
+        took
     }
 
     async fn end_job(&self, delivery: &Delivery) -> Ending {

@@ -19,8 +19,8 @@ use crate::{
     Error,
     notice::Notice,
     ports::{
-        Condition, Delivery, Depth, Fetched, Notifier, Object, Origin, OriginError, PutOutcome, Queue,
-        Receipt, Store, Validators,
+        Condition, Delivery, Depth, Fetched, NotDone, Notifier, Object, Origin, OriginError, PutOutcome,
+        Queue, Receipt, Store, Validators,
     },
 };
 
@@ -155,12 +155,12 @@ impl<Q: Queue + ?Sized> Queue for Noted<Q> {
         Ok(received)
     }
 
-    async fn change_visibility(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error> {
-        self.note("change visibility", self.inner.change_visibility(receipt, visibility)).await
+    async fn change_visibility(&self, changes: &[(Receipt, Duration)]) -> Result<(), Vec<NotDone>> {
+        self.note("change visibility", self.inner.change_visibility(changes)).await
     }
 
-    async fn delete(&self, receipt: &Receipt) -> Result<(), Error> {
-        self.note("delete", self.inner.delete(receipt)).await
+    async fn delete(&self, receipts: &[Receipt]) -> Result<(), Vec<NotDone>> {
+        self.note("delete", self.inner.delete(receipts)).await
     }
 
     async fn depth(&self) -> Result<Depth, Error> {

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     Error,
-    ports::{Delivery, Depth, Queue, Receipt},
+    ports::{Delivery, Depth, NotDone, Queue, Receipt},
 };
 
 /// Messages in delivery order. Unbounded: whoever sends bounds what waits.
@@ -130,21 +130,26 @@ impl Queue for MemoryQueue {
         }
     }
 
-    async fn change_visibility(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error> {
+    async fn change_visibility(&self, changes: &[(Receipt, Duration)]) -> Result<(), Vec<NotDone>> {
         let mut state = self.lock();
-        if visibility.is_zero() {
-            if let Some(flight) = state.in_flight.remove(receipt) {
-                state.visible.push_back(flight.message);
-                self.arrived.notify_one();
+        for (receipt, visibility) in changes {
+            if visibility.is_zero() {
+                if let Some(flight) = state.in_flight.remove(receipt) {
+                    state.visible.push_back(flight.message);
+                    self.arrived.notify_one();
+                }
+            } else if let Some(flight) = state.in_flight.get_mut(receipt) {
+                flight.visible_at = Instant::now() + *visibility;
             }
-        } else if let Some(flight) = state.in_flight.get_mut(receipt) {
-            flight.visible_at = Instant::now() + visibility;
         }
         Ok(())
     }
 
-    async fn delete(&self, receipt: &Receipt) -> Result<(), Error> {
-        self.lock().in_flight.remove(receipt);
+    async fn delete(&self, receipts: &[Receipt]) -> Result<(), Vec<NotDone>> {
+        let mut state = self.lock();
+        for receipt in receipts {
+            state.in_flight.remove(receipt);
+        }
         Ok(())
     }
 

@@ -19,6 +19,16 @@ pub struct Delivery {
     pub receive_count: u32,
 }
 
+/// The most messages that one call is about.
+pub const MAX_BATCH: usize = 10;
+
+/// One message of several that a call was about and did nothing for.
+#[derive(Debug)]
+pub struct NotDone {
+    pub receipt: Receipt,
+    pub error: Error,
+}
+
 /// How many messages there are. Approximate on SQS, and late by seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {
@@ -33,16 +43,19 @@ pub trait Queue: Send + Sync {
     /// Adds a message. `group` (the tenant) lets the queue share delivery fairly among groups.
     async fn send(&self, body: &str, group: &str) -> Result<(), Error>;
 
-    /// Up to `max` (1 to 10) messages; waits up to `wait` (at most 20 s) for the first one. Each stays
-    /// invisible to others for `visibility`. Empty where none came.
+    /// Up to `max` (1 to [`MAX_BATCH`]) messages; waits up to `wait` (at most 20 s) for the first one. Each
+    /// stays invisible to others for `visibility`. Empty where none came. What a caller does not wait for any
+    /// more is handed back.
     async fn receive(&self, max: u32, wait: Duration, visibility: Duration) -> Result<Vec<Delivery>, Error>;
 
-    /// Keeps the message invisible for `visibility` from now; zero hands it back at once. A message that
-    /// is gone, or was delivered again, is no error: redelivery is part of the contract.
-    async fn change_visibility(&self, receipt: &Receipt, visibility: Duration) -> Result<(), Error>;
+    /// Keeps each of up to [`MAX_BATCH`] messages invisible for so long from now; zero hands it back at once.
+    /// A message that is gone, or was delivered again, is no error: redelivery is part of the contract. Fails
+    /// for some of the messages, or for all.
+    async fn change_visibility(&self, changes: &[(Receipt, Duration)]) -> Result<(), Vec<NotDone>>;
 
-    /// Removes the message for good. Late or repeated, it is no error.
-    async fn delete(&self, receipt: &Receipt) -> Result<(), Error>;
+    /// Removes up to [`MAX_BATCH`] messages for good. Late or repeated, it is no error. Fails for some of the
+    /// messages, or for all.
+    async fn delete(&self, receipts: &[Receipt]) -> Result<(), Vec<NotDone>>;
 
     /// How many messages there are.
     async fn depth(&self) -> Result<Depth, Error>;

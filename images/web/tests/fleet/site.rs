@@ -268,7 +268,7 @@ impl Site {
     async fn take_from(&self, queue: &MemoryQueue) -> (usize, Job) {
         let taken = queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
         let [delivery] = taken.as_slice() else { panic!("no job was sent") };
-        queue.delete(&delivery.receipt).await.unwrap();
+        queue.delete(std::slice::from_ref(&delivery.receipt)).await.unwrap();
         let job = Job::from_message(&delivery.body).unwrap();
         let reply_to = job.reply_to.clone().unwrap();
         let sender = (0..self.pods.len()).find(|pod| reply_to.as_str().contains(&member(*pod).to_string()));

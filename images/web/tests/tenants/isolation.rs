@@ -97,7 +97,7 @@ async fn work(town: Arc<Town>, jobs: Arc<Mutex<HashMap<String, u32>>>) {
     loop {
         let taken = town.queue.receive(10, Duration::from_hours(1), Duration::from_mins(1)).await.unwrap();
         for delivery in taken {
-            town.queue.delete(&delivery.receipt).await.unwrap();
+            town.queue.delete(&[delivery.receipt]).await.unwrap();
             let key = Job::from_message(&delivery.body).unwrap().key();
             *jobs.lock().await.entry(key.to_string()).or_default() += 1;
             let name = key.tenant_id.as_str().trim_end_matches("-g1");

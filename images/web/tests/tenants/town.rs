@@ -161,7 +161,7 @@ impl Town {
     pub(crate) async fn take_job(&self) -> Job {
         let taken = self.queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
         let [delivery] = taken.as_slice() else { panic!("no job was sent") };
-        self.queue.delete(&delivery.receipt).await.unwrap();
+        self.queue.delete(std::slice::from_ref(&delivery.receipt)).await.unwrap();
         Job::from_message(&delivery.body).unwrap()
     }
 

@@ -186,7 +186,7 @@ impl Site {
 async fn take(queue: &MemoryQueue) -> Job {
     let taken = queue.receive(1, Duration::from_secs(1), Duration::from_mins(1)).await.unwrap();
     let [delivery] = taken.as_slice() else { panic!("no job was sent") };
-    queue.delete(&delivery.receipt).await.unwrap();
+    queue.delete(std::slice::from_ref(&delivery.receipt)).await.unwrap();
     Job::from_message(&delivery.body).unwrap()
 }
 

@@ -7,211 +7,205 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream::FuturesUnordered};
 use pipeline::{
     Error, chain,
-    ports::{Delivery, Queue},
+    ports::{Delivery, MAX_BATCH},
 };
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    task::{JoinError, JoinSet},
-    time::{sleep, timeout},
-};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Worker;
+use super::{
+    Worker,
+    lane::{Ask, Lane, QUIET},
+    messages::{Message, Messages},
+    places::{Place, Places, Visits, most_refreshes},
+};
 
 /// SQS's longest.
 const LONG_POLL: Duration = Duration::from_secs(20);
-/// The look for visits of a worker whose only place refreshes need, too.
+/// The look for visits of a worker whose only place refreshes need, too, and of one that is busy.
 const SHORT_POLL: Duration = Duration::from_secs(1);
-const MAX_BATCH: usize = 10;
-/// A queue that has given nothing for this long has nothing: where it has, SQS answers within some 20 ms.
-const QUIET: Duration = Duration::from_millis(200);
 /// Between two looks for refreshes where there were none, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// Before a queue is asked again after it failed.
 const RECEIVE_BACKOFF: Duration = Duration::from_secs(1);
 
-/// What the queue of visits gave when it was last asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Visits {
-    Some,
-    None,
+/// Whose jobs a loop is for.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Visits,
+    Refreshes,
 }
 
-/// What one job runs in; free again when it is dropped.
-struct Place {
-    _any: OwnedSemaphorePermit,
-    _of_refreshes: Option<OwnedSemaphorePermit>,
+/// What a poll came to.
+struct Polled {
+    ask: Ask,
+    asked: usize,
+    /// By the queue.
+    took: Duration,
+    deliveries: Vec<Delivery>,
+    /// For the first of them.
+    places: Vec<Place>,
 }
-
-/// The places of one worker. Neither semaphore is ever closed.
-struct Places {
-    all: Arc<Semaphore>,
-    /// As many of them as refreshes may take.
-    of_refreshes: Arc<Semaphore>,
-}
-
-type Taken = Vec<(Delivery, Place)>;
 
 impl Worker {
-    /// Works until `shutdown`; then receives nothing more, finishes what runs, and returns.
+    /// Works until `shutdown`; then receives nothing more, hands back at once what it has not begun, finishes
+    /// what runs, and returns. Dropped before, it leaves its jobs to other workers, as a killed one does.
     pub async fn work(self: Arc<Self>, shutdown: CancellationToken) {
         let places = Places::new(self.concurrency.into());
-        let (told, mut seen) = watch::channel(Visits::Some);
-        let visits = async {
-            let mut jobs = JoinSet::new();
-            while let Some(taken) = shutdown.run_until_cancelled(self.receive_visits(&places, &told)).await {
-                self.start(&mut jobs, &self.queue, taken);
-            }
-            finish(jobs).await;
-        };
-        let refreshes = async {
-            let mut jobs = JoinSet::new();
-            let mut pause = FIRST_PAUSE;
-            let mut receive = async || self.receive_refreshes(&places, &mut seen, &mut pause).await;
-            while let Some(taken) = shutdown.run_until_cancelled(receive()).await {
-                self.start(&mut jobs, &self.refresh_queue, taken);
-            }
-            finish(jobs).await;
-        };
-        tokio::join!(visits, refreshes);
+        let (visits, visits_keeper) = Messages::new(self.queue.clone(), self.visibility);
+        let (refreshes, refreshes_keeper) = Messages::new(self.refresh_queue.clone(), self.visibility);
+        tokio::join!(
+            self.serve(Work::Visits, &places, visits, &shutdown),
+            self.serve(Work::Refreshes, &places, refreshes, &shutdown),
+            visits_keeper.keep(),
+            refreshes_keeper.keep(),
+        );
     }
 
-    fn start(self: &Arc<Self>, jobs: &mut JoinSet<()>, queue: &Arc<dyn Queue>, taken: Taken) {
-        for (delivery, place) in taken {
-            let (worker, queue) = (self.clone(), queue.clone());
-            jobs.spawn(async move {
-                worker.handle(&*queue, delivery).await;
-                drop(place);
-            });
+    async fn serve(
+        self: &Arc<Self>,
+        work: Work,
+        places: &Places,
+        messages: Arc<Messages>,
+        shutdown: &CancellationToken,
+    ) {
+        let mut lane = Lane::new(self.most_places(work));
+        let mut polls = FuturesUnordered::new();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            while polls.len() < self.most_polls()
+                && let Some(ask) = lane.next_ask()
+            {
+                polls.push(self.poll(work, ask, pause, places));
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some(polled) = polls.next() => {
+                    pause = if polled.deliveries.is_empty() { (pause * 2).min(LONGEST_PAUSE) } else { FIRST_PAUSE };
+                    self.take(&mut lane, &messages, polled);
+                }
+                Some(place) = work.take_place(places), if lane.has_waiting() => {
+                    self.start(&mut lane, place);
+                }
+                () = sleep_until(lane.patience_ends()), if lane.has_waiting() => {
+                    hand_back(lane.give_up_late()).await;
+                }
+                Some(ended) = lane.jobs.join_next() => lane.note_end(ended),
+            }
         }
-        while let Some(ended) = jobs.try_join_next() {
-            note_panic(ended);
+        drop(polls);
+        hand_back(lane.give_up_all()).await;
+        while let Some(ended) = lane.jobs.join_next().await {
+            lane.note_end(ended);
         }
     }
 
-    /// As many jobs as there are places for, at least one place being waited for.
-    async fn receive_visits(&self, places: &Places, told: &watch::Sender<Visits>) -> Taken {
-        let seen = *told.borrow();
-        let free = places.take_for_visits(seen).await;
-        let wait = if self.concurrency == 1 { SHORT_POLL } else { LONG_POLL };
-        let mut asked = self.queue.receive(count(&free), wait, self.visibility);
-        let answer = if let Ok(answer) = timeout(QUIET, &mut asked).await {
+    fn most_places(&self, work: Work) -> usize {
+        match work {
+            Work::Visits => self.concurrency.into(),
+            Work::Refreshes => most_refreshes(self.concurrency.into()),
+        }
+    }
+
+    /// One call brings ten messages at the most.
+    fn most_polls(&self) -> usize {
+        usize::from(self.concurrency).div_ceil(MAX_BATCH)
+    }
+
+    fn take(self: &Arc<Self>, lane: &mut Lane, messages: &Arc<Messages>, polled: Polled) {
+        let Polled { ask, asked, took, deliveries, places } = polled;
+        lane.note_poll(ask, asked, deliveries.len(), took);
+        lane.wait(messages.hold(deliveries));
+        for place in places {
+            self.start(lane, place);
+        }
+    }
+
+    /// Starts the next of those that wait, if there is one.
+    fn start(self: &Arc<Self>, lane: &mut Lane, place: Place) {
+        let Some(message) = lane.next_waiting() else { return };
+        let worker = self.clone();
+        lane.jobs.spawn(async move {
+            let took = worker.handle(message).await;
+            drop(place);
+            took
+        });
+    }
+
+    async fn poll(&self, work: Work, ask: Ask, pause: Duration, places: &Places) -> Polled {
+        let taken = match (ask, work) {
+            (Ask::ForFreePlaces, Work::Visits) => places.take_for_visits().await,
+            (Ask::ForFreePlaces, Work::Refreshes) => places.take_for_refreshes().await,
+            (Ask::Ahead(_), _) => Vec::new(),
+        };
+        let asked = match ask {
+            Ask::ForFreePlaces => taken.len(),
+            Ask::Ahead(count) => count,
+        };
+        let began = Instant::now();
+        let answer = match work {
+            Work::Visits => self.receive_visits(ask, asked, places).await,
+            Work::Refreshes => self.receive_refreshes(asked, places).await,
+        };
+        let mut polled = Polled { ask, asked, took: began.elapsed(), deliveries: Vec::new(), places: taken };
+        match answer {
+            Ok(deliveries) => polled.deliveries = deliveries,
+            Err(error) => {
+                polled.places.clear();
+                tracing::warn!(error = chain(&error), "could not receive jobs; trying again");
+                sleep(error.retry_after.unwrap_or(RECEIVE_BACKOFF)).await;
+            }
+        }
+        if let (Work::Refreshes, true) = (work, polled.deliveries.is_empty()) {
+            polled.places.clear();
+            sleep(pause).await;
+        }
+        polled
+    }
+
+    async fn receive_visits(&self, ask: Ask, asked: usize, places: &Places) -> Result<Vec<Delivery>, Error> {
+        let wait = match ask {
+            Ask::ForFreePlaces if self.concurrency > 1 => LONG_POLL,
+            Ask::ForFreePlaces | Ask::Ahead(_) => SHORT_POLL,
+        };
+        let mut answer = self.queue.receive(as_count(asked), wait, self.visibility);
+        let answer = if let Ok(answer) = timeout(QUIET, &mut answer).await {
             answer
         } else {
-            told.send_replace(Visits::None);
-            asked.await
+            places.tell(Visits::None);
+            answer.await
         };
-        match answer {
-            Ok(deliveries) => {
-                told.send_replace(if deliveries.is_empty() { Visits::None } else { Visits::Some });
-                deliveries.into_iter().zip(free).collect()
-            }
-            Err(error) => {
-                drop(free);
-                pause_after(&error).await;
-                Vec::new()
-            }
-        }
+        let deliveries = answer?;
+        places.tell(if deliveries.is_empty() { Visits::None } else { Visits::Some });
+        Ok(deliveries)
     }
 
-    /// As `receive_visits`, once these have given nothing. The places are kept for no longer than the queue
-    /// needs to answer: a visit's job may want them.
-    async fn receive_refreshes(
-        &self,
-        places: &Places,
-        visits: &mut watch::Receiver<Visits>,
-        pause: &mut Duration,
-    ) -> Taken {
-        let free = places.take_for_refreshes(visits).await;
-        match self.refresh_queue.receive(count(&free), Duration::ZERO, self.visibility).await {
-            Ok(deliveries) if deliveries.is_empty() => {
-                drop(free);
-                sleep(*pause).await;
-                *pause = (*pause * 2).min(LONGEST_PAUSE);
-                Vec::new()
-            }
-            Ok(deliveries) => {
-                *pause = FIRST_PAUSE;
-                deliveries.into_iter().zip(free).collect()
-            }
-            Err(error) => {
-                drop(free);
-                pause_after(&error).await;
-                Vec::new()
-            }
+    /// Once visits have given nothing. Places are kept for no longer than the queue needs to answer: a visit's
+    /// job may want them.
+    async fn receive_refreshes(&self, asked: usize, places: &Places) -> Result<Vec<Delivery>, Error> {
+        places.there_are_no_visits().await;
+        self.refresh_queue.receive(as_count(asked), Duration::ZERO, self.visibility).await
+    }
+}
+
+impl Work {
+    async fn take_place(self, places: &Places) -> Option<Place> {
+        match self {
+            Self::Visits => places.take_one_for_visits().await,
+            Self::Refreshes => places.take_one_for_refreshes().await,
         }
     }
 }
 
-impl Places {
-    fn new(concurrency: usize) -> Self {
-        Self {
-            all: Arc::new(Semaphore::new(concurrency)),
-            of_refreshes: Arc::new(Semaphore::new((concurrency / 2).max(1))),
-        }
-    }
-
-    /// All that are free but one while visits come, else half of them: what is asked for is kept until the
-    /// queue answers, and refreshes are to find something. A crowd takes the rest with the next look.
-    async fn take_for_visits(&self, visits: Visits) -> Vec<Place> {
-        let mut taken = Vec::new();
-        let Ok(any) = self.all.clone().acquire_owned().await else { return taken };
-        taken.push(Place { _any: any, _of_refreshes: None });
-        let others = self.all.available_permits();
-        let most = match visits {
-            Visits::Some => others.max(1),
-            Visits::None => (1 + others).div_ceil(2),
-        };
-        while taken.len() < most.min(MAX_BATCH) {
-            let Ok(any) = self.all.clone().try_acquire_owned() else { break };
-            taken.push(Place { _any: any, _of_refreshes: None });
-        }
-        taken
-    }
-
-    /// Waits until there are no visits, and then for a place.
-    async fn take_for_refreshes(&self, visits: &mut watch::Receiver<Visits>) -> Vec<Place> {
-        let mut taken = Vec::new();
-        loop {
-            if visits.wait_for(|visits| *visits == Visits::None).await.is_err() {
-                return taken;
-            }
-            let Ok(own) = self.of_refreshes.clone().acquire_owned().await else { return taken };
-            let Ok(any) = self.all.clone().acquire_owned().await else { return taken };
-            if *visits.borrow() == Visits::None {
-                taken.push(Place { _any: any, _of_refreshes: Some(own) });
-                break;
-            }
-        }
-        while taken.len() < MAX_BATCH {
-            let Ok(own) = self.of_refreshes.clone().try_acquire_owned() else { break };
-            let Ok(any) = self.all.clone().try_acquire_owned() else { break };
-            taken.push(Place { _any: any, _of_refreshes: Some(own) });
-        }
-        taken
-    }
+fn as_count(asked: usize) -> u32 {
+    u32::try_from(asked).unwrap_or(u32::MAX)
 }
 
-fn count(free: &[Place]) -> u32 {
-    u32::try_from(free.len()).unwrap_or(u32::MAX)
-}
-
-async fn pause_after(error: &Error) {
-    tracing::warn!(error = chain(error), "could not receive jobs; trying again");
-    sleep(error.retry_after.unwrap_or(RECEIVE_BACKOFF)).await;
-}
-
-async fn finish(mut jobs: JoinSet<()>) {
-    while let Some(ended) = jobs.join_next().await {
-        note_panic(ended);
-    }
-}
-
-fn note_panic(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(error = chain(&error), "a job ended unexpectedly; it will be delivered again");
+async fn hand_back(messages: Vec<Message>) {
+    for message in messages {
+        message.hand_back(Duration::ZERO).await;
     }
 }

@@ -42,6 +42,14 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn start(files: &[(&str, &str)]) -> Self {
+        Self::start_at(files, |queue| queue)
+    }
+
+    /// With something between the worker and the queue.
+    pub(crate) fn start_at(
+        files: &[(&str, &str)],
+        between: impl FnOnce(Arc<MemoryQueue>) -> Arc<dyn Queue>,
+    ) -> Self {
         let site = tempfile::tempdir().unwrap();
         for (path, text) in files {
             write(site.path(), path, text);
@@ -53,7 +61,7 @@ impl Bench {
         let notices = notifier.subscribe();
         let origin = FileOrigin { root: site.path().to_owned(), load_roots: Vec::new() };
         let ports = WorkerPorts {
-            queue: Arc::new(Noted::new(queue.clone(), &journal, "")),
+            queue: Arc::new(Noted::new(between(queue.clone()), &journal, "")),
             refresh_queue: Arc::new(MemoryQueue::new(100)),
             store: Arc::new(Noted::new(store.clone(), &journal, "")),
             notifier: Arc::new(Noted::new(notifier, &journal, "")),
