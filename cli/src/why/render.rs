@@ -60,6 +60,7 @@ fn describe_outcome(outcome: &Outcome) -> String {
         Outcome::CompileError { message } => format!("compile error: {}", first_line(message)),
         Outcome::SourceNotFound { message } => format!("source not found: {}", first_line(message)),
         Outcome::OriginFailed { failure: _, message } => format!("origin failed: {}", first_line(message)),
+        Outcome::Abandoned { message } => format!("abandoned: {}", first_line(message)),
     }
 }
 

@@ -81,6 +81,18 @@ impl Job {
         serde_json::to_string(self).expect("a job holds only text and numbers, which always serialize")
     }
 
+    /// Whether a body that this build cannot read is of a build that knows more engines, options or tasks.
+    pub fn is_of_another_build(body: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Head {
+            #[serde(rename = "version")]
+            _version: u32,
+            #[serde(rename = "fingerprint")]
+            _fingerprint: Fingerprint,
+        }
+        serde_json::from_str::<Head>(body).is_ok()
+    }
+
     /// Reads a message body; a body of another version or shape is [`ErrorKind::Invalid`].
     pub fn from_message(body: &str) -> Result<Self, Error> {
         let invalid = || Error::new(ErrorKind::Invalid, "read a job");

@@ -81,8 +81,18 @@ pub struct Key {
 impl Key {
     /// Where this key's manifest lies: `a/<fingerprint>/<tenantId>/<SHA-256 of the path>`.
     pub fn manifest_object(&self) -> String {
+        self.object_of_path('a')
+    }
+
+    /// Where it is counted how often this key's jobs were begun since the latest outcome, while that is not
+    /// once: `n/<fingerprint>/<tenantId>/<SHA-256 of the path>`.
+    pub fn attempts_object(&self) -> String {
+        self.object_of_path('n')
+    }
+
+    fn object_of_path(&self, kind: char) -> String {
         let path_hash = Digest::of(self.path.as_str().as_bytes());
-        format!("a/{}/{}/{path_hash}", self.fingerprint, self.tenant_id)
+        format!("{kind}/{}/{}/{path_hash}", self.fingerprint, self.tenant_id)
     }
 
     /// Where a body with this digest and content coding lies: `b/<fingerprint>/<tenantId>/<digest>.<coding>`.

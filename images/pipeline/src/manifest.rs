@@ -84,6 +84,8 @@ pub enum Outcome {
     SourceNotFound { message: String },
     /// The origin did not give a source that it may have.
     OriginFailed { failure: OriginFailure, message: String },
+    /// Attempt after attempt came to no end, through no fault of the site's that is known.
+    Abandoned { message: String },
 }
 
 /// The stored outcome of a key's latest job.
@@ -141,7 +143,7 @@ impl Manifest {
                 !self.closure.is_empty()
             }
             // It ended before everything was asked for.
-            Outcome::OriginFailed { .. } => false,
+            Outcome::OriginFailed { .. } | Outcome::Abandoned { .. } => false,
         };
         !is_whole
             || self.closure.has(url)
@@ -159,9 +161,10 @@ impl Manifest {
                 modified_at: self.modified_at,
                 engine: self.engine.clone(),
             }),
-            Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
-                self.last_good.clone()
-            }
+            Outcome::CompileError { .. }
+            | Outcome::SourceNotFound { .. }
+            | Outcome::OriginFailed { .. }
+            | Outcome::Abandoned { .. } => self.last_good.clone(),
         }
     }
 }

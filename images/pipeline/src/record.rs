@@ -109,9 +109,10 @@ pub async fn write_body(
 fn begin(mut manifest: Manifest) -> Manifest {
     (manifest.modified_at, manifest.failures) = match manifest.outcome {
         Outcome::Compiled { .. } => (Some(manifest.sources_read_at), 0),
-        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
-            (None, 1)
-        }
+        Outcome::CompileError { .. }
+        | Outcome::SourceNotFound { .. }
+        | Outcome::OriginFailed { .. }
+        | Outcome::Abandoned { .. } => (None, 1),
     };
     manifest
 }

@@ -77,6 +77,7 @@ pub(crate) fn failed(failure: Failure, message: &str, engine: &str) -> Response 
             finish(head.header(CONTENT_TYPE, CSS), Body::from(error_sheet(message)))
         }
         Failure::SourceNotFound | Failure::Origin(_) => plain(head, message),
+        Failure::Abandoned => plain(head.header(RETRY_AFTER, DEFAULT_RETRY.as_secs()), message),
     }
 }
 
@@ -96,6 +97,7 @@ fn status_of(failure: Failure) -> (StatusCode, &'static str) {
         Failure::SourceNotFound => (StatusCode::NOT_FOUND, "source-not-found"),
         Failure::Origin(OriginFailure::Failed) => (StatusCode::BAD_GATEWAY, "origin-failed"),
         Failure::Origin(OriginFailure::TimedOut) => (StatusCode::GATEWAY_TIMEOUT, "origin-timed-out"),
+        Failure::Abandoned => (StatusCode::SERVICE_UNAVAILABLE, "abandoned"),
     }
 }
 

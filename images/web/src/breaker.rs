@@ -61,6 +61,8 @@ impl Breakers {
         let now = Instant::now();
         let mut by_origin = self.lock();
         let change = match outcome {
+            // Says nothing of the origin.
+            Outcome::Abandoned { .. } => return,
             Outcome::OriginFailed { failure, message: _ } => {
                 if !by_origin.contains_key(&name) && !make_room(&mut by_origin, now) {
                     return;

@@ -94,6 +94,7 @@ fn weigh_manifest(_key: &Key, manifest: &Arc<Manifest>) -> u32 {
         Outcome::Compiled { .. } => 0,
         Outcome::CompileError { message }
         | Outcome::SourceNotFound { message }
+        | Outcome::Abandoned { message }
         | Outcome::OriginFailed { message, .. } => message.len(),
     };
     u32::try_from(MANIFEST_BYTES + message).unwrap_or(u32::MAX)

@@ -105,6 +105,7 @@ pub(crate) enum Failure {
     CompileErrorStatus,
     SourceNotFound,
     Origin(OriginFailure),
+    Abandoned,
 }
 
 impl Policy {
@@ -184,6 +185,7 @@ impl Policy {
             },
             Outcome::SourceNotFound { message } => (Failure::SourceNotFound, message),
             Outcome::OriginFailed { failure, message } => (Failure::Origin(*failure), message),
+            Outcome::Abandoned { message } => (Failure::Abandoned, message),
             Outcome::Compiled { .. } => return Verdict::Wait,
         };
         match last_good {

@@ -146,7 +146,10 @@ fn explain(policy: &Policy, manifest: Option<&Manifest>, now: Timestamp) -> (Ans
             until(manifest.sources_read_at, policy.max_age),
             until(manifest.sources_read_at, policy.max_stale)
         )),
-        Outcome::CompileError { .. } | Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => {
+        Outcome::CompileError { .. }
+        | Outcome::SourceNotFound { .. }
+        | Outcome::OriginFailed { .. }
+        | Outcome::Abandoned { .. } => {
             reasons.push(format!(
                 "it failed {} times in a row; that is believed until {}",
                 manifest.failures.max(1),

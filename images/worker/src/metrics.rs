@@ -12,7 +12,7 @@ const DURATION_BUCKETS: [f64; 12] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct EndLabels {
-    /// `compiled`, `compile_error`, `source_not_found`, `origin_failed`, `unchanged`, `needless`,
+    /// `compiled`, `compile_error`, `source_not_found`, `origin_failed`, `abandoned`, `unchanged`, `needless`,
     /// `expired`, `foreign_fingerprint`, `invalid` or `retried`.
     pub end: &'static str,
 }

@@ -1,13 +1,14 @@
 //! One job, from its sources to its stored outcome.
 
 mod attempt;
+mod attempts;
 mod store;
 
 use std::{io, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use pipeline::{
-    Error,
+    Error, chain,
     job::Job,
     ports::{Origin, Store},
     record::{StoredManifest, read_manifest},
@@ -37,7 +38,7 @@ pub(crate) struct Runner {
 /// Why a job has no outcome: nothing is known of the style sheet, and another try may end well.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
-    #[error("could not read the manifest")]
+    #[error("could not read what is known of the job")]
     Check(#[source] Error),
     #[error("could not store the outcome")]
     Store(#[source] Error),
@@ -65,26 +66,73 @@ pub(crate) enum RunEnd {
     Expired,
 }
 
+/// What is known of a job's earlier deliveries, and of this one.
+#[derive(Debug)]
+pub(crate) struct Tries {
+    /// Deliveries, this one included: most of the earlier ones may have been handed back unread.
+    pub(crate) received: u32,
+    /// The number of this attempt, where it was counted.
+    pub(crate) counted: Option<u32>,
+}
+
+impl Tries {
+    pub(crate) fn new(received: u32) -> Self {
+        Self { received, counted: None }
+    }
+
+    /// As far as is known.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.counted.unwrap_or(1)
+    }
+}
+
 /// Why an attempt is over before there is anything to store.
 enum Early {
     Needless(Box<StoredManifest>),
     Failed(RunError),
 }
 
+impl RunError {
+    /// The least time to wait before another attempt, where somebody named one.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Check(error) | Self::Store(error) => error.retry_after,
+            Self::Compile(_) | Self::Compress(_) | Self::Starved | Self::StoreTimedOut => None,
+        }
+    }
+}
+
 impl Runner {
     /// Runs the job and stores its outcome, whatever it is; gives the manifest that stands in the store.
-    pub(crate) async fn run(&self, job: &Job) -> Result<RunEnd, RunError> {
-        match timeout(self.run_limit, self.run_to_end(job)).await {
+    pub(crate) async fn run(&self, job: &Job, tries: &mut Tries) -> Result<RunEnd, RunError> {
+        let ended = match timeout(self.run_limit, self.run_to_end(job, tries)).await {
             Ok(Ok(end)) => Ok(end),
             Ok(Err(Early::Needless(standing))) => Ok(RunEnd::Needless(*standing)),
             Ok(Err(Early::Failed(error))) => Err(error),
             Err(_) => Err(RunError::StoreTimedOut),
+        };
+        let ended = match ended {
+            Ok(end) => Ok(end),
+            Err(error) => self.give_up_after_last(job, tries, error).await,
+        };
+        if ended.is_ok() && tries.counted.is_some() {
+            self.forget_attempts(&job.key()).await;
         }
+        ended
     }
 
-    async fn run_to_end(&self, job: &Job) -> Result<RunEnd, Early> {
+    async fn run_to_end(&self, job: &Job, tries: &mut Tries) -> Result<RunEnd, Early> {
         if Timestamp::now() > job.expires {
-            return self.check(job).await.map(|_| RunEnd::Expired);
+            return self.end_expired(job, tries).await;
+        }
+        if tries.received > 1 {
+            let standing = self.check(job).await?;
+            let attempt = self.count_attempt(&job.key()).await.map_err(check_failed)?;
+            tries.counted = Some(attempt);
+            if attempts::is_one_too_many(attempt) {
+                let why = "no worker lived to tell how the last one ended";
+                return self.abandon(job, standing, attempt - 1, why).await.map_err(Early::Failed);
+            }
         }
         let deadline = Instant::now() + self.compile_limit();
         if let Some(purged) = job.purged {
@@ -92,6 +140,40 @@ impl Runner {
         }
         let attempt = self.attempt(job, deadline).await?;
         self.store_attempt(job, attempt).await.map_err(Early::Failed)
+    }
+
+    /// Only a job that was never begun may be dropped.
+    async fn end_expired(&self, job: &Job, tries: &mut Tries) -> Result<RunEnd, Early> {
+        let standing = self.check(job).await?;
+        if tries.received == 1 {
+            return Ok(RunEnd::Expired);
+        }
+        match self.fetch_attempts(&job.key()).await.map_err(check_failed)? {
+            0 => Ok(RunEnd::Expired),
+            attempts => {
+                tries.counted = Some(attempts);
+                let why = "it failed until nobody waited any more";
+                self.abandon(job, standing, attempts, why).await.map_err(Early::Failed)
+            }
+        }
+    }
+
+    /// Counts a first delivery's attempt now that it has failed, and gives the job up after the last one.
+    /// Where the store is what fails, nothing is counted, and the message stays.
+    async fn give_up_after_last(
+        &self,
+        job: &Job,
+        tries: &mut Tries,
+        error: RunError,
+    ) -> Result<RunEnd, RunError> {
+        if tries.counted.is_none() {
+            tries.counted = self.count_attempt(&job.key()).await.ok();
+        }
+        if !tries.counted.is_some_and(attempts::is_last) {
+            return Err(error);
+        }
+        let standing = read_manifest(&*self.store, &job.key()).await.map_err(RunError::Check)?;
+        self.abandon(job, standing, tries.attempts(), &chain(&error)).await
     }
 
     /// Waiting for a purge's time, fetching and compiling leave a fifth of the attempt to storing.
@@ -103,7 +185,7 @@ impl Runner {
     /// the clocks of its sender and its worker say.
     async fn check(&self, job: &Job) -> Result<Option<StoredManifest>, Early> {
         let standing = read_manifest(&*self.store, &job.key()).await;
-        match standing.map_err(|error| Early::Failed(RunError::Check(error)))? {
+        match standing.map_err(check_failed)? {
             Some(standing)
                 if standing.manifest.job == job.id || standing.manifest.sources_read_at >= job.not_before =>
             {
@@ -112,6 +194,10 @@ impl Runner {
             standing => Ok(standing),
         }
     }
+}
+
+fn check_failed(error: Error) -> Early {
+    Early::Failed(RunError::Check(error))
 }
 
 /// How long no source is to be read yet.

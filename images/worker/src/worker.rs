@@ -11,7 +11,7 @@ mod receive;
 use std::{sync::Arc, time::Duration};
 
 use pipeline::{
-    chain,
+    Error, chain,
     direct::{Direct, SignedNotice},
     job::Job,
     manifest::Outcome,
@@ -26,13 +26,17 @@ use crate::{
     compiler::Compiler,
     metrics::{EndLabels, WorkerMetrics},
     origin::SourceCache,
-    run::{RunEnd, Runner},
+    run::{RunEnd, Runner, Tries},
 };
 use messages::Message;
 
 /// How long a job of another build's fingerprint is left to that build's workers. Not shorter, since each
 /// hand-back counts towards the dead-letter queue's limit of 100 receives.
 const FOREIGN_VISIBILITY: Duration = Duration::from_secs(8);
+
+/// A job that fails again and again is left alone for half a minute at the most: 100 deliveries of a job that
+/// cannot even be given up, since the store fails, fit into the hour for which it is kept.
+const MAX_DOUBLINGS: u32 = 5;
 
 /// What a worker needs from the outside.
 pub struct WorkerPorts {
@@ -76,14 +80,12 @@ enum Ending {
     Delete(&'static str),
     /// Left to be delivered again after this time.
     Return(&'static str, Duration),
-    /// Left until its visibility runs out: the back-off of a retry.
-    Leave(&'static str),
 }
 
 impl Ending {
     fn name(&self) -> &'static str {
         match self {
-            Self::Delete(end) | Self::Return(end, _) | Self::Leave(end) => end,
+            Self::Delete(end) | Self::Return(end, _) => end,
         }
     }
 }
@@ -107,7 +109,6 @@ impl Worker {
         match ending {
             Ending::Delete(_) => message.delete().await,
             Ending::Return(_, after) => message.hand_back(after).await,
-            Ending::Leave(_) => drop(message),
         }
         self.metrics.jobs.get_or_create(&EndLabels { end }).inc();
         self.metrics.duration.observe(took.as_secs_f64());
@@ -117,23 +118,21 @@ impl Worker {
 
     async fn end_job(&self, delivery: &Delivery) -> Ending {
         let job = match Job::from_message(&delivery.body) {
-            Ok(job) => job,
-            Err(error) => {
-                tracing::error!(
-                    error = chain(&error),
-                    "a message is no job; it goes to the dead-letter queue"
-                );
-                return Ending::Leave("invalid");
+            Ok(job) if job.fingerprint == job.options.fingerprint() => job,
+            Ok(Job { id, fingerprint, .. }) => {
+                tracing::info!(job.id = %id, job.fingerprint = %fingerprint, "handing back another build's job");
+                return Ending::Return("foreign_fingerprint", FOREIGN_VISIBILITY);
             }
+            Err(error) if Job::is_of_another_build(&delivery.body) => {
+                tracing::info!(error = chain(&error), "handing back a job that another build can read");
+                return Ending::Return("foreign_fingerprint", FOREIGN_VISIBILITY);
+            }
+            Err(error) => return end_invalid(&error, delivery.receive_count),
         };
-        if job.fingerprint != job.options.fingerprint() {
-            tracing::info!(job.id = %job.id, job.fingerprint = %job.fingerprint, "handing back another build's job");
-            return Ending::Return("foreign_fingerprint", FOREIGN_VISIBILITY);
-        }
         let started = Instant::now();
-        let (standing, end) = match self.outcome_of(&job).await {
-            Ok(Some(ended)) => ended,
-            Ok(None) => return end_expired(&job, delivery.receive_count),
+        let mut tries = Tries::new(delivery.receive_count);
+        let (standing, end) = match self.outcome_of(&job, &mut tries).await {
+            Ok(ended) => ended,
             Err(ending) => return ending,
         };
         self.tell(&job, &standing).await;
@@ -144,21 +143,29 @@ impl Worker {
         Ending::Delete(end)
     }
 
-    /// The manifest that ends the job, and how it did. `None` past its expiry.
-    async fn outcome_of(&self, job: &Job) -> Result<Option<(StoredManifest, &'static str)>, Ending> {
-        let ended = self.runner.run(job).await.map_err(|error| {
-            tracing::warn!(job.id = %job.id, error = chain(&error), "could not run a job; it will be delivered again");
-            Ending::Leave("retried")
-        })?;
-        Ok(match ended {
-            RunEnd::Needless(standing) => Some((standing, "needless")),
-            RunEnd::Unchanged(standing) => Some((standing, "unchanged")),
-            RunEnd::Ran(standing) => {
+    /// The manifest that ends the job, and how it did.
+    async fn outcome_of(
+        &self,
+        job: &Job,
+        tries: &mut Tries,
+    ) -> Result<(StoredManifest, &'static str), Ending> {
+        match self.runner.run(job, tries).await {
+            Ok(RunEnd::Needless(standing)) => Ok((standing, "needless")),
+            Ok(RunEnd::Unchanged(standing)) => Ok((standing, "unchanged")),
+            Ok(RunEnd::Ran(standing)) => {
                 let end = name_outcome(&standing.manifest.outcome);
-                Some((standing, end))
+                Ok((standing, end))
             }
-            RunEnd::Expired => None,
-        })
+            Ok(RunEnd::Expired) => {
+                tracing::warn!(job.id = %job.id, job.path = %job.path, "dropping a job that nobody waits for any more");
+                Err(Ending::Delete("expired"))
+            }
+            Err(error) => {
+                tracing::warn!(job.id = %job.id, error = chain(&error), "could not run a job; it will be delivered again");
+                let pause = back_off(tries.counted.unwrap_or(tries.received), rand::random_range(0.5..=1.0));
+                Err(Ending::Return("retried", pause.max(error.retry_after().unwrap_or_default())))
+            }
+        }
     }
 
     /// Both ways at once. A notice is a hint: its loss costs the waiting pod one re-check.
@@ -191,19 +198,24 @@ fn name_outcome(outcome: &Outcome) -> &'static str {
         Outcome::CompileError { .. } => "compile_error",
         Outcome::SourceNotFound { .. } => "source_not_found",
         Outcome::OriginFailed { .. } => "origin_failed",
+        Outcome::Abandoned { .. } => "abandoned",
     }
 }
 
-/// Only a job that was never started may be dropped: one that was tried belongs to somebody who looks at
-/// the dead-letter queue.
-fn end_expired(job: &Job, receive_count: u32) -> Ending {
-    if receive_count <= 1 {
-        tracing::warn!(job.id = %job.id, job.path = %job.path, "dropping a job that nobody waits for any more");
-        Ending::Delete("expired")
-    } else {
-        tracing::error!(job.id = %job.id, job.path = %job.path, "a job failed until it expired; leaving it");
-        Ending::Leave("expired")
+/// The dead-letter queue gets it after 100 deliveries: somebody may want to look at it, but once is enough to say
+/// so.
+fn end_invalid(error: &Error, received: u32) -> Ending {
+    if received == 1 {
+        tracing::error!(error = chain(error), "a message is no job; it goes to the dead-letter queue");
     }
+    Ending::Return("invalid", back_off(received, 1.0))
+}
+
+/// How long to leave a job alone after so many attempts: from a second on twice as long each time, less what
+/// jitter, a half to one, takes off.
+fn back_off(attempts: u32, jitter: f64) -> Duration {
+    let longest = Duration::from_secs(1 << attempts.saturating_sub(1).min(MAX_DOUBLINGS));
+    longest.mul_f64(jitter)
 }
 
 /// Counts a job as running for as long as it lives.
@@ -219,5 +231,17 @@ impl<'m> RunningJob<'m> {
 impl Drop for RunningJob<'_> {
     fn drop(&mut self) {
         self.0.running.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attempt_is_followed_by_a_longer_pause_up_to_half_a_minute() {
+        let seconds = [1, 2, 3, 4, 5, 6, 7, 100].map(|attempts| back_off(attempts, 1.0).as_secs());
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 32, 32]);
+        assert_eq!(back_off(0, 0.5), Duration::from_millis(500));
     }
 }

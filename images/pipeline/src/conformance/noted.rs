@@ -119,7 +119,11 @@ impl<P: ?Sized> Noted<P> {
 
 /// The object's kind.
 fn kind(name: &str) -> &'static str {
-    if name.starts_with("a/") { "manifest" } else { "body" }
+    match name.split_once('/') {
+        Some(("a", _)) => "manifest",
+        Some(("n", _)) => "attempts",
+        _ => "body",
+    }
 }
 
 #[async_trait]

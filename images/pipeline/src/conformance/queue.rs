@@ -18,6 +18,7 @@ pub async fn queue(queue: &dyn Queue) {
     an_empty_queue_answers_after_the_wait(queue).await;
     handed_back_messages_are_visible_at_once(queue).await;
     extended_messages_stay_invisible(queue).await;
+    a_shorter_visibility_is_heard_of_by_those_who_wait(queue).await;
     late_calls_are_no_errors(queue).await;
     one_call_does_for_several_messages_what_each_one_needs(queue).await;
     what_nobody_waits_for_any_more_is_handed_back(queue).await;
@@ -85,6 +86,18 @@ async fn extended_messages_stay_invisible(queue: &dyn Queue) {
     let early = take(queue, 1, Duration::from_secs(2), VISIBILITY).await;
     assert!(early.is_empty(), "an extended message was delivered again");
     queue.delete(&[first.receipt]).await.expect("delete");
+}
+
+async fn a_shorter_visibility_is_heard_of_by_those_who_wait(queue: &dyn Queue) {
+    queue.send("put off", "tenant-1").await.expect("send");
+    let first = take_one(queue, VISIBILITY).await;
+    let change = async {
+        sleep(Duration::from_millis(300)).await;
+        queue.change_visibility(&[(first.receipt, Duration::from_secs(1))]).await.expect("put off");
+    };
+    let (second, ()) = tokio::join!(take_one(queue, VISIBILITY), change);
+    assert_eq!((second.body, second.receive_count), (first.body, 2));
+    queue.delete(&[second.receipt]).await.expect("delete");
 }
 
 async fn late_calls_are_no_errors(queue: &dyn Queue) {

@@ -136,11 +136,12 @@ impl Queue for MemoryQueue {
             if visibility.is_zero() {
                 if let Some(flight) = state.in_flight.remove(receipt) {
                     state.visible.push_back(flight.message);
-                    self.arrived.notify_one();
                 }
             } else if let Some(flight) = state.in_flight.get_mut(receipt) {
                 flight.visible_at = Instant::now() + *visibility;
             }
+            // Whoever waits may have to wake up earlier.
+            self.arrived.notify_one();
         }
         Ok(())
     }

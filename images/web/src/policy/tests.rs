@@ -54,6 +54,7 @@ fn word(verdict: &Verdict) -> &'static str {
         Verdict::Fail { failure: Failure::SourceNotFound, .. } => "404",
         Verdict::Fail { failure: Failure::Origin(OriginFailure::Failed), .. } => "502",
         Verdict::Fail { failure: Failure::Origin(OriginFailure::TimedOut), .. } => "504",
+        Verdict::Fail { failure: Failure::Abandoned, .. } => "503",
         Verdict::Wait => "wait",
     }
 }
@@ -81,6 +82,7 @@ fn failures_have_their_statuses_and_are_asked_for_again() {
         (gone(), "404"),
         (failed(OriginFailure::Failed), "502"),
         (failed(OriginFailure::TimedOut), "504"),
+        (Outcome::Abandoned { message: "m".to_owned() }, "503"),
     ];
     for (outcome, expected) in cases {
         let failure = manifest(outcome, 1000, None);

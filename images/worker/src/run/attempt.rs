@@ -1,5 +1,7 @@
 //! The part of a job that only reads: from the manifest that is there to a style sheet, or to why there is none.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use pipeline::{
     job::{Job, Task},
@@ -50,10 +52,11 @@ struct Base {
 }
 
 impl Base {
-    /// What an origin that did not answer was asked for is unknown, but what was good before is not.
+    /// What an origin that did not answer was asked for is unknown, and what an attempt without an end was, but
+    /// what was good before is not.
     fn of(manifest: Manifest) -> Option<Self> {
         let base = match manifest.outcome {
-            Outcome::OriginFailed { .. } => {
+            Outcome::OriginFailed { .. } | Outcome::Abandoned { .. } => {
                 let good = manifest.last_good?;
                 let outcome = Outcome::Compiled { digest: good.digest, encodings: good.encodings };
                 Self { ended: Ended { outcome, engine: good.engine }, closure: good.closure }
@@ -72,6 +75,7 @@ impl Runner {
     /// Fetching and compiling end at the deadline.
     pub(super) async fn attempt(&self, job: &Job, deadline: Instant) -> Result<Attempt, Early> {
         let sources_read_at = Timestamp::now();
+        let limit = deadline.saturating_duration_since(Instant::now());
         let origin = self.source_cache.in_front_of(self.origin.clone(), &job.tenant_id);
         let mut sources = Sources::new(origin, job.origin.clone(), self.source_limits);
         let (standing, making) = match job.task {
@@ -83,7 +87,7 @@ impl Runner {
                 (standing, making)
             }
         };
-        let (made, closure) = self.name_end(job, making, &sources).map_err(Early::Failed)?;
+        let (made, closure) = self.name_end(job, making, &sources, limit).map_err(Early::Failed)?;
         Ok(Attempt { standing, sources_read_at, made, closure })
     }
 
@@ -139,7 +143,14 @@ impl Runner {
         Ok((Made::Compiled(compiled), sources.closure()))
     }
 
-    fn name_end(&self, job: &Job, making: Making, sources: &Sources) -> Result<(Made, Closure), RunError> {
+    /// `limit` is the time that there was.
+    fn name_end(
+        &self,
+        job: &Job,
+        making: Making,
+        sources: &Sources,
+        limit: Duration,
+    ) -> Result<(Made, Closure), RunError> {
         match making {
             Ok(Ok(made)) => Ok(made),
             // What was not asked for any more is missing, so nothing can be said of this closure later.
@@ -148,8 +159,7 @@ impl Runner {
             }
             Ok(Err(error)) => Ok((Made::Failed(name_ended(error)?), sources.closure())),
             Err(_) if sources.is_fetching() => {
-                let limit = self.compile_limit();
-                let message = format!("{} did not give all sources within {limit:?}", job.origin);
+                let message = format!("{} did not give all sources within {limit:.1?}", job.origin);
                 let outcome = Outcome::OriginFailed { failure: OriginFailure::TimedOut, message };
                 Ok((Made::Failed(without_engine(outcome)), sources.closure()))
             }

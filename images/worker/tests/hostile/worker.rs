@@ -105,7 +105,9 @@ fn check(name: &str, path: &str, outcome: &Outcome) {
             assert!(path != GOOD && !message.is_empty(), "{name}, {path}: {message}");
             assert!(!message.contains("no style sheet may do"), "{name}: a forbidden call");
         }
-        Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } => panic!("{name}: {outcome:?}"),
+        Outcome::SourceNotFound { .. } | Outcome::OriginFailed { .. } | Outcome::Abandoned { .. } => {
+            panic!("{name}: {outcome:?}")
+        }
     }
 }
 

@@ -2,19 +2,26 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use pipeline::{
-    Error,
+    Error, ErrorKind,
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
     job::{JOB_VERSION, Job, Task},
     names::JobId,
     options::CompileOptions,
-    ports::{Delivery, Depth, Fetched, NotDone, Origin, OriginError, Queue, Receipt, Validators},
+    ports::{
+        Condition, Delivery, Depth, Fetched, NotDone, Object, Origin, OriginError, PutOutcome, Queue,
+        Receipt, SourceFile, Store, Validators,
+    },
 };
 use prometheus_client::registry::Registry;
 use tokio::{
@@ -29,7 +36,8 @@ use worker::{
 
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(8);
 
-/// An origin at which a job for `/a-20.css` takes 20 ms.
+/// An origin at which a job for `/a-20.css` takes 20 ms and finds nothing, and one for `/broken-20.css` finds a
+/// source, which no child can compile.
 #[derive(Default)]
 struct TimedOrigin {
     begun: Mutex<Vec<(Instant, String)>>,
@@ -43,7 +51,46 @@ impl Origin for TimedOrigin {
         self.begun.lock().unwrap().push((Instant::now(), format!("{stem}.css")));
         let milliseconds = stem.rsplit_once('-').unwrap().1.parse().unwrap();
         sleep(Duration::from_millis(milliseconds)).await;
-        Ok(Fetched::Absent)
+        if !stem.starts_with("/broken") {
+            return Ok(Fetched::Absent);
+        }
+        Ok(Fetched::Found(SourceFile { body: "a { b: c }".into(), etag: None, last_modified: None }))
+    }
+}
+
+/// A store that may fail for a while.
+#[derive(Default)]
+pub(crate) struct FailingStore {
+    pub(crate) inner: MemoryStore,
+    pub(crate) fails: AtomicBool,
+}
+
+impl FailingStore {
+    fn check(&self) -> Result<(), Error> {
+        let error = || Error::new(ErrorKind::Unavailable, "use the store");
+        if self.fails.load(Ordering::Relaxed) { Err(error()) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Store for FailingStore {
+    async fn get(&self, name: &str) -> Result<Option<Object>, Error> {
+        self.check()?;
+        self.inner.get(name).await
+    }
+
+    async fn put(&self, name: &str, body: Bytes, condition: Condition) -> Result<PutOutcome, Error> {
+        self.check()?;
+        self.inner.put(name, body, condition).await
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), Error> {
+        self.check()?;
+        self.inner.delete(name).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.inner.list(prefix).await
     }
 }
 
@@ -103,7 +150,8 @@ impl Queue for Watched {
         let received = self.inner.receive(max, wait, visibility).await?;
         let mut seen = self.seen.lock().unwrap();
         for delivery in &received {
-            let path = Job::from_message(&delivery.body).unwrap().path.as_str().to_owned();
+            let path = Job::from_message(&delivery.body).map(|job| job.path.as_str().to_owned());
+            let path = path.unwrap_or_else(|_| "unreadable".to_owned());
             seen.paths.insert(delivery.receipt.clone(), path);
             seen.step(&delivery.receipt, Step::Received);
         }
@@ -136,7 +184,7 @@ impl Queue for Watched {
 pub(crate) struct Bench {
     pub(crate) queue: Arc<MemoryQueue>,
     origin: Arc<TimedOrigin>,
-    store: Arc<MemoryStore>,
+    pub(crate) store: Arc<FailingStore>,
     /// What a call of the queue takes.
     delay: Duration,
 }
@@ -181,25 +229,8 @@ impl Bench {
         AtWork { queue, refresh_queue, shutdown, working }
     }
 
-    /// A job of a tenant, which takes so many milliseconds.
     pub(crate) async fn send(&self, tenant: &str, name: &str, milliseconds: u64) {
-        let options = CompileOptions::default();
-        let job = Job {
-            version: JOB_VERSION,
-            id: JobId::random(),
-            tenant_id: format!("{tenant}-g1").parse().unwrap(),
-            path: format!("/{tenant}{name}-{milliseconds}.css").parse().unwrap(),
-            origin: "http://origin.example/".parse().unwrap(),
-            load_paths: Vec::new(),
-            fingerprint: options.fingerprint(),
-            options,
-            task: Task::Compile,
-            not_before: Timestamp::UNIX_EPOCH,
-            purged: None,
-            expires: Timestamp::now() + SignedDuration::from_mins(10),
-            reply_to: None,
-            traceparent: None,
-        };
+        let job = job(tenant, name, milliseconds);
         self.queue.send(&job.to_message(), job.tenant_id.as_str()).await.unwrap();
     }
 
@@ -212,5 +243,26 @@ impl Bench {
         while self.queue.depth().await.unwrap() != Depth::default() {
             sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+/// A job of a tenant, which takes so many milliseconds.
+pub(crate) fn job(tenant: &str, name: &str, milliseconds: u64) -> Job {
+    let options = CompileOptions::default();
+    Job {
+        version: JOB_VERSION,
+        id: JobId::random(),
+        tenant_id: format!("{tenant}-g1").parse().unwrap(),
+        path: format!("/{tenant}{name}-{milliseconds}.css").parse().unwrap(),
+        origin: "http://origin.example/".parse().unwrap(),
+        load_paths: Vec::new(),
+        fingerprint: options.fingerprint(),
+        options,
+        task: Task::Compile,
+        not_before: Timestamp::UNIX_EPOCH,
+        purged: None,
+        expires: Timestamp::now() + SignedDuration::from_mins(10),
+        reply_to: None,
+        traceparent: None,
     }
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+mod attempts;
 mod bench;
 mod calls;
 mod patience;
