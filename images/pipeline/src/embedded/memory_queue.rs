@@ -1,7 +1,9 @@
-//! A job queue in memory, with visibility timeouts and a dead-letter queue.
+//! A job queue in memory, with visibility timeouts, fair groups and a dead-letter queue.
+
+mod groups;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,12 +14,14 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
+use groups::{Groups, Message};
+
 use crate::{
     Error,
     ports::{Delivery, Depth, NotDone, Queue, Receipt},
 };
 
-/// Messages in delivery order. Unbounded: whoever sends bounds what waits.
+/// Messages that wait, and those under way. Unbounded: whoever sends bounds what waits.
 pub struct MemoryQueue {
     state: Mutex<State>,
     /// Told of every message that becomes visible at once; timeouts are found by the receivers' clocks.
@@ -27,15 +31,10 @@ pub struct MemoryQueue {
 
 #[derive(Default)]
 struct State {
-    visible: VecDeque<Message>,
+    visible: Groups,
     in_flight: HashMap<Receipt, InFlight>,
     dead: Vec<String>,
     deliveries: u64,
-}
-
-struct Message {
-    body: String,
-    receive_count: u32,
 }
 
 struct InFlight {
@@ -61,11 +60,11 @@ impl MemoryQueue {
 
     /// Takes what is visible now; where that is nothing, says when the next timeout runs out.
     fn take(&self, max: u32, visibility: Duration) -> Result<Vec<Delivery>, Option<Instant>> {
-        let mut state = self.lock();
-        state.return_timed_out(Instant::now());
+        let (mut state, now) = (self.lock(), Instant::now());
+        state.return_timed_out(now);
         let mut taken = Vec::new();
         while taken.len() < max as usize {
-            let Some(message) = state.visible.pop_front() else { break };
+            let Some(message) = state.visible.pop(now) else { break };
             if message.receive_count >= self.max_receive_count {
                 state.dead.push(message.body);
             } else {
@@ -85,7 +84,9 @@ impl State {
         let late = self.in_flight.extract_if(|_, flight| flight.visible_at <= now);
         let mut returned: Vec<InFlight> = late.map(|(_, flight)| flight).collect();
         returned.sort_by_key(|flight| flight.visible_at);
-        self.visible.extend(returned.into_iter().map(|flight| flight.message));
+        for flight in returned {
+            self.visible.push(flight.message, now);
+        }
     }
 
     fn deliver(&mut self, mut message: Message, visibility: Duration) -> Delivery {
@@ -104,8 +105,9 @@ impl State {
 
 #[async_trait]
 impl Queue for MemoryQueue {
-    async fn send(&self, body: &str, _group: &str) -> Result<(), Error> {
-        self.lock().visible.push_back(Message { body: body.to_owned(), receive_count: 0 });
+    async fn send(&self, body: &str, group: &str) -> Result<(), Error> {
+        let message = Message { body: body.to_owned(), group: group.into(), receive_count: 0 };
+        self.lock().visible.push(message, Instant::now());
         self.arrived.notify_one();
         Ok(())
     }
@@ -135,7 +137,7 @@ impl Queue for MemoryQueue {
         for (receipt, visibility) in changes {
             if visibility.is_zero() {
                 if let Some(flight) = state.in_flight.remove(receipt) {
-                    state.visible.push_back(flight.message);
+                    state.visible.push(flight.message, Instant::now());
                 }
             } else if let Some(flight) = state.in_flight.get_mut(receipt) {
                 flight.visible_at = Instant::now() + *visibility;
@@ -162,24 +164,4 @@ impl Queue for MemoryQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn memory_queue_conforms() {
-        crate::conformance::queue(&MemoryQueue::new(100)).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn message_received_too_often_becomes_a_dead_letter() {
-        let queue = MemoryQueue::new(2);
-        queue.send("poison", "t").await.unwrap();
-        for _ in 0..2 {
-            let wait = Duration::from_secs(5);
-            let got = queue.receive(1, wait, Duration::from_secs(1)).await.unwrap();
-            assert_eq!(got.len(), 1);
-        }
-        assert!(queue.receive(1, Duration::from_secs(5), Duration::from_secs(1)).await.unwrap().is_empty());
-        assert_eq!(queue.dead_letters(), ["poison"]);
-    }
-}
+mod tests;

@@ -6,5 +6,6 @@
 mod attempts;
 mod bench;
 mod calls;
+mod fairness;
 mod patience;
 mod stop;
