@@ -122,6 +122,7 @@ fn job(number: usize) -> Job {
         path: format!("/{number}.css").parse().unwrap(),
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
+        rebase_to: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

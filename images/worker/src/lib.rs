@@ -13,9 +13,11 @@ pub mod origin;
 mod resolve;
 mod run;
 pub mod settings;
+mod spans;
 mod worker;
 
 pub use child::ChildLimits;
 pub use closure::SourceLimits;
 pub use compiler::{Compiler, Limits, LoneSheet};
+pub use spans::Span;
 pub use worker::{Worker, WorkerPorts, WorkerSettings};

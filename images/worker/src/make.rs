@@ -4,6 +4,7 @@
 use crate::{
     closure::{Assumptions, Sources},
     compiler::{CompileError, Compiled, Compiler, Recipe},
+    spans::{Span, Spans},
 };
 
 /// Compiles from `sources`, among which the entry was found already. Their closure is complete afterwards.
@@ -11,12 +12,13 @@ pub(crate) async fn make(
     compiler: &Compiler,
     recipe: Recipe<'_>,
     sources: &mut Sources,
+    spans: &Spans,
 ) -> Result<Compiled, CompileError> {
     // Ends: each round verifies paths that no earlier one did, and the limits bound these.
     loop {
         sources.fetch_ahead(recipe.entry, recipe.load_paths).await;
         let unverified = sources.unverified();
-        let compile = compiler.compile(recipe, sources);
+        let compile = spans.time(Span::Compile, compiler.compile(recipe, sources));
         let (made, verified) = tokio::join!(compile, unverified.ask());
         match sources.note_verified(verified).map_err(CompileError::Sources)? {
             Assumptions::Right => return made,

@@ -19,6 +19,7 @@ use crate::{
     closure::SourceLimits,
     compiler::{CompileError, Compiler},
     origin::SourceCache,
+    spans::Spans,
 };
 
 /// The longest wait for a purge's time: what the purge adds, and as much again for clocks that differ.
@@ -104,8 +105,13 @@ impl RunError {
 
 impl Runner {
     /// Runs the job and stores its outcome, whatever it is; gives the manifest that stands in the store.
-    pub(crate) async fn run(&self, job: &Job, tries: &mut Tries) -> Result<RunEnd, RunError> {
-        let ended = match timeout(self.run_limit, self.run_to_end(job, tries)).await {
+    pub(crate) async fn run(
+        &self,
+        job: &Job,
+        tries: &mut Tries,
+        spans: &Arc<Spans>,
+    ) -> Result<RunEnd, RunError> {
+        let ended = match timeout(self.run_limit, self.run_to_end(job, tries, spans)).await {
             Ok(Ok(end)) => Ok(end),
             Ok(Err(Early::Needless(standing))) => Ok(RunEnd::Needless(*standing)),
             Ok(Err(Early::Failed(error))) => Err(error),
@@ -121,7 +127,7 @@ impl Runner {
         ended
     }
 
-    async fn run_to_end(&self, job: &Job, tries: &mut Tries) -> Result<RunEnd, Early> {
+    async fn run_to_end(&self, job: &Job, tries: &mut Tries, spans: &Arc<Spans>) -> Result<RunEnd, Early> {
         if Timestamp::now() > job.expires {
             return self.end_expired(job, tries).await;
         }
@@ -138,8 +144,8 @@ impl Runner {
         if let Some(purged) = job.purged {
             sleep(time_until(purged, Timestamp::now())).await;
         }
-        let attempt = self.attempt(job, deadline).await?;
-        self.store_attempt(job, attempt).await.map_err(Early::Failed)
+        let attempt = self.attempt(job, deadline, spans).await?;
+        self.store_attempt(job, attempt, spans).await.map_err(Early::Failed)
     }
 
     /// Only a job that was never begun may be dropped.

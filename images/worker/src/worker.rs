@@ -16,7 +16,7 @@ use pipeline::{
     job::Job,
     manifest::Outcome,
     notice::{NOTICE_VERSION, Notice},
-    ports::{Delivery, Notifier, Origin, Queue, Store},
+    ports::{Notifier, Origin, Queue, Store},
     record::StoredManifest,
 };
 use tokio::time::Instant;
@@ -24,9 +24,10 @@ use tokio::time::Instant;
 use crate::{
     closure::SourceLimits,
     compiler::Compiler,
-    metrics::{EndLabels, WorkerMetrics},
+    metrics::{EndLabels, SpanLabels, WorkerMetrics},
     origin::SourceCache,
     run::{RunEnd, Runner, Tries},
+    spans::{Span, Spans},
 };
 use messages::Message;
 
@@ -74,19 +75,30 @@ pub struct Worker {
     metrics: WorkerMetrics,
 }
 
+/// How a delivery ended.
+struct Ending {
+    /// As [`EndLabels`] list it.
+    end: &'static str,
+    /// As manifests tell it.
+    engine: String,
+    fate: Fate,
+}
+
 /// What is to become of a message.
-enum Ending {
-    /// Deleted: its work is done, or will never be.
-    Delete(&'static str),
-    /// Left to be delivered again after this time.
-    Return(&'static str, Duration),
+enum Fate {
+    /// Its work is done, or will never be.
+    Delete,
+    /// It is to be delivered again after this time.
+    Return(Duration),
 }
 
 impl Ending {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Delete(end) | Self::Return(end, _) => end,
-        }
+    fn new(end: &'static str, fate: Fate) -> Self {
+        Self { end, engine: String::new(), fate }
+    }
+
+    fn engine_or_none(&self) -> &str {
+        if self.engine.is_empty() { "none" } else { &self.engine }
     }
 }
 
@@ -102,70 +114,66 @@ impl Worker {
     /// Gives what the job took. Its message is not waited for.
     async fn handle(&self, message: Message) -> Duration {
         let running = RunningJob::new(&self.metrics);
-        let started = Instant::now();
-        let ending = self.end_job(&message.delivery).await;
+        let (started, spans) = (Instant::now(), Arc::default());
+        let delivery = &message.delivery;
+        let ending = match Job::from_message(&delivery.body) {
+            Ok(job) => {
+                let mut tries = Tries::new(delivery.receive_count);
+                let ending = self.end_job(&job, &mut tries, &spans).await;
+                log_end(&job, &ending, &tries, &spans, started.elapsed());
+                ending
+            }
+            Err(error) if Job::is_of_another_build(&delivery.body) => {
+                tracing::info!(error = chain(&error), "handing back a job that another build can read");
+                Ending::new("foreign_fingerprint", Fate::Return(FOREIGN_VISIBILITY))
+            }
+            Err(error) => end_invalid(&error, delivery.receive_count),
+        };
         let took = started.elapsed();
-        let end = ending.name();
-        match ending {
-            Ending::Delete(_) => message.delete().await,
-            Ending::Return(_, after) => message.hand_back(after).await,
+        self.count(&ending, &spans, took);
+        match ending.fate {
+            Fate::Delete => message.delete().await,
+            Fate::Return(after) => message.hand_back(after).await,
         }
-        self.metrics.jobs.get_or_create(&EndLabels { end }).inc();
-        self.metrics.duration.observe(took.as_secs_f64());
         drop(running);
         took
     }
 
-    async fn end_job(&self, delivery: &Delivery) -> Ending {
-        let job = match Job::from_message(&delivery.body) {
-            Ok(job) if job.fingerprint == job.options.fingerprint() => job,
-            Ok(Job { id, fingerprint, .. }) => {
-                tracing::info!(job.id = %id, job.fingerprint = %fingerprint, "handing back another build's job");
-                return Ending::Return("foreign_fingerprint", FOREIGN_VISIBILITY);
+    fn count(&self, ending: &Ending, spans: &Spans, took: Duration) {
+        let labels = EndLabels { end: ending.end, engine: ending.engine_or_none().to_owned() };
+        self.metrics.jobs.get_or_create(&labels).inc();
+        self.metrics.duration.observe(took.as_secs_f64());
+        for span in Span::ALL {
+            if let Some(time) = spans.get(span) {
+                self.metrics.spans.get_or_create(&SpanLabels { span }).observe(time.as_secs_f64());
             }
-            Err(error) if Job::is_of_another_build(&delivery.body) => {
-                tracing::info!(error = chain(&error), "handing back a job that another build can read");
-                return Ending::Return("foreign_fingerprint", FOREIGN_VISIBILITY);
-            }
-            Err(error) => return end_invalid(&error, delivery.receive_count),
-        };
-        let started = Instant::now();
-        let mut tries = Tries::new(delivery.receive_count);
-        let (standing, end) = match self.outcome_of(&job, &mut tries).await {
-            Ok(ended) => ended,
-            Err(ending) => return ending,
-        };
-        self.tell(&job, &standing).await;
-        tracing::info!(
-            job.id = %job.id, tenant.id = %job.tenant_id, job.path = %job.path, job.end = end, job.engine = standing.manifest.engine,
-            job.milliseconds = started.elapsed().as_millis(), "job ended"
-        );
-        Ending::Delete(end)
+        }
     }
 
-    /// The manifest that ends the job, and how it did.
-    async fn outcome_of(
-        &self,
-        job: &Job,
-        tries: &mut Tries,
-    ) -> Result<(StoredManifest, &'static str), Ending> {
-        match self.runner.run(job, tries).await {
-            Ok(RunEnd::Needless(standing)) => Ok((standing, "needless")),
-            Ok(RunEnd::Unchanged(standing)) => Ok((standing, "unchanged")),
+    async fn end_job(&self, job: &Job, tries: &mut Tries, spans: &Arc<Spans>) -> Ending {
+        if job.fingerprint != job.options.fingerprint() {
+            return Ending::new("foreign_fingerprint", Fate::Return(FOREIGN_VISIBILITY));
+        }
+        let (standing, end) = match self.runner.run(job, tries, spans).await {
+            Ok(RunEnd::Needless(standing)) => (standing, "needless"),
+            Ok(RunEnd::Unchanged(standing)) => (standing, "unchanged"),
             Ok(RunEnd::Ran(standing)) => {
                 let end = name_outcome(&standing.manifest.outcome);
-                Ok((standing, end))
+                (standing, end)
             }
             Ok(RunEnd::Expired) => {
                 tracing::warn!(job.id = %job.id, job.path = %job.path, "dropping a job that nobody waits for any more");
-                Err(Ending::Delete("expired"))
+                return Ending::new("expired", Fate::Delete);
             }
             Err(error) => {
                 tracing::warn!(job.id = %job.id, error = chain(&error), "could not run a job; it will be delivered again");
                 let pause = back_off(tries.counted.unwrap_or(tries.received), rand::random_range(0.5..=1.0));
-                Err(Ending::Return("retried", pause.max(error.retry_after().unwrap_or_default())))
+                let pause = pause.max(error.retry_after().unwrap_or_default());
+                return Ending::new("retried", Fate::Return(pause));
             }
-        }
+        };
+        spans.time(Span::Notify, self.tell(job, &standing)).await;
+        Ending { engine: standing.manifest.engine, ..Ending::new(end, Fate::Delete) }
     }
 
     /// Both ways at once. A notice is a hint: its loss costs the waiting pod one re-check.
@@ -192,6 +200,26 @@ impl Worker {
     }
 }
 
+/// The one line about a job's delivery.
+fn log_end(job: &Job, ending: &Ending, tries: &Tries, spans: &Spans, took: Duration) {
+    let milliseconds = |span| spans.get(span).map(|time| time.as_secs_f64() * 1e3);
+    tracing::info!(
+        job.id = %job.id,
+        tenant.id = %job.tenant_id,
+        job.path = %job.path,
+        job.end = ending.end,
+        job.engine = ending.engine_or_none(),
+        job.attempts = tries.attempts(),
+        job.milliseconds = took.as_secs_f64() * 1e3,
+        fetch.milliseconds = milliseconds(Span::Fetch),
+        compile.milliseconds = milliseconds(Span::Compile),
+        compress.milliseconds = milliseconds(Span::Compress),
+        store.milliseconds = milliseconds(Span::Store),
+        notify.milliseconds = milliseconds(Span::Notify),
+        "job ended"
+    );
+}
+
 fn name_outcome(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Compiled { .. } => "compiled",
@@ -208,7 +236,7 @@ fn end_invalid(error: &Error, received: u32) -> Ending {
     if received == 1 {
         tracing::error!(error = chain(error), "a message is no job; it goes to the dead-letter queue");
     }
-    Ending::Return("invalid", back_off(received, 1.0))
+    Ending::new("invalid", Fate::Return(back_off(received, 1.0)))
 }
 
 /// How long to leave a job alone after so many attempts: from a second on twice as long each time, less what

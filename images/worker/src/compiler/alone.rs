@@ -6,7 +6,7 @@ use pipeline::{chain, options::CompileOptions, ports::Origin};
 use url::Url;
 
 use super::{Compiler, Recipe};
-use crate::{closure::Sources, make::make, settings::SOURCE_LIMITS};
+use crate::{closure::Sources, make::make, settings::SOURCE_LIMITS, spans::Spans};
 
 /// One style sheet of an origin. What was fetched for one compile is known to the next.
 pub struct LoneSheet {
@@ -24,7 +24,13 @@ impl LoneSheet {
     pub async fn compile(&mut self, compiler: &Compiler) -> Result<String, String> {
         let Self { sources, entry, options } = self;
         sources.read(entry).await.map_err(|error| chain(&error))?;
-        let made = make(compiler, Recipe { entry, load_paths: &[], site: None, options }, sources).await;
+        let made = make(
+            compiler,
+            Recipe { entry, load_paths: &[], site: None, options },
+            sources,
+            &Spans::default(),
+        )
+        .await;
         made.map(|made| made.css).map_err(|error| chain(&error))
     }
 }

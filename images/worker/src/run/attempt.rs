@@ -1,6 +1,6 @@
 //! The part of a job that only reads: from the manifest that is there to a style sheet, or to why there is none.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use pipeline::{
@@ -17,6 +17,7 @@ use crate::{
     closure::{Revalidation, Sources, SourcesError},
     compiler::{CompileError, Compiled, Recipe},
     make::make,
+    spans::Spans,
 };
 
 /// What an attempt came to, before anything of it is stored.
@@ -73,21 +74,26 @@ impl Base {
 
 impl Runner {
     /// Fetching and compiling end at the deadline.
-    pub(super) async fn attempt(&self, job: &Job, deadline: Instant) -> Result<Attempt, Early> {
+    pub(super) async fn attempt(
+        &self,
+        job: &Job,
+        deadline: Instant,
+        spans: &Arc<Spans>,
+    ) -> Result<Attempt, Early> {
         let sources_read_at = Timestamp::now();
         let limit = deadline.saturating_duration_since(Instant::now());
         let origin = self.source_cache.in_front_of(self.origin.clone(), &job.tenant_id);
-        let mut sources = Sources::new(origin, job.origin.clone(), self.source_limits);
+        let mut sources = Sources::new(spans.watch(origin), job.origin.clone(), self.source_limits);
         let (standing, making) = match job.task {
-            Task::Compile => self.make_anew(job, deadline, &mut sources).await?,
+            Task::Compile => self.make_anew(job, deadline, &mut sources, spans).await?,
             Task::Revalidate => {
                 let standing = self.check(job).await?;
                 let base = standing.clone().and_then(|standing| Base::of(standing.manifest));
-                let making = timeout_at(deadline, self.make_from(job, base, &mut sources)).await;
+                let making = timeout_at(deadline, self.make_from(job, base, &mut sources, spans)).await;
                 (standing, making)
             }
         };
-        let (made, closure) = self.name_end(job, making, &sources, limit).map_err(Early::Failed)?;
+        let (made, closure) = name_end(job, making, &sources, limit).map_err(Early::Failed)?;
         Ok(Attempt { standing, sources_read_at, made, closure })
     }
 
@@ -97,12 +103,13 @@ impl Runner {
         job: &Job,
         deadline: Instant,
         sources: &mut Sources,
+        spans: &Spans,
     ) -> Result<(Option<StoredManifest>, Making), Early> {
         let candidates = job.path.sources();
         let first = async { Ok(timeout_at(deadline, sources.find_first(&candidates)).await) };
         let (standing, first) = tokio::try_join!(self.check(job), first)?;
         let making = match first {
-            Ok(Ok(entry)) => timeout_at(deadline, self.compile(job, entry, sources)).await,
+            Ok(Ok(entry)) => timeout_at(deadline, self.compile(job, entry, sources, spans)).await,
             Ok(Err(error)) => Ok(Err(CompileError::Sources(error))),
             Err(late) => Err(late),
         };
@@ -115,6 +122,7 @@ impl Runner {
         job: &Job,
         base: Option<Base>,
         sources: &mut Sources,
+        spans: &Spans,
     ) -> Result<(Made, Closure), CompileError> {
         if let Some(Base { ended, closure }) = base {
             match sources.revalidate(closure).await.map_err(CompileError::Sources)? {
@@ -123,7 +131,7 @@ impl Runner {
             }
         }
         let entry = sources.find_first(&job.path.sources()).await.map_err(CompileError::Sources)?;
-        self.compile(job, entry, sources).await
+        self.compile(job, entry, sources, spans).await
     }
 
     async fn compile(
@@ -131,6 +139,7 @@ impl Runner {
         job: &Job,
         entry: Option<String>,
         sources: &mut Sources,
+        spans: &Spans,
     ) -> Result<(Made, Closure), CompileError> {
         let entry = entry.ok_or_else(|| CompileError::Absent { candidates: job.path.sources() })?;
         let recipe = Recipe {
@@ -139,32 +148,31 @@ impl Runner {
             site: job.rebase_to.as_ref(),
             options: &job.options,
         };
-        let compiled = make(&self.compiler, recipe, sources).await?;
+        let compiled = make(&self.compiler, recipe, sources, spans).await?;
         Ok((Made::Compiled(compiled), sources.closure()))
     }
+}
 
-    /// `limit` is the time that there was.
-    fn name_end(
-        &self,
-        job: &Job,
-        making: Making,
-        sources: &Sources,
-        limit: Duration,
-    ) -> Result<(Made, Closure), RunError> {
-        match making {
-            Ok(Ok(made)) => Ok(made),
-            // What was not asked for any more is missing, so nothing can be said of this closure later.
-            Ok(Err(CompileError::Sources(SourcesError::TooMuch(message)))) => {
-                Ok((Made::Failed(without_engine(Outcome::CompileError { message })), Closure::default()))
-            }
-            Ok(Err(error)) => Ok((Made::Failed(name_ended(error)?), sources.closure())),
-            Err(_) if sources.is_fetching() => {
-                let message = format!("{} did not give all sources within {limit:.1?}", job.origin);
-                let outcome = Outcome::OriginFailed { failure: OriginFailure::TimedOut, message };
-                Ok((Made::Failed(without_engine(outcome)), sources.closure()))
-            }
-            Err(_) => Err(RunError::Starved),
+/// `limit` is the time that there was.
+fn name_end(
+    job: &Job,
+    making: Making,
+    sources: &Sources,
+    limit: Duration,
+) -> Result<(Made, Closure), RunError> {
+    match making {
+        Ok(Ok(made)) => Ok(made),
+        // What was not asked for any more is missing, so nothing can be said of this closure later.
+        Ok(Err(CompileError::Sources(SourcesError::TooMuch(message)))) => {
+            Ok((Made::Failed(without_engine(Outcome::CompileError { message })), Closure::default()))
         }
+        Ok(Err(error)) => Ok((Made::Failed(name_ended(error)?), sources.closure())),
+        Err(_) if sources.is_fetching() => {
+            let message = format!("{} did not give all sources within {limit:.1?}", job.origin);
+            let outcome = Outcome::OriginFailed { failure: OriginFailure::TimedOut, message };
+            Ok((Made::Failed(without_engine(outcome)), sources.closure()))
+        }
+        Err(_) => Err(RunError::Starved),
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Bench {
     pub(crate) notices: Receiver<Notice>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) working: JoinHandle<()>,
+    pub(crate) registry: Registry,
 }
 
 impl Bench {
@@ -75,11 +76,12 @@ impl Bench {
             source_limits: SOURCE_LIMITS,
             compiler: Compiler::new(env!("CARGO_BIN_EXE_worker").into(), LIMITS),
         };
-        let metrics = WorkerMetrics::register(&mut Registry::default());
+        let mut registry = Registry::default();
+        let metrics = WorkerMetrics::register(&mut registry);
         let shutdown = CancellationToken::new();
         let worker = Arc::new(Worker::new(ports, settings, metrics));
         let working = tokio::spawn(worker.work(shutdown.clone()));
-        Self { site, queue, store, journal, notices, shutdown, working }
+        Self { site, queue, store, journal, notices, shutdown, working, registry }
     }
 
     pub(crate) fn job(&self, path: &str) -> Job {

@@ -3,8 +3,17 @@
 use std::{fs, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use pipeline::{job::Job, key::Encoding, manifest::Outcome, names::JobId, ports::Queue, record::read_body};
-use tokio::time::timeout;
+use pipeline::{
+    job::Job,
+    key::Encoding,
+    manifest::Outcome,
+    names::JobId,
+    ports::{Depth, Queue},
+    record::read_body,
+};
+use prometheus_client::encoding::text::encode;
+use tokio::time::{sleep, timeout};
+use worker::Span;
 
 use crate::bench::Bench;
 
@@ -31,6 +40,27 @@ async fn compiled_file_is_stored_in_every_coding_with_its_closure() {
         .collect();
     assert_eq!(read, ["/theme/_colors.scss", "/theme/app.scss", "/vendor/lib/_grid.scss"]);
     assert!(manifest.closure.absent.contains(&format!("file://{root}/theme/lib/grid.scss")));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn compiled_file_is_counted_by_engine_and_every_part_of_its_job_measured() {
+    let mut bench = Bench::start(&[("app.scss", "a { b: c }")]);
+    let job = bench.job("/app.css");
+    let engine = bench.run(&job).await.engine;
+    while bench.queue.depth().await.unwrap() != Depth::default() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    let mut text = String::new();
+    encode(&mut text, &bench.registry).unwrap();
+    assert!(
+        text.contains(&format!("assets_worker_jobs_total{{end=\"compiled\",engine=\"{engine}\"}} 1")),
+        "{text}"
+    );
+    for span in Span::ALL.map(Span::name) {
+        let sample = format!("assets_worker_span_duration_seconds_count{{span=\"{span}\"}} 1");
+        assert!(text.contains(&sample), "{sample} is not in {text}");
+    }
     bench.stop().await;
 }
 

@@ -23,7 +23,7 @@ use pipeline::{
         Receipt, SourceFile, Store, Validators,
     },
 };
-use prometheus_client::registry::Registry;
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
@@ -194,6 +194,15 @@ pub(crate) struct AtWork {
     pub(crate) refresh_queue: Arc<Watched>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) working: JoinHandle<()>,
+    registry: Registry,
+}
+
+impl AtWork {
+    pub(crate) fn metrics(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).unwrap();
+        text
+    }
 }
 
 impl Bench {
@@ -222,11 +231,12 @@ impl Bench {
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
             compiler: Compiler::new("none".into(), Limits { child, output_bytes: 1 }),
         };
-        let metrics = WorkerMetrics::register(&mut Registry::default());
+        let mut registry = Registry::default();
+        let metrics = WorkerMetrics::register(&mut registry);
         let shutdown = CancellationToken::new();
         let worker = Arc::new(Worker::new(ports, settings, metrics));
         let working = tokio::spawn(worker.work(shutdown.clone()));
-        AtWork { queue, refresh_queue, shutdown, working }
+        AtWork { queue, refresh_queue, shutdown, working, registry }
     }
 
     pub(crate) async fn send(&self, tenant: &str, name: &str, milliseconds: u64) {
@@ -256,6 +266,7 @@ pub(crate) fn job(tenant: &str, name: &str, milliseconds: u64) -> Job {
         path: format!("/{tenant}{name}-{milliseconds}.css").parse().unwrap(),
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
+        rebase_to: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

@@ -7,5 +7,6 @@ mod attempts;
 mod bench;
 mod calls;
 mod fairness;
+mod logs;
 mod patience;
 mod stop;

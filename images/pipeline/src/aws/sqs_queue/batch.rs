@@ -3,7 +3,7 @@
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use aws_sdk_sqs::{
-    error::{BuildError, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     types::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
     },
@@ -16,6 +16,9 @@ use crate::{
     ports::{NotDone, Receipt},
 };
 
+/// Why an entry's builder cannot fail.
+const COMPLETE: &str = "an entry's number and receipt are all that it must have";
+
 /// What a call about all of them answered.
 type Answer<E> = Result<Vec<BatchResultErrorEntry>, SdkError<E>>;
 
@@ -23,30 +26,23 @@ impl SqsQueue {
     pub(super) async fn delete_batch(&self, receipts: &[Receipt]) -> Result<(), Vec<NotDone>> {
         let entries = receipts.iter().enumerate().map(|(number, receipt)| {
             let entry = DeleteMessageBatchRequestEntry::builder();
-            entry.id(number.to_string()).receipt_handle(&receipt.0).build()
+            entry.id(number.to_string()).receipt_handle(&receipt.0).build().expect(COMPLETE)
         });
-        let answer = async {
-            let entries = Some(collect(entries)?);
-            let delete = self.client.delete_message_batch().queue_url(&*self.url).set_entries(entries);
-            delete.send().await.map(|answer| answer.failed)
-        };
-        self.name_failures("delete from", receipts.iter().collect(), answer.await)
+        let delete = self.client.delete_message_batch().queue_url(&*self.url);
+        let answer = delete.set_entries(Some(entries.collect())).send().await;
+        self.name_failures("delete from", receipts.iter().collect(), answer.map(|answer| answer.failed))
     }
 
     pub(super) async fn change_batch(&self, changes: &[(Receipt, Duration)]) -> Result<(), Vec<NotDone>> {
         let entries = changes.iter().enumerate().map(|(number, (receipt, visibility))| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder();
             let entry = entry.id(number.to_string()).receipt_handle(&receipt.0);
-            entry.visibility_timeout(whole_seconds(*visibility)).build()
+            entry.visibility_timeout(whole_seconds(*visibility)).build().expect(COMPLETE)
         });
-        let answer = async {
-            let entries = Some(collect(entries)?);
-            let change =
-                self.client.change_message_visibility_batch().queue_url(&*self.url).set_entries(entries);
-            change.send().await.map(|answer| answer.failed)
-        };
+        let change = self.client.change_message_visibility_batch().queue_url(&*self.url);
+        let answer = change.set_entries(Some(entries.collect())).send().await;
         let receipts = changes.iter().map(|(receipt, _)| receipt).collect();
-        self.name_failures("change visibility in", receipts, answer.await)
+        self.name_failures("change visibility in", receipts, answer.map(|answer| answer.failed))
     }
 
     /// Entries are named by their numbers.
@@ -84,10 +80,6 @@ impl SqsQueue {
         let why = format!("{}: {}", entry.code, entry.message().unwrap_or_default());
         Error::new(kind, self.attempted(what)).with_source(why)
     }
-}
-
-fn collect<T, E>(entries: impl Iterator<Item = Result<T, BuildError>>) -> Result<Vec<T>, SdkError<E>> {
-    entries.collect::<Result<_, _>>().map_err(SdkError::construction_failure)
 }
 
 /// Whether the call came after the message was deleted or delivered again, which the contract forgives.
