@@ -1,7 +1,7 @@
 //! One queue's messages from their receipt to their start: what to ask for next, and what waits for a place.
 //!
 //! A worker asks for what it has free places for, and waits for it. A queue that gives at once what it is asked
-//! for has a backlog: then as many are received as will begin within a moment, and one call brings up to ten.
+//! for, or several together, has a backlog: then as many are received as will begin within a moment, and one call brings up to ten.
 //! What waits longer than `PATIENCE`, since jobs take longer than those before, is handed back for others to
 //! take.
 
@@ -94,8 +94,9 @@ impl Lane {
         if let Ask::Ahead(count) = ask {
             self.expected -= count;
         }
-        // A queue that has many may still give fewer than it was asked for.
-        let is_full = brought > 0 && brought * 2 >= asked && took < QUIET;
+        // A queue that has many may still give fewer than it was asked for, and several that come together have
+        // waited together.
+        let is_full = brought > 0 && brought * 2 >= asked && (took < QUIET || brought > 1);
         self.backlog = match self.backlog {
             Backlog::Stuck => Backlog::Stuck,
             Backlog::Unseen | Backlog::Seen if is_full => Backlog::Seen,

@@ -22,7 +22,7 @@ use tokio::{
 
 /// How long a delete waits for others at the most. Far below what is left of a visibility that is extended
 /// every third of it.
-const GATHER: Duration = Duration::from_millis(250);
+const GATHER: Duration = Duration::from_millis(500);
 /// How often a message that a call did nothing for is tried.
 const TRIES: u32 = 3;
 /// Messages that wait for the next call; whoever adds more waits, too.

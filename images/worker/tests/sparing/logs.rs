@@ -1,25 +1,24 @@
 //! What a worker says about its jobs.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{cell::RefCell, io, time::Duration};
 
 use pipeline::{job::Job, ports::Queue};
 use serde_json::{Value, json};
 use tokio::time::sleep;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::{Layer, filter::dynamic_filter_fn, fmt, prelude::*};
 
 use crate::bench::{Bench, job};
 
-/// Lines of JSON.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What was logged on this test's thread. Other tests have other threads, and their lines are not even made.
+    static LOGGED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+struct Log;
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.get_or_insert_default().extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -28,26 +27,22 @@ impl io::Write for Log {
     }
 }
 
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
+/// Of the whole process: whether a line is wanted at all is remembered for all threads.
+fn start_log() {
+    LOGGED.set(Some(Vec::new()));
+    let is_wanted = dynamic_filter_fn(|_, _| LOGGED.with_borrow(Option::is_some));
+    let lines = fmt::layer().json().flatten_event(true).with_writer(|| Log);
+    tracing_subscriber::registry().with(lines.with_filter(is_wanted)).init();
 }
 
-impl Log {
-    fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
+fn lines() -> Vec<Value> {
+    let text = String::from_utf8(LOGGED.take().unwrap()).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_delivery_of_a_job_ends_in_one_line_with_all_that_is_known() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    start_log();
     let bench = Bench::new(Duration::ZERO);
     let (gone, broken) = (job("shop", "", 30), job("broken", "", 5));
     let foreign = Job { fingerprint: "00112233445566aa".parse().unwrap(), ..job("shop", "-foreign", 1) };
@@ -57,7 +52,7 @@ async fn each_delivery_of_a_job_ends_in_one_line_with_all_that_is_known() {
     }
     let worker = bench.start(1);
     sleep(Duration::from_millis(400)).await;
-    let lines = log.lines();
+    let lines = lines();
     let ends: Vec<_> = lines.iter().filter(|line| line["message"] == "job ended").collect();
     let of = |job: &Job, end: &str| {
         let is_it = |line: &&&Value| line["job.id"] == job.id.to_string() && line["job.end"] == end;

@@ -38,7 +38,7 @@ async fn stopping_worker_hands_back_at_once_what_it_has_not_begun_and_finishes_t
     assert!(back > 0, "it held nothing, so this test shows nothing");
     assert_eq!(bench.queue.depth().await.unwrap().visible, 7);
     // What had ended before is deleted a little later.
-    sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(600)).await;
     let depth = bench.queue.depth().await.unwrap();
     assert_eq!((depth.visible, depth.in_flight), (7, 2), "only what runs stays invisible");
     worker.working.await.unwrap();

@@ -125,12 +125,12 @@ async fn deletes_are_gathered_into_calls_for_ten_and_the_last_ones_wait_for_nobo
 }
 
 #[tokio::test(start_paused = true)]
-async fn delete_waits_for_a_quarter_of_a_second_while_others_may_come() {
+async fn delete_waits_for_half_a_second_while_others_may_come() {
     let bench = Bench::start();
     let mut messages = bench.take(2).await;
     messages.pop().unwrap().delete().await;
     sleep(VISIBILITY / 6).await;
-    assert_eq!(bench.queue.calls(), [(250, "delete", 1)]);
+    assert_eq!(bench.queue.calls(), [(500, "delete", 1)]);
     drop(messages);
     assert_eq!(bench.stop().await.len(), 1);
 }
@@ -183,7 +183,7 @@ async fn message_that_a_call_did_nothing_for_is_tried_again_where_that_may_help(
     }
     sleep(VISIBILITY / 6).await;
     let calls = bench.queue.calls();
-    assert_eq!(calls, [(0, "delete", 4), (250, "delete", 2), (500, "delete", 1)]);
+    assert_eq!(calls, [(0, "delete", 4), (500, "delete", 2), (1_000, "delete", 1)]);
     assert_eq!(bench.queue.depth().await.unwrap(), Depth { visible: 0, in_flight: 2, delayed: 0 });
     bench.stop().await;
 }
