@@ -32,8 +32,8 @@ impl SqsQueue {
         Self { client, url: queue_url.into().into(), polls: TaskTracker::new() }
     }
 
-    /// Waits until nothing is received any more that nobody waits for: some 20 s after the last call of
-    /// `receive` was given up. A process that ends before loses messages for their visibility.
+    /// Waits until nothing is received any more that nobody waits for: for as long as the last calls of
+    /// `receive` were to wait. A process that ends before loses messages for their visibility.
     pub async fn settled(&self) {
         self.polls.close();
         self.polls.wait().await;

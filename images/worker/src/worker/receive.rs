@@ -22,8 +22,8 @@ use super::{
     places::{Place, Places, Visits, most_refreshes},
 };
 
-/// SQS's longest.
-const LONG_POLL: Duration = Duration::from_secs(20);
+/// Half of SQS's longest, since a worker that stops has to let it run to its end.
+const LONG_POLL: Duration = Duration::from_secs(10);
 /// The look for visits of a worker whose only place refreshes need, too, and of one that is busy.
 const SHORT_POLL: Duration = Duration::from_secs(1);
 /// Between two looks for refreshes where there were none, doubled each time.
