@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::Fingerprint;
 
-/// Raised whenever we resolve imports, or treat compiled CSS, differently: it is part of the fingerprint.
-const RESOLUTION_VERSION: u32 = 2;
+/// Raised whenever we resolve imports, hand sources over, or treat compiled CSS, differently: it is part of the fingerprint.
+const RESOLUTION_VERSION: u32 = 3;
 
 /// Raised whenever [`Engine::Auto`] chooses differently from the same sources: it is part of the fingerprint.
 /// A test in the worker compares it with the list of what is chosen by.
-pub const CHOICE_VERSION: u32 = 1;
+pub const CHOICE_VERSION: u32 = 2;
 
 /// How the CSS is laid out, as Sass's `--style` names it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn fingerprint_of_a_rule_covers_the_engines_that_it_may_choose() {
-        assert_eq!(Engine::Auto.effect(), "auto/1,grass/0.13.4,sasso/0.21.0");
+        assert_eq!(Engine::Auto.effect(), "auto/2,grass/0.13.4,sasso/0.21.0");
         assert_eq!(Engine::Grass.effect(), "grass/0.13.4");
         assert_eq!(Engine::Sasso.effect(), "sasso/0.21.0");
     }

@@ -5,6 +5,7 @@
 //! (`confine`). It waits, confined, until it is given an order, and asks its parent for every source over its
 //! standard streams.
 
+mod blocks;
 pub mod confine;
 mod engine;
 mod input;

@@ -17,7 +17,10 @@ use std::{
 
 use pipeline::options::{Engine, OutputStyle, SassEngine};
 
-use super::{scan::WatchedSources, sources::Sources};
+use super::{
+    scan::{self, WatchedSources},
+    sources::Sources,
+};
 use grass_engine::Grass;
 use sasso_engine::Sasso;
 
@@ -44,22 +47,39 @@ pub(super) fn compile(
     mut begin: impl FnMut(SassEngine) -> io::Result<()>,
 ) -> io::Result<Result<String, String>> {
     match rule {
-        Engine::Grass => {
-            begin(SassEngine::Grass)?;
-            return Ok(run(&Grass, task, sources));
-        }
-        Engine::Sasso => {}
-        Engine::Auto => {
-            begin(SassEngine::Grass)?;
-            let watched = WatchedSources::new(sources);
-            let made = run(&Grass, task, &watched);
-            if let (Ok(css), None) = (made, watched.found()) {
-                return Ok(Ok(css));
-            }
-        }
+        Engine::Auto => choose(task, sources, begin),
+        Engine::Grass => begin(SassEngine::Grass).map(|()| run(&Grass, task, sources)),
+        Engine::Sasso => begin(SassEngine::Sasso).map(|()| run(&Sasso, task, sources)),
+    }
+}
+
+/// grass, unless it reports an error or is known to get something of this wrong: then sasso, unless that in its
+/// turn is known to get something of this wrong.
+fn choose(
+    task: Task<'_>,
+    sources: &dyn Sources,
+    mut begin: impl FnMut(SassEngine) -> io::Result<()>,
+) -> io::Result<Result<String, String>> {
+    begin(SassEngine::Grass)?;
+    let watched = WatchedSources::until_found(sources, &scan::GRASS);
+    let of_grass = run(&Grass, task, &watched);
+    let is_unfinished = watched.found().is_some();
+    if of_grass.is_ok() && !is_unfinished {
+        return Ok(of_grass);
     }
     begin(SassEngine::Sasso)?;
-    Ok(run(&Sasso, task, sources))
+    let watched = WatchedSources::to_the_end(sources, &scan::SASSO);
+    let of_sasso = run(&Sasso, task, &watched);
+    let Some(wrong) = watched.found() else { return Ok(of_sasso) };
+    begin(SassEngine::Grass)?;
+    let of_grass = if is_unfinished { run(&Grass, task, sources) } else { of_grass };
+    match &of_grass {
+        Err(error) if !wrong.missed.is_some_and(|missed| error.contains(missed)) => {
+            begin(SassEngine::Sasso)?;
+            Ok(run(&Sasso, task, sources))
+        }
+        Ok(_) | Err(_) => Ok(of_grass),
+    }
 }
 
 /// A panic is an error of the engine's.

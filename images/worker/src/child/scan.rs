@@ -1,113 +1,141 @@
-//! Looks through sources for what grass is known to get wrong, as they are read.
+//! Looks through sources for what an engine is known to get wrong, as they are read.
 //!
 //! It looks at names before `(`, behind `@` and behind `$`, wherever they stand, lines of comment aside: one in
-//! any other comment or a string counts, too, which costs time and no correctness.
+//! any other comment or a string counts, too, which costs time and no correctness. What depends on where a
+//! thing stands is looked for among blocks and statements.
 
-use std::{cell::RefCell, collections::HashMap, io, path::Path, rc::Rc, sync::LazyLock};
+mod signs;
+mod watched;
 
-use memchr::{memchr3_iter, memmem, memrchr};
+use std::{collections::HashSet, path::Path};
+
+use memchr::{memchr3_iter, memrchr};
 
 use super::{
-    known_wrong::{KNOWN_WRONG, KnownWrong, Sign},
-    sources::Sources,
+    blocks::{End, Piece, walk_indented, walk_scss},
+    known_wrong::tail,
 };
-
-/// Sources that end the reading as soon as something is found that grass gets wrong.
-pub(super) struct WatchedSources<'s> {
-    inner: &'s dyn Sources,
-    scan: RefCell<Scan>,
-}
-
-impl<'s> WatchedSources<'s> {
-    pub(super) fn new(inner: &'s dyn Sources) -> Self {
-        Self { inner, scan: RefCell::default() }
-    }
-
-    /// What grass would get wrong in what was read.
-    pub(super) fn found(&self) -> Option<&'static KnownWrong> {
-        self.scan.borrow().found
-    }
-}
-
-impl Sources for WatchedSources<'_> {
-    fn has(&self, path: &str) -> io::Result<bool> {
-        self.inner.has(path)
-    }
-
-    fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
-        let text = self.inner.read(path)?;
-        if let Some(text) = &text {
-            let mut scan = self.scan.borrow_mut();
-            scan.add(path, text);
-            if let Some(KnownWrong { what, .. }) = scan.found {
-                return Err(io::Error::other(*what));
-            }
-        }
-        Ok(text)
-    }
-}
+use signs::{CallSign, Row};
+pub(super) use signs::{GRASS, SASSO, Signs};
+pub(super) use watched::WatchedSources;
 
 /// What the sources of one closure have shown so far.
-#[derive(Default)]
 pub(super) struct Scan {
-    pub(super) found: Option<&'static KnownWrong>,
-    has_extend: bool,
-    has_modules: bool,
-    has_import_only_file: bool,
+    signs: &'static Signs,
+    found: Vec<Row>,
+    seen: HashSet<Seen>,
+    /// What was imported, with the folder that it was imported from.
+    imported: HashSet<(String, String)>,
+    /// Of each row that wants a call of two lists, whether there was one of each.
+    called: Vec<[bool; 2]>,
+    /// What counts where there is `@extend`.
+    beside_extend: Option<Row>,
     /// Names that signs have, and that a source gives to a function of its own.
     defined: Vec<&'static str>,
     /// What calls by such a name would show, were they calls of something else: in another module they are.
     doubtful: Option<Row>,
+    /// How deep the `@at-root` is that declarations may follow.
+    at_root: Option<usize>,
+}
+
+/// What counts together with something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Seen {
+    Extend,
+    /// Modules that are files.
+    Modules,
+    ImportOnlyFile,
+    RepeatedImport,
 }
 
 impl Scan {
+    pub(super) fn new(signs: &'static Signs) -> Self {
+        Self {
+            signs,
+            found: Vec::new(),
+            seen: HashSet::new(),
+            imported: HashSet::new(),
+            called: vec![[false; 2]; signs.both_calls.len()],
+            beside_extend: None,
+            defined: Vec::new(),
+            doubtful: None,
+            at_root: None,
+        }
+    }
+
+    /// What the engine would get wrong in what was read so far.
+    pub(super) fn found(&self) -> Option<Row> {
+        let has_extend = self.seen.contains(&Seen::Extend);
+        self.found.iter().copied().find(|row| row.counts_beside_extend || !has_extend)
+    }
+
     pub(super) fn add(&mut self, path: &str, text: &str) {
+        self.at_root = None;
         // grass gives CSS as it stands, or reports an error.
         if has_ending(path, "css") {
-            return;
+            return self.add_pieces(path, text);
         }
-        self.has_import_only_file |= path.ends_with(".import.scss") || path.ends_with(".import.sass");
+        if path.ends_with(".import.scss") || path.ends_with(".import.sass") {
+            self.seen.insert(Seen::ImportOnlyFile);
+        }
+        let (mut line, mut seen) = (0, 0);
         for at in memchr3_iter(b'(', b'@', b'$', text.as_bytes()) {
             let (before, sign_on) = text.split_at(at);
-            if is_comment(before) {
+            let end = before.get(seen..).and_then(|unseen| memrchr(b'\n', unseen.as_bytes()));
+            (line, seen) = (end.map_or(line, |end| seen + end + 1), at);
+            if before.get(line..).is_some_and(is_comment) {
                 continue;
             }
             let behind = sign_on.get(1..).unwrap_or_default();
             match sign_on.as_bytes().first() {
-                Some(b'(') => self.add_call(path, before, behind),
-                Some(b'@') => self.add_at_rule(behind),
+                Some(b'(') => self.add_call(before, behind),
+                Some(b'@') => self.add_at_rule(path, behind),
                 Some(_) | None => self.add_variable(behind),
             }
         }
-        let texts = SIGNS.texts.iter();
-        let shown = texts.filter(|(sign, _)| memmem::find(text.as_bytes(), sign.as_bytes()).is_some());
-        shown.for_each(|(_, row)| self.note(row));
-        if self.has_modules && self.has_extend {
-            SIGNS.extend_beside_modules.iter().for_each(|row| self.note(row));
-        }
-        if self.has_modules {
-            self.found = self.found.or(self.doubtful);
-        }
-        if self.has_modules && self.has_import_only_file {
-            SIGNS.import_only_beside_modules.iter().for_each(|row| self.note(row));
-        }
+        self.add_pieces(path, text);
+        let signs = self.signs;
+        signs.sources.iter().filter(|(passes, _)| passes(text)).for_each(|(_, row)| self.note(row));
+        self.note_combined();
     }
 
-    fn add_call(&mut self, path: &str, before: &str, arguments: &str) {
+    /// Notes what several of the things together show.
+    fn note_combined(&mut self) {
+        let signs = self.signs;
+        let has = |seen| self.seen.contains(&seen);
+        let beside_modules = [
+            (Seen::ImportOnlyFile, &signs.import_only_beside_modules),
+            (Seen::RepeatedImport, &signs.repeated_import_beside_modules),
+        ];
+        let beside_modules = beside_modules.into_iter().filter(|(seen, _)| has(*seen) && has(Seen::Modules));
+        let beside_modules = beside_modules.flat_map(|(_, rows)| rows.iter().copied());
+        let doubtful = self.doubtful.filter(|_| has(Seen::Modules));
+        let beside_extend = self.beside_extend.filter(|_| has(Seen::Extend));
+        let both = self.called.iter().zip(&signs.both_calls).find(|(called, _)| called == &&[true; 2]);
+        let both = both.map(|(_, (_, row))| *row);
+        let all: Vec<Row> = beside_modules.chain(doubtful).chain(beside_extend).chain(both).collect();
+        self.note_all(all);
+    }
+
+    fn add_call(&mut self, before: &str, arguments: &str) {
         let name = before.get(start_of_last_name(before)..).unwrap_or_default();
-        self.has_modules |= name == "load-css";
-        let Some((name, signs)) = SIGNS.calls.get_key_value(name) else { return };
+        if name == "load-css" {
+            self.seen.insert(Seen::Modules);
+        }
+        let signs = self.signs;
+        self.add_to_both_calls(name, before);
+        let Some((name, found)) = signs.calls.get_key_value(name) else { return };
         let before = before.strip_suffix(name).unwrap_or_default();
         if before.trim_end().ends_with("@function") {
             self.defined.push(name);
             return;
         }
         let is_of_module = before.ends_with('.');
-        for (sign, row) in signs {
+        for (sign, row) in found {
             let is_shown = match sign {
                 CallSign::OfNoModule(passes) => !is_of_module && passes(arguments),
-                CallSign::Any => true,
-                CallSign::AnyInScss => !has_ending(path, "sass"),
+                CallSign::Any(passes) => passes(arguments),
+                CallSign::InString => is_in_string(before),
             };
             if is_shown && self.defined.contains(name) {
                 self.doubtful = self.doubtful.or(Some(row));
@@ -117,19 +145,46 @@ impl Scan {
         }
     }
 
-    fn add_at_rule(&mut self, behind: &str) {
+    fn add_to_both_calls(&mut self, name: &str, before: &str) {
+        let of_module = before.strip_suffix(name).is_some_and(|before| before.ends_with('.'));
+        let is_it = |wanted: &&str| match wanted.strip_prefix('.') {
+            Some(wanted) => of_module && wanted == name,
+            None => *wanted == name,
+        };
+        for (called, (names, _)) in self.called.iter_mut().zip(&self.signs.both_calls) {
+            for (called, names) in called.iter_mut().zip(names) {
+                *called |= names.iter().any(is_it);
+            }
+        }
+    }
+
+    fn add_at_rule(&mut self, path: &str, behind: &str) {
         let (name, rest) = behind.split_at(end_of_name(behind));
-        self.has_extend |= name == "extend";
-        self.has_modules |= matches!(name, "use" | "forward") && !is_built_in(rest);
-        for (names, passes, row) in &SIGNS.at_rules {
-            if names.contains(&name) && passes(rest) {
-                self.note(row);
+        match name {
+            "extend" => drop(self.seen.insert(Seen::Extend)),
+            "use" | "forward" if !is_built_in(rest) => drop(self.seen.insert(Seen::Modules)),
+            "import" => self.add_import(path, rest),
+            _ => {}
+        }
+        let rows = self.signs.at_rules.iter();
+        self.note_all(
+            rows.filter(|(names, passes, _)| names.contains(&name) && passes(rest)).map(|found| found.2),
+        );
+    }
+
+    fn add_import(&mut self, path: &str, rest: &str) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let urls = rest.split([';', '\n']).next().unwrap_or_default();
+        for url in urls.split(['"', '\'', ',', ' ']).filter(|url| !url.is_empty()) {
+            if !self.imported.insert((folder.to_owned(), url.to_owned())) {
+                self.seen.insert(Seen::RepeatedImport);
             }
         }
     }
 
     fn add_variable(&mut self, behind: &str) {
-        for (name, row) in &SIGNS.arguments {
+        let signs = self.signs;
+        for (name, row) in &signs.arguments {
             let after = behind.strip_prefix(name);
             if after.is_some_and(|after| after.trim_start().starts_with(':')) {
                 self.note(row);
@@ -137,17 +192,67 @@ impl Scan {
         }
     }
 
-    fn note(&mut self, row: &'static KnownWrong) {
-        self.found = self.found.or(Some(row));
+    fn add_pieces(&mut self, path: &str, text: &str) {
+        let mut visit = |stack: &[&str], piece: Piece<'_>| self.add_piece(stack, piece);
+        if has_ending(path, "sass") {
+            walk_indented(text, &mut visit);
+        } else if walk_scss(text, &mut visit) == End::WithinComment {
+            self.note_all(self.signs.open_comment.iter().copied());
+        }
+    }
+
+    fn add_piece(&mut self, stack: &[&str], piece: Piece<'_>) {
+        let signs = self.signs;
+        self.at_root = self.at_root.filter(|depth| stack.len() >= *depth);
+        match piece {
+            Piece::Block(prelude) => {
+                if prelude.starts_with("@at-root") && !stack.is_empty() {
+                    self.at_root = Some(stack.len());
+                }
+                let blocks = signs.blocks.iter().filter(|(passes, _)| passes(stack, prelude));
+                self.note_all(blocks.map(|(_, row)| *row));
+                let mut blocks = signs.blocks_beside_extend.iter();
+                let shown = blocks.find(|(passes, _)| passes(stack, prelude)).map(|(_, row)| *row);
+                self.beside_extend = self.beside_extend.or(shown);
+            }
+            Piece::Statement(text) => {
+                if self.at_root == Some(stack.len()) && !text.starts_with(['@', '$']) {
+                    self.note_all(signs.behind_at_root.iter().copied());
+                }
+                let statements = signs.statements.iter().filter(|(passes, _)| passes(text));
+                self.note_all(statements.map(|(_, row)| *row));
+            }
+        }
+    }
+
+    fn note_ambiguous_import(&mut self) {
+        self.note_all(self.signs.ambiguous_import.iter().copied());
+    }
+
+    fn note_all(&mut self, rows: impl IntoIterator<Item = Row>) {
+        rows.into_iter().for_each(|row| self.note(row));
+    }
+
+    fn note(&mut self, row: Row) {
+        if !self.found.iter().any(|known| std::ptr::eq(*known, row)) {
+            self.found.push(row);
+        }
     }
 }
 
-/// Whether what comes next stands in a line of comment.
-fn is_comment(before: &str) -> bool {
-    let start = memrchr(b'\n', before.as_bytes()).map_or(0, |end| end + 1);
-    let line = before.get(start..).unwrap_or_default().trim_start();
+/// Whether what comes next stands in a line of comment, given what the line holds before it.
+fn is_comment(line: &str) -> bool {
+    let line = line.trim_start();
     // One that ends a block of comment goes on behind it.
     line.starts_with("//") && !line.contains("*/")
+}
+
+/// Whether what comes next stands in an interpolation in a string.
+fn is_in_string(before: &str) -> bool {
+    let line = tail(before).rsplit('\n').next().unwrap_or_default();
+    let outside = line.rsplit_once("#{").filter(|(_, inside)| !inside.contains('}'));
+    outside
+        .is_some_and(|(outside, _)| ['"', '\''].iter().any(|quote| outside.matches(*quote).count() % 2 == 1))
 }
 
 /// Whether the module that `@use` or `@forward` names is one of Sass's own.
@@ -167,50 +272,6 @@ fn end_of_name(text: &str) -> usize {
     text.bytes().position(|byte| !is_of_name(byte)).unwrap_or(text.len())
 }
 
-type Row = &'static KnownWrong;
 fn has_ending(path: &str, wanted: &str) -> bool {
     Path::new(path).extension().is_some_and(|ending| ending == wanted)
 }
-
-type Passes = fn(&str) -> bool;
-
-enum CallSign {
-    OfNoModule(Passes),
-    Any,
-    AnyInScss,
-}
-
-/// The rows by where their signs are looked for.
-#[derive(Default)]
-struct Signs {
-    calls: HashMap<&'static str, Vec<(CallSign, Row)>>,
-    at_rules: Vec<(&'static [&'static str], Passes, Row)>,
-    arguments: Vec<(&'static str, Row)>,
-    texts: Vec<(&'static str, Row)>,
-    extend_beside_modules: Vec<Row>,
-    import_only_beside_modules: Vec<Row>,
-}
-
-static SIGNS: LazyLock<Signs> = LazyLock::new(|| {
-    let mut signs = Signs::default();
-    for row in &KNOWN_WRONG {
-        match row.sign {
-            Sign::Call(names, passes) => names.iter().for_each(|name| {
-                signs.calls.entry(name).or_default().push((CallSign::OfNoModule(passes), row));
-            }),
-            Sign::AnyCall(names) => names.iter().for_each(|name| {
-                signs.calls.entry(name).or_default().push((CallSign::Any, row));
-            }),
-            Sign::AnyScssCall(names) => names.iter().for_each(|name| {
-                signs.calls.entry(name).or_default().push((CallSign::AnyInScss, row));
-            }),
-            Sign::Argument(names) => signs.arguments.extend(names.iter().map(|name| (*name, row))),
-            Sign::AtRule(names, passes) => signs.at_rules.push((names, passes, row)),
-            Sign::Text(text) => signs.texts.push((text, row)),
-            Sign::ExtendBesideModules => signs.extend_beside_modules.push(row),
-            Sign::ImportOnlyFileBesideModules => signs.import_only_beside_modules.push(row),
-            Sign::Error => {}
-        }
-    }
-    signs
-});

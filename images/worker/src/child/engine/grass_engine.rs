@@ -1,6 +1,7 @@
 //! grass, which follows dart-sass 1.54.
 
 use std::{
+    borrow::Cow,
     fmt, io,
     path::{Path, PathBuf},
 };
@@ -49,10 +50,36 @@ impl grass::Fs for Files<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let path = normalize(path).ok_or(io::ErrorKind::NotFound)?;
         let text = self.0.read(&path)?.ok_or(io::ErrorKind::NotFound)?;
-        Ok(text.as_bytes().to_vec())
+        Ok(without_source_map_comments(&text).into_owned().into_bytes())
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
         normalize(path).map(PathBuf::from).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Sass drops comments that say where a source map is: they are not about the style sheet that comes of it. grass
+/// keeps them.
+fn without_source_map_comments(text: &str) -> Cow<'_, str> {
+    const BEGINNINGS: [&str; 2] = ["/*# sourceMappingURL=", "/*# sourceURL="];
+    let mut kept = Cow::Borrowed(text);
+    for beginning in BEGINNINGS {
+        while let Some(start) = kept.find(beginning) {
+            let Some(length) = kept.get(start..).and_then(|comment| comment.find("*/")) else { break };
+            kept.to_mut().replace_range(start..start + length + 2, "");
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_about_source_maps_are_not_handed_over() {
+        let text = "a { b: c } /*# sourceMappingURL=a.css.map */\n/*# sourceURL=a */ /* d */ /*# sourceURL=";
+        assert_eq!(without_source_map_comments(text), "a { b: c } \n /* d */ /*# sourceURL=");
+        assert!(matches!(without_source_map_comments("a { b: c }"), Cow::Borrowed(_)));
     }
 }

@@ -2,6 +2,7 @@
 
 mod importer;
 mod indented;
+mod respelled;
 
 use std::{borrow::Cow, path::Path, rc::Rc};
 
@@ -10,7 +11,8 @@ use sasso::Syntax;
 
 use super::{CompileSass, Task};
 use crate::child::sources::Sources;
-use importer::SourcesImporter;
+use importer::{Folders, SourcesImporter};
+use respelled::FALSE_LOOP;
 
 /// Errors spell paths relative to this folder, or absolute where that is shorter; from here it always is.
 const NOWHERE: &str = "/1/2/3/4/5/6/7/8";
@@ -19,36 +21,54 @@ pub(super) struct Sasso;
 
 impl CompileSass for Sasso {
     fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<String, String> {
-        let Task { entry, load_paths, style } = task;
-        let style = match style {
-            OutputStyle::Expanded => sasso::OutputStyle::Expanded,
-            OutputStyle::Compressed => sasso::OutputStyle::Compressed,
-        };
-        let text = sources.read(entry).map_err(|error| error.to_string())?;
-        let text = text.ok_or_else(|| format!("{entry} is not there"))?;
-        let importer = SourcesImporter { sources, load_paths };
-        let options = sasso::Options::new()
-            .with_style(style)
-            .with_syntax(syntax_of(entry))
-            .with_importer(&importer)
-            .with_url(entry)
-            .with_cwd(NOWHERE)
-            .with_warn_handler(Rc::new(|_| {}));
-        let mut css = sasso::compile(&readable(&text, syntax_of(entry)), &options)
-            .map_err(|error| error.to_string())?;
-        // As grass ends its style sheets.
-        if !css.is_empty() && !css.ends_with('\n') {
-            css.push('\n');
+        let made = compile_with(task, sources, None);
+        match &made {
+            Err(error) if error.contains(FALSE_LOOP) => {
+                match compile_with(task, sources, Some(&Folders::default())) {
+                    Err(again) if again.contains(FALSE_LOOP) => made,
+                    other => other,
+                }
+            }
+            Ok(_) | Err(_) => made,
         }
-        Ok(css)
     }
+}
+
+/// With imports as they are written, or such that no two folders have the same.
+fn compile_with(task: Task<'_>, sources: &dyn Sources, folders: Option<&Folders>) -> Result<String, String> {
+    let Task { entry, load_paths, style } = task;
+    let style = match style {
+        OutputStyle::Expanded => sasso::OutputStyle::Expanded,
+        OutputStyle::Compressed => sasso::OutputStyle::Compressed,
+    };
+    let text = sources.read(entry).map_err(|error| error.to_string())?;
+    let text = text.ok_or_else(|| format!("{entry} is not there"))?;
+    let importer = SourcesImporter { sources, load_paths, folders };
+    let options = sasso::Options::new()
+        .with_style(style)
+        .with_syntax(syntax_of(entry))
+        .with_importer(&importer)
+        .with_url(entry)
+        .with_cwd(NOWHERE)
+        .with_warn_handler(Rc::new(|_| {}));
+    let css = sasso::compile(&importer.spell(entry, &text), &options).map_err(|error| error.to_string())?;
+    let mut css = respelled::restore(css);
+    // As grass ends its style sheets.
+    if !css.is_empty() && !css.ends_with('\n') {
+        css.push('\n');
+    }
+    Ok(css)
 }
 
 /// The text as sasso can read it.
 fn readable(text: &str, syntax: Syntax) -> Cow<'_, str> {
     match syntax {
-        Syntax::Sass => indented::readable(text),
-        Syntax::Scss | Syntax::Css => Cow::Borrowed(text),
+        Syntax::Sass => match indented::readable(text) {
+            Cow::Borrowed(text) => respelled::readable(text),
+            Cow::Owned(text) => Cow::Owned(respelled::readable(&text).into_owned()),
+        },
+        Syntax::Scss => respelled::readable(text),
+        Syntax::Css => Cow::Borrowed(text),
     }
 }
 

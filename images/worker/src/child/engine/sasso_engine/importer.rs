@@ -1,16 +1,44 @@
 //! Which file an import means: the rules of dart-sass (`lib/src/importer/utils.dart`).
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path};
 
 use sasso::{CanonicalUrl, CanonicalizeContext, Importer, ImporterError, ImporterResult};
 
-use super::{readable, syntax_of};
+use super::{readable, respelled::tell_imports_apart, syntax_of};
 use crate::{child::sources::Sources, resolve::normalize};
 
 /// Looks beside the importing file first, then in the load paths.
 pub(super) struct SourcesImporter<'s> {
     pub(super) sources: &'s dyn Sources,
     pub(super) load_paths: &'s [String],
+    /// Where imports are to be spelled apart: the folders that have been met.
+    pub(super) folders: Option<&'s Folders>,
+}
+
+/// Folders in the order in which something of theirs was read.
+#[derive(Debug, Default)]
+pub(super) struct Folders(RefCell<Vec<String>>);
+
+impl Folders {
+    fn number_of(&self, path: &str) -> usize {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut known = self.0.borrow_mut();
+        known.iter().position(|known| known == folder).unwrap_or_else(|| {
+            known.push(folder.to_owned());
+            known.len() - 1
+        })
+    }
+}
+
+impl SourcesImporter<'_> {
+    /// The text such that sasso makes of it what it means.
+    pub(super) fn spell(&self, path: &str, text: &str) -> String {
+        let text = readable(text, syntax_of(path));
+        match self.folders {
+            Some(folders) => tell_imports_apart(&text, folders.number_of(path)).into_owned(),
+            None => text.into_owned(),
+        }
+    }
 }
 
 impl Importer for SourcesImporter<'_> {
@@ -37,10 +65,9 @@ impl Importer for SourcesImporter<'_> {
     fn load(&self, canonical: &CanonicalUrl) -> Result<Option<ImporterResult>, ImporterError> {
         let path = canonical.as_str();
         let text = self.sources.read(path).map_err(|error| failed(&error))?;
-        let syntax = syntax_of(path);
         Ok(text.map(|text| ImporterResult {
-            contents: readable(&text, syntax).into_owned(),
-            syntax,
+            contents: self.spell(path, &text),
+            syntax: syntax_of(path),
             source_map_url: None,
         }))
     }
