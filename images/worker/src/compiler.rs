@@ -84,9 +84,9 @@ pub(crate) struct Recipe<'r> {
 
 /// A style sheet, and the engine that made it.
 #[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) css: String,
-    pub(crate) engine: Option<SassEngine>,
+pub struct Compiled {
+    pub css: String,
+    pub engine: Option<SassEngine>,
 }
 
 /// What a child said beside its questions.

@@ -18,6 +18,6 @@ mod worker;
 
 pub use child::ChildLimits;
 pub use closure::SourceLimits;
-pub use compiler::{Compiler, Limits, LoneSheet};
+pub use compiler::{Compiled, Compiler, Limits, LoneSheet};
 pub use spans::Span;
 pub use worker::{Worker, WorkerPorts, WorkerSettings};

@@ -14,7 +14,7 @@ use crate::Job;
 /// What a compiler or the normaliser said: CSS, or its error.
 pub type Outcome = Result<String, String>;
 
-/// Where the pinned npm packages lie; `npm ci --ignore-scripts` was run there.
+/// Where the pinned npm packages lie; `npm install --no-save --ignore-scripts` was run there.
 #[derive(Debug, Clone)]
 pub struct Oracle {
     pub folder: PathBuf,
@@ -90,7 +90,7 @@ impl Oracle {
         let output = node.wait_with_output().context("cannot read node's answer")?;
         ensure!(
             output.status.success(),
-            "the reference failed; are the packages of {} there (`npm ci --ignore-scripts`)?",
+            "the reference failed; are the packages of {} there (`npm install --no-save --ignore-scripts`)?",
             self.folder.display()
         );
         serde_json::from_slice(&output.stdout).context("the reference's answer is not JSON")

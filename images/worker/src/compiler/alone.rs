@@ -5,32 +5,33 @@ use std::sync::Arc;
 use pipeline::{chain, options::CompileOptions, ports::Origin};
 use url::Url;
 
-use super::{Compiler, Recipe};
+use super::{Compiled, Compiler, Recipe};
 use crate::{closure::Sources, make::make, settings::SOURCE_LIMITS, spans::Spans};
 
 /// One style sheet of an origin. What was fetched for one compile is known to the next.
 pub struct LoneSheet {
     sources: Sources,
     entry: String,
+    load_paths: Vec<String>,
     options: CompileOptions,
 }
 
 impl LoneSheet {
     pub fn new(origin: Arc<dyn Origin>, base: Url, entry: &str, options: CompileOptions) -> Self {
-        Self { sources: Sources::new(origin, base, SOURCE_LIMITS), entry: entry.to_owned(), options }
+        let sources = Sources::new(origin, base, SOURCE_LIMITS);
+        Self { sources, entry: entry.to_owned(), load_paths: Vec::new(), options }
+    }
+
+    /// The same, with folders of the origin where imports are looked up, too.
+    pub fn with_load_paths(self, load_paths: Vec<String>) -> Self {
+        Self { load_paths, ..self }
     }
 
     /// The style sheet, or why there is none.
-    pub async fn compile(&mut self, compiler: &Compiler) -> Result<String, String> {
-        let Self { sources, entry, options } = self;
+    pub async fn compile(&mut self, compiler: &Compiler) -> Result<Compiled, String> {
+        let Self { sources, entry, load_paths, options } = self;
         sources.read(entry).await.map_err(|error| chain(&error))?;
-        let made = make(
-            compiler,
-            Recipe { entry, load_paths: &[], site: None, options },
-            sources,
-            &Spans::default(),
-        )
-        .await;
-        made.map(|made| made.css).map_err(|error| chain(&error))
+        let recipe = Recipe { entry, load_paths, site: None, options };
+        make(compiler, recipe, sources, &Spans::default()).await.map_err(|error| chain(&error))
     }
 }

@@ -52,7 +52,7 @@ fn parent_has_an_outcome_whatever_a_child_says() {
         fs::write(impostor.speech(), speech).unwrap();
         let mut sheet = LoneSheet::new(origin.clone(), base.clone(), "/a.scss", CompileOptions::default());
         match runtime.block_on(async { timeout(PATIENCE, sheet.compile(&compiler)).await }) {
-            Ok(Ok(css)) => prop_assert!(css.len() <= LIMITS.output_bytes),
+            Ok(Ok(made)) => prop_assert!(made.css.len() <= LIMITS.output_bytes),
             Ok(Err(message)) => prop_assert!(!message.is_empty() && message.len() < 20_000),
             Err(_) => return Err(TestCaseError::fail("the parent waits for ever")),
         }

@@ -100,9 +100,9 @@ async fn compile_here(site: Arc<Site>) -> anyhow::Result<(String, f64)> {
 
 async fn compile_in_child(compiler: &Compiler, sheet: &mut LoneSheet) -> anyhow::Result<(String, f64)> {
     let started = Instant::now();
-    let css = sheet.compile(compiler).await;
+    let made = sheet.compile(compiler).await;
     let seconds = started.elapsed().as_secs_f64();
-    Ok((css.map_err(|error| anyhow!(error))?, seconds))
+    Ok((made.map_err(|error| anyhow!(error))?.css, seconds))
 }
 
 impl Pairs {

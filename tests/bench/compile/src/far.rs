@@ -90,7 +90,7 @@ async fn compile(compiler: &Compiler, address: SocketAddr, entry: &str) -> anyho
     let started = Instant::now();
     let css = sheet.compile(compiler).await;
     let seconds = started.elapsed().as_secs_f64();
-    Ok((css.map_err(|error| anyhow!(error))?, seconds))
+    Ok((css.map_err(|error| anyhow!(error))?.css, seconds))
 }
 
 fn compile_serially(address: SocketAddr, entry: &str) -> anyhow::Result<(String, f64, usize)> {
