@@ -43,7 +43,7 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
         Bench::Serve(length) => measure_web(&cache, "serve", length, &progress),
         Bench::Hold(length) => measure_web(&cache, "hold", length, &progress),
         Bench::Compile(length) => {
-            npm::ensure(&cache, &progress)?;
+            npm::ensure(&npm::EXAMPLE, &cache, &progress)?;
             let mut build = cargo(&cache)?;
             build.args(["build", "--locked", "--release", "--package", "bench_compile"]);
             measure(&cache, build, "release/bench_compile", &[], length, &progress)

@@ -10,7 +10,7 @@ use cluster::command::{capture, logged};
 use cluster::http::{self, Answer};
 use cluster::progress::Progress;
 
-use crate::npm::SITE;
+use crate::npm::EXAMPLE;
 use crate::operator::create_credentials;
 
 const MANIFEST: &str = "examples/storefront.yaml";
@@ -116,7 +116,7 @@ fn describe(answer: &Answer, took: Duration) -> String {
 
 /// The paths of the site's style sheets: each Sass file at its top that is not a partial.
 fn style_sheets(cluster: &Cluster) -> Result<Vec<String>> {
-    let site = cluster.cache.checkout.join(SITE);
+    let site = cluster.cache.checkout.join(EXAMPLE.folder);
     let entries = fs::read_dir(&site).with_context(|| format!("cannot read {}", site.display()))?;
     let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut paths: Vec<_> = names

@@ -118,8 +118,8 @@ fn size_of(file: &Path) -> Result<u64> {
 
 /// The example's origin: its files and Debian's static busybox, which serves them.
 fn build_origin(cache: &Cache, progress: &Progress) -> Result<Tagged> {
-    npm::ensure(cache, progress)?;
-    let site = cache.checkout.join(npm::SITE);
+    npm::ensure(&npm::EXAMPLE, cache, progress)?;
+    let site = cache.checkout.join(npm::EXAMPLE.folder);
     let dockerfile = site.join("Dockerfile");
     let mut files = vec![dockerfile.clone(), PathBuf::from(BUSYBOX)];
     let context = new_context(cache, "origin")?;

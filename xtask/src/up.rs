@@ -27,7 +27,7 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     let cluster = Cluster::new(cache, options);
     if !arguments.cluster_only {
         // Before the cluster: what packages bring does not belong to it.
-        npm::ensure(&cluster.cache, &progress)?;
+        npm::ensure(&npm::EXAMPLE, &cluster.cache, &progress)?;
     }
     let started = start_cluster(&cluster, &progress)?;
     if arguments.cluster_only {
