@@ -113,7 +113,10 @@ impl fmt::Display for Key {
 pub enum Encoding {
     Identity,
     Gzip,
+    /// brotli as it is worth its time while somebody waits.
     Br,
+    /// brotli as dense as it gets, made afterwards.
+    Br11,
 }
 
 impl Encoding {
@@ -122,14 +125,18 @@ impl Encoding {
         match self {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
-            Self::Br => "br",
+            Self::Br | Self::Br11 => "br",
         }
     }
 }
 
 impl fmt::Display for Encoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        // Names a body: two of one coding are two.
+        f.write_str(match self {
+            Self::Br11 => "br11",
+            Self::Identity | Self::Gzip | Self::Br => self.as_str(),
+        })
     }
 }
 

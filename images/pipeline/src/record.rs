@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::{
     Error, ErrorKind,
     key::{Encoding, Key},
-    manifest::{Good, MANIFEST_VERSION, Manifest, Outcome},
+    manifest::{Good, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
     names::Digest,
     ports::{Condition, ETag, PutOutcome, Store},
 };
@@ -80,6 +80,37 @@ fn stands(standing: &Manifest, next: &Manifest) -> bool {
     is_same || standing.sources_read_at > next.sources_read_at
 }
 
+/// Adds a body that was stored to the key's manifest, where that still is of this style sheet. Gives whether it
+/// is there now.
+pub async fn add_encoding(
+    store: &dyn Store,
+    key: &Key,
+    digest: &Digest,
+    added: &StoredBody,
+) -> Result<bool, Error> {
+    let name = key.manifest_object();
+    for _ in 0..MAX_WRITE_ATTEMPTS {
+        let Some(StoredManifest { mut manifest, etag }) = read_manifest(store, key).await? else {
+            return Ok(false);
+        };
+        match &mut manifest.outcome {
+            Outcome::Compiled { digest: standing, encodings } if standing == digest => {
+                if encodings.contains(added) {
+                    return Ok(true);
+                }
+                encodings.retain(|body| body.encoding != added.encoding);
+                encodings.push(added.clone());
+            }
+            _ => return Ok(false),
+        }
+        let json = Bytes::from(to_json(&manifest));
+        if let PutOutcome::Stored(_) = store.put(&name, json, Condition::IfMatch(etag)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A body that a manifest names. One that is missing is an error: manifests are written last.
 pub async fn read_body(
     store: &dyn Store,
@@ -121,8 +152,11 @@ fn succeed(previous: &Manifest, next: Manifest) -> Manifest {
     let failures = previous.failures.saturating_add(1);
     let previous = previous.good();
     let mut next = begin(next);
-    if let Outcome::Compiled { digest, .. } = &next.outcome {
+    if let Outcome::Compiled { digest, encodings } = &mut next.outcome {
         next.last_good = None;
+        if let Some(previous) = previous.as_ref().filter(|previous| previous.digest == *digest) {
+            unite(encodings, &previous.encodings);
+        }
         next.modified_at = previous.map_or(next.modified_at, |previous| {
             let is_same = previous.digest == *digest;
             Some(if is_same { previous.modified() } else { modified_after(&previous, next.sources_read_at) })
@@ -132,6 +166,13 @@ fn succeed(previous: &Manifest, next: Manifest) -> Manifest {
         next.failures = failures;
     }
     next
+}
+
+/// The same style sheet's bodies lie under the same names, whoever stored them.
+fn unite(encodings: &mut Vec<StoredBody>, known: &[StoredBody]) {
+    let is_new = |body: &&StoredBody| !encodings.iter().any(|own| own.encoding == body.encoding);
+    let added: Vec<_> = known.iter().filter(is_new).cloned().collect();
+    encodings.extend(added);
 }
 
 /// The time of a change, in a later second than that of the file before it: dates in HTTP have whole

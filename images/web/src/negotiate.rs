@@ -3,7 +3,7 @@
 use pipeline::{key::Encoding, manifest::StoredBody};
 
 /// Codings in the order of our preference where the visitor has none: the smallest first.
-const PREFERENCE: [Encoding; 3] = [Encoding::Br, Encoding::Gzip, Encoding::Identity];
+const PREFERENCE: [Encoding; 4] = [Encoding::Br11, Encoding::Br, Encoding::Gzip, Encoding::Identity];
 
 /// The stored coding that the `Accept-Encoding` header likes best; identity where it likes none of ours,
 /// since every client can read that.
@@ -36,7 +36,7 @@ fn quality_of(header: &str, encoding: Encoding) -> f32 {
         (Some(quality), _) => quality,
         // Acceptable unless it is excluded, but nobody prefers it to what they name.
         (None, Encoding::Identity) => 0.001,
-        (None, Encoding::Gzip | Encoding::Br) => 0.0,
+        (None, Encoding::Gzip | Encoding::Br | Encoding::Br11) => 0.0,
     }
 }
 

@@ -7,6 +7,7 @@ pub mod child;
 mod closure;
 mod compiler;
 mod compress;
+mod dense;
 mod make;
 pub mod metrics;
 pub mod origin;

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use crate::{
     closure::SourceLimits,
     compiler::Compiler,
+    dense::DenseBodies,
     metrics::{EndLabels, SpanLabels, WorkerMetrics},
     origin::SourceCache,
     run::{RunEnd, Runner, Tries},
@@ -73,6 +74,7 @@ pub struct Worker {
     concurrency: u16,
     visibility: Duration,
     metrics: WorkerMetrics,
+    dense: DenseBodies,
 }
 
 /// How a delivery ended.
@@ -106,9 +108,10 @@ impl Worker {
     pub fn new(ports: WorkerPorts, settings: WorkerSettings, metrics: WorkerMetrics) -> Self {
         let WorkerPorts { queue, refresh_queue, store, notifier, origin, direct } = ports;
         let WorkerSettings { concurrency, visibility, run_limit, source_limits, compiler } = settings;
+        let dense = DenseBodies::new(store.clone());
         let runner =
             Runner { store, origin, source_cache: SourceCache::new(), compiler, source_limits, run_limit };
-        Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics }
+        Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics, dense }
     }
 
     /// Gives what the job took. Its message is not waited for.
@@ -173,6 +176,7 @@ impl Worker {
             }
         };
         spans.time(Span::Notify, self.tell(job, &standing)).await;
+        self.dense.offer(job.key(), &standing);
         Ending { engine: standing.manifest.engine, ..Ending::new(end, Fate::Delete) }
     }
 

@@ -118,3 +118,70 @@ fn manifest_keeps_its_shape() {
     );
     assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest);
 }
+
+fn stored(encoding: Encoding, length: u64) -> StoredBody {
+    StoredBody { encoding, length }
+}
+
+fn encodings(manifest: &StoredManifest) -> Vec<Encoding> {
+    let encodings = manifest.manifest.good().unwrap().encodings;
+    encodings.into_iter().map(|body| body.encoding).collect()
+}
+
+#[tokio::test]
+async fn encoding_is_added_to_the_manifest_of_its_style_sheet_alone() {
+    let store = MemoryStore::default();
+    let (digest, dense) = (Digest::of(b"one"), stored(Encoding::Br11, 5));
+    assert!(!add_encoding(&store, &key(), &digest, &dense).await.unwrap(), "there is no manifest");
+    write_manifest(&store, &key(), manifest(compiled("one"), 10)).await.unwrap();
+    for _ in 0..2 {
+        assert!(add_encoding(&store, &key(), &digest, &dense).await.unwrap());
+    }
+    let standing = read_manifest(&store, &key()).await.unwrap().unwrap();
+    assert_eq!(encodings(&standing), [Encoding::Br11]);
+    write_manifest(&store, &key(), manifest(compiled("two"), 20)).await.unwrap();
+    assert!(!add_encoding(&store, &key(), &digest, &dense).await.unwrap(), "it is of another style sheet");
+    write_manifest(&store, &key(), manifest(failed(), 30)).await.unwrap();
+    assert!(
+        !add_encoding(&store, &key(), &Digest::of(b"two"), &dense).await.unwrap(),
+        "there is a failure now"
+    );
+}
+
+#[tokio::test]
+async fn same_style_sheet_keeps_the_encodings_that_it_had() {
+    let store = MemoryStore::default();
+    let outcome = |text: &str, encodings| {
+        manifest(Outcome::Compiled { digest: Digest::of(text.as_bytes()), encodings }, 10)
+    };
+    let dense = vec![stored(Encoding::Br, 9), stored(Encoding::Br11, 5)];
+    write_manifest(&store, &key(), outcome("one", dense)).await.unwrap();
+    for (text, expected) in
+        [("one", vec![Encoding::Gzip, Encoding::Br, Encoding::Br11]), ("two", vec![Encoding::Gzip])]
+    {
+        let again = outcome(text, vec![stored(Encoding::Gzip, 7)]);
+        let standing = write_manifest(&store, &key(), again).await.unwrap();
+        assert_eq!(encodings(&standing), expected);
+    }
+}
+
+#[tokio::test]
+async fn encoding_is_added_whoever_writes_meanwhile() {
+    let store = Arc::new(MemoryStore::default());
+    let digest = Digest::of(b"one");
+    write_manifest(&*store, &key(), manifest(compiled("one"), 0)).await.unwrap();
+    let writes = (1..20).map(|time| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            write_manifest(&*store, &key(), manifest(compiled("one"), time)).await.map(drop)
+        })
+    });
+    let writes: Vec<_> = writes.collect();
+    assert!(add_encoding(&*store, &key(), &digest, &stored(Encoding::Br11, 5)).await.unwrap());
+    for write in writes {
+        write.await.unwrap().unwrap();
+    }
+    let standing = read_manifest(&*store, &key()).await.unwrap().unwrap();
+    assert_eq!(encodings(&standing), [Encoding::Br11]);
+    assert_eq!(standing.manifest.sources_read_at, Timestamp::from_second(19).unwrap());
+}

@@ -188,7 +188,7 @@ impl Town {
 pub(crate) fn coded(css: &str, encoding: Encoding) -> Bytes {
     match encoding {
         Encoding::Identity => css.to_owned(),
-        Encoding::Gzip | Encoding::Br => format!("{encoding} of {css}"),
+        Encoding::Gzip | Encoding::Br | Encoding::Br11 => format!("{encoding} of {css}"),
     }
     .into()
 }

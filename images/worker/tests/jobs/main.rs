@@ -4,6 +4,7 @@
 
 mod bench;
 mod calls;
+mod dense;
 mod duplicates;
 mod engines;
 mod imports;
