@@ -36,6 +36,9 @@ pub struct Limits {
 /// The longest error message that is stored.
 const MAX_MESSAGE_BYTES: usize = 16 << 10;
 
+/// So many children are tried where one after the other is gone before it began.
+const MAX_CHILDREN: u32 = 3;
+
 /// How long a child that has said its last word, or was killed, may take to be gone.
 const REAP_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -124,24 +127,39 @@ impl Compiler {
         sources: &mut Sources,
     ) -> Result<Compiled, CompileError> {
         let _gap = self.children.gap();
-        let (mut child, _) = self.children.take().await.map_err(CompileError::Child)?;
-        let known = sources.known();
+        let mut tries = 1;
+        loop {
+            match self.compile_in_one_child(recipe, sources).await {
+                Ok(ended) => return ended,
+                Err(error) if tries == MAX_CHILDREN => return Err(CompileError::Child(error)),
+                Err(error) => tracing::warn!(%error, "a child was lost before it began; taking another one"),
+            }
+            tries += 1;
+        }
+    }
+
+    /// Fails where the child was gone before it began, which says nothing of the style sheet: something killed it
+    /// while it waited.
+    async fn compile_in_one_child(
+        &self,
+        recipe: Recipe<'_>,
+        sources: &mut Sources,
+    ) -> io::Result<Result<Compiled, CompileError>> {
+        let (mut child, _) = self.children.take().await?;
         let Recipe { entry, load_paths, site, options } = recipe;
         let order = Order {
             entry: entry.to_owned(),
             load_paths: load_paths.to_owned(),
             site: site.cloned(),
             options: options.clone(),
-            known,
+            known: sources.known(),
         };
         let mut heard = Heard { engine: None, unsaid: order.known.sources.keys().cloned().collect() };
         let outcome = self.converse(&mut child, order, sources, &mut heard).await;
-        // Of a child that did not come to say what it read, everything counts.
         let Heard { engine, unsaid } = heard;
-        sources.note_used(unsaid);
         let mut child = child.process;
         let sass = |message| CompileError::Sass { message, engine };
-        match outcome {
+        let ended = match outcome {
             Ok(Some(Ok(css))) => match self.refuse_output(&css) {
                 None => Ok(Compiled { css, engine }),
                 Some(message) => Err(sass(message)),
@@ -153,6 +171,14 @@ impl Compiler {
                 Err(self.name_end(&mut child).await.map_or_else(CompileError::Child, sass))
             }
             Err(error) => Err(error),
+        };
+        match (ended, engine) {
+            (Err(CompileError::Child(error)), None) => Err(error),
+            (ended, _) => {
+                // Of a child that did not come to say what it read, everything counts.
+                sources.note_used(unsaid);
+                Ok(ended)
+            }
         }
     }
 
