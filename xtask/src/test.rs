@@ -46,7 +46,9 @@ fn prepare(cache: &Cache, progress: &Progress) -> Result<()> {
     packages::ensure(&NEEDED, cache, progress)?;
     packages::ensure(&BROWSER, cache, progress)?;
     packages::ensure(&PACKET_COUNTERS, cache, progress)?;
-    npm::ensure(&npm::EXAMPLE, cache, progress)?;
+    for site in [&npm::EXAMPLE, &npm::CORPUS] {
+        npm::ensure(site, cache, progress)?;
+    }
     moto::ensure_installed(cache, progress).map(drop)
 }
 
@@ -88,7 +90,6 @@ fn test_crates(cache: &Cache, arguments: &Arguments, report: &mut Report, progre
         Ok(with_long(tests, arguments))
     });
     report.tests("Sass as the reference has it", progress, || {
-        npm::ensure(&npm::CORPUS, cache, progress)?;
         // Of the same build as the tests of the crates, whose worker has its engines optimised: a build for
         // release of its own would take many times what it saved.
         let mut corpus = cargo(cache)?;

@@ -1,7 +1,7 @@
 //! Names to addresses for the HTTP client: only those that may be asked, so that what was checked is what is
 //! connected to.
 
-use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc};
 
 use moka::future::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -9,23 +9,24 @@ use tokio::net::lookup_host;
 
 use crate::origin::guard::{Guard, Reach};
 
-/// How long an answer is used: for the connections of one job, which all begin at once, and no longer than DNS
-/// servers that balance load by their answers want it.
-const ANSWER_LIFETIME: Duration = Duration::from_secs(2);
+/// Names that are being looked up at the same time.
 const MAX_NAMES: u64 = 1_000;
 
-/// What the system's resolver said lately. Who asks for a name that is being looked up waits for that look-up.
+/// Look-ups that are under way. Who asks for a name meanwhile, as a job does that begins many connections at once,
+/// waits for the same answer; nobody is given one that was there before.
 #[derive(Clone)]
 pub(super) struct Names(Cache<String, Vec<SocketAddr>>);
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self(Cache::builder().max_capacity(MAX_NAMES).time_to_live(ANSWER_LIFETIME).build())
+        Self(Cache::new(MAX_NAMES))
     }
 
     async fn look_up(&self, name: &str) -> Result<Vec<SocketAddr>, Arc<io::Error>> {
         let look_up = async { lookup_host((name, 0)).await.map(Iterator::collect) };
-        self.0.try_get_with_by_ref(name, look_up).await
+        let found = self.0.try_get_with_by_ref(name, look_up).await;
+        self.0.invalidate(name).await;
+        found
     }
 }
 
