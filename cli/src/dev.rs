@@ -31,7 +31,7 @@ use web::{
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings,
     metrics::WorkerMetrics,
-    origin::FileOrigin,
+    origin::{FileOrigin, OriginCredentials},
     settings::{COMPILE_LIMITS, RUN_LIMIT, SOURCE_LIMITS},
 };
 
@@ -178,6 +178,7 @@ async fn worker_settings() -> anyhow::Result<WorkerSettings> {
         visibility: VISIBILITY,
         run_limit: RUN_LIMIT,
         source_limits: SOURCE_LIMITS,
+        credentials: OriginCredentials::default(),
         compiler,
     })
 }

@@ -156,6 +156,7 @@ impl Pipeline {
             visibility: PATIENCE,
             run_limit: PATIENCE,
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
+            credentials: worker::origin::OriginCredentials::default(),
             compiler: Compiler::new(
                 env!("CARGO_BIN_EXE_kubectl-assets").into(),
                 Limits { child, output_bytes: 1 << 20 },

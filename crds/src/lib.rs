@@ -16,7 +16,7 @@ pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, Purge
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, CompileEngine, CompileErrors, CompileSpec, CompileStyle,
     CompileUrls, FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH,
-    NotificationsSpec, ServiceSpec, ServiceType, TenantSpec, WebSpec, WorkerSpec,
+    NotificationsSpec, OriginCredentialsSpec, ServiceSpec, ServiceType, TenantSpec, WebSpec, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, condition_reason,

@@ -4,6 +4,7 @@ mod aws;
 mod compile;
 mod ingress;
 mod limits;
+mod origin;
 mod service;
 mod tenant;
 mod tiers;
@@ -18,6 +19,7 @@ pub use compile::{
 };
 pub use ingress::{IngressScheme, IngressSpec};
 pub use limits::LimitsSpec;
+pub use origin::OriginCredentialsSpec;
 pub use service::{ServiceSpec, ServiceType};
 pub use tenant::TenantSpec;
 pub use tiers::{WebSpec, WorkerSpec};
@@ -123,6 +125,9 @@ pub struct AssetPipelineSpec {
         "message": "every entry of spec.privateNetworks must be a network with its prefix length, such as 10.20.0.0/16"
     }]))]
     pub private_networks: Vec<String>,
+    /// Headers that tenants' origins are asked with, for origins that ask for a password or a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin_credentials: Option<OriginCredentialsSpec>,
     /// What the pods need to reach AWS.
     #[serde(default)]
     pub aws: AwsSpec,

@@ -108,6 +108,7 @@ fn start(
         visibility: VISIBILITY,
         run_limit: Duration::from_secs(15),
         source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
+        credentials: worker::origin::OriginCredentials::default(),
         compiler: Compiler::new("none".into(), Limits { child, output_bytes: 1 }),
     };
     let metrics = WorkerMetrics::register(&mut Registry::default());
@@ -124,6 +125,7 @@ fn job(number: usize) -> Job {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         rebase_to: None,
+        host: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

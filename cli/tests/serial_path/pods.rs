@@ -233,6 +233,7 @@ impl Shared {
             visibility: Duration::from_secs(8),
             run_limit: Duration::from_secs(15),
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
+            credentials: worker::origin::OriginCredentials::default(),
             compiler: Compiler::new(
                 env!("CARGO_BIN_EXE_kubectl-assets").into(),
                 Limits { child, output_bytes: 1 << 20 },

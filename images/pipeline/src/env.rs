@@ -38,6 +38,8 @@ pub const ERRORS: &str = "ASSETS_ERRORS";
 pub const RATE_LIMITS: &str = "ASSETS_RATE_LIMITS";
 /// Comma-separated networks (CIDR) of private addresses that tenants' origins may have.
 pub const PRIVATE_NETWORKS: &str = "ASSETS_PRIVATE_NETWORKS";
+/// A folder with the headers that tenants' origins are asked with: one file for each host of a tenant.
+pub const ORIGIN_CREDENTIALS: &str = "ASSETS_ORIGIN_CREDENTIALS";
 /// Jobs that one worker runs at the same time.
 pub const CONCURRENCY: &str = "ASSETS_CONCURRENCY";
 /// Seconds for which a received message stays invisible unless the worker extends it.

@@ -11,7 +11,7 @@ mod subscriptions;
 mod tenants;
 
 pub use notifier::Notifier;
-pub use origin::{Fetched, Origin, OriginError, SourceFile, Validators};
+pub use origin::{Fetched, Origin, OriginError, OriginHeader, SourceFile, Validators};
 pub use queue::{Delivery, Depth, MAX_BATCH, NotDone, Queue, Receipt};
 pub use store::{Condition, ETag, Object, PutOutcome, Store};
 pub use subscriptions::Subscriptions;

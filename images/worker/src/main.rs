@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use worker::{
     Compiler, Worker, WorkerPorts, WorkerSettings, child,
     metrics::WorkerMetrics,
-    origin::{Guard, HttpOrigin},
+    origin::{Guard, HttpOrigin, OriginCredentials},
     settings::{COMPILE_LIMITS, FETCH_TIMEOUT, RUN_LIMIT, SOURCE_LIMITS, Settings},
 };
 
@@ -54,6 +54,7 @@ async fn run(settings: &Settings) -> anyhow::Result<()> {
         visibility: Duration::from_secs(settings.visibility_seconds),
         run_limit: RUN_LIMIT,
         source_limits: SOURCE_LIMITS,
+        credentials: OriginCredentials { folder: settings.origin_credentials.clone() },
         compiler,
     };
     let worker = Arc::new(Worker::new(ports, work, metrics));

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     closure::SourceLimits,
     compiler::{CompileError, Compiler},
-    origin::SourceCache,
+    origin::{OriginCredentials, SourceCache},
     spans::Spans,
 };
 
@@ -30,6 +30,7 @@ pub(crate) struct Runner {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) origin: Arc<dyn Origin>,
     pub(crate) source_cache: SourceCache,
+    pub(crate) credentials: OriginCredentials,
     pub(crate) compiler: Compiler,
     pub(crate) source_limits: SourceLimits,
     /// For the whole attempt: fetching, compiling and storing.

@@ -1,6 +1,6 @@
 //! The worker pod's settings, from flags or the environment, parsed once.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Parser;
 use ipnet::IpNet;
@@ -37,6 +37,9 @@ pub struct Settings {
     /// Private networks (CIDR) in which tenants' origins may lie, separated by commas
     #[arg(long, env = env::PRIVATE_NETWORKS, value_delimiter = ',')]
     pub private_networks: Vec<IpNet>,
+    /// Folder with the headers for tenants' origins: a file for each host, which holds `Name: value`
+    #[arg(long, env = env::ORIGIN_CREDENTIALS)]
+    pub origin_credentials: Option<PathBuf>,
     /// Jobs at the same time
     #[arg(long, env = env::CONCURRENCY, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,

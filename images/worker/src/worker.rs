@@ -26,7 +26,7 @@ use crate::{
     compiler::Compiler,
     dense::DenseBodies,
     metrics::{EndLabels, SpanLabels, WorkerMetrics},
-    origin::SourceCache,
+    origin::{OriginCredentials, SourceCache},
     run::{RunEnd, Runner, Tries},
     spans::{Span, Spans},
 };
@@ -61,6 +61,8 @@ pub struct WorkerSettings {
     pub visibility: Duration,
     pub run_limit: Duration,
     pub source_limits: SourceLimits,
+    /// What tenants' origins are asked with.
+    pub credentials: OriginCredentials,
     pub compiler: Compiler,
 }
 
@@ -107,10 +109,18 @@ impl Ending {
 impl Worker {
     pub fn new(ports: WorkerPorts, settings: WorkerSettings, metrics: WorkerMetrics) -> Self {
         let WorkerPorts { queue, refresh_queue, store, notifier, origin, direct } = ports;
-        let WorkerSettings { concurrency, visibility, run_limit, source_limits, compiler } = settings;
+        let WorkerSettings { concurrency, visibility, run_limit, source_limits, credentials, compiler } =
+            settings;
         let dense = DenseBodies::new(store.clone());
-        let runner =
-            Runner { store, origin, source_cache: SourceCache::new(), compiler, source_limits, run_limit };
+        let runner = Runner {
+            store,
+            origin,
+            source_cache: SourceCache::new(),
+            credentials,
+            compiler,
+            source_limits,
+            run_limit,
+        };
         Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics, dense }
     }
 

@@ -96,6 +96,7 @@ impl Bench {
             visibility: Duration::from_secs(8),
             run_limit: Duration::from_secs(15),
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
+            credentials: worker::origin::OriginCredentials::default(),
             compiler: Compiler::new("none".into(), Limits { child, output_bytes: 1 }),
         };
         let metrics = WorkerMetrics::register(&mut Registry::default());
@@ -131,6 +132,7 @@ fn job(path: &str) -> String {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         rebase_to: None,
+        host: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

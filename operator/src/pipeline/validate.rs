@@ -101,6 +101,8 @@ pub struct ValidPipeline {
     pub max_stale_seconds: u32,
     pub rate_limits: RateLimits,
     pub private_networks: Vec<IpNet>,
+    /// Name of the Secret with the headers for origins.
+    pub origin_credentials: Option<String>,
     pub aws: AwsSpec,
     pub tenants: Vec<WantedTenant>,
 }
@@ -136,6 +138,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         freshness,
         limits,
         private_networks,
+        origin_credentials,
         aws,
         tenants,
     } = &object.spec;
@@ -174,6 +177,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             .iter()
             .map(|text| validate_network(text))
             .collect::<Result<_, _>>()?,
+        origin_credentials: origin_credentials.as_ref().map(|credentials| credentials.secret_name.clone()),
         aws: aws.clone(),
         tenants,
     })

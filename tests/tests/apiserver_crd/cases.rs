@@ -44,6 +44,7 @@ fn lowest() -> Value {
         "liveReload": "Disabled",
         "ingress": {"className": "c", "scheme": "InternetFacing"},
         "aws": {"credentialsSecretName": "c"},
+        "originCredentials": {"secretName": "c"},
         "tenants": [{"host": "a", "origin": "http://a", "siteUrl": "http://a"}],
     })
 }
@@ -78,6 +79,7 @@ fn longest() -> Value {
             "workerRoleArn": arn("arn:aws-cn:iam::123456789012:role/path/", 2048),
         },
         "notifications": {"endpoint": long_url(2048, "/work_complete")},
+        "originCredentials": {"secretName": "c".repeat(253)},
         "privateNetworks": networks,
         "tenants": [{
             "host": long_host(253), "origin": long_url(2048, ""), "siteUrl": long_url(2048, ""),

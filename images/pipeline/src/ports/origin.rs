@@ -1,7 +1,10 @@
 //! A tenant's origin: where sources come from.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
+use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
 /// A source as the origin gave it.
@@ -45,6 +48,16 @@ pub enum OriginError {
     Refused(String),
 }
 
+/// A header that only one origin is asked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OriginHeader {
+    /// Scheme, host and port that get it.
+    pub origin: url::Origin,
+    pub name: HeaderName,
+    /// Marked as sensitive.
+    pub value: HeaderValue,
+}
+
 /// Tenants' origins. Bounded: an implementation limits the time and the bytes of each fetch, and asks
 /// only addresses that it may ask.
 #[async_trait]
@@ -53,4 +66,10 @@ pub trait Origin: Send + Sync {
     /// origin may say that nothing has changed, and gives the file where it does not. A file that came by a
     /// redirect has no validators, which are another URL's.
     async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError>;
+
+    /// The same, with this header where its origin is asked, redirects included, and nowhere else. `None` where no
+    /// requests with headers are made.
+    fn with_header(&self, _header: OriginHeader) -> Option<Arc<dyn Origin>> {
+        None
+    }
 }

@@ -359,6 +359,7 @@ fn earlier_job() -> Job {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         rebase_to: None,
+        host: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

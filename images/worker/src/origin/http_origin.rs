@@ -5,12 +5,12 @@ mod answer;
 mod redirect;
 mod resolver;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use pipeline::{
     chain,
-    ports::{Fetched, Origin, OriginError, Validators},
+    ports::{Fetched, Origin, OriginError, OriginHeader, Validators},
 };
 use reqwest::{
     Client, RequestBuilder, Response,
@@ -35,12 +35,14 @@ const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: usize = 3;
 
 /// Fetches sources.
+#[derive(Clone)]
 pub struct HttpOrigin {
     guard: Guard,
     /// A client connects to what its resolver hands out, so each reach has its own.
     public: Client,
     named: Client,
     timeout: Duration,
+    header: Option<OriginHeader>,
 }
 
 impl HttpOrigin {
@@ -50,7 +52,7 @@ impl HttpOrigin {
         let build =
             |reach| build_client(GuardedResolver { guard: guard.clone(), reach, names: names.clone() });
         let (public, private) = (build(Reach::Public)?, build(Reach::Named)?);
-        Ok(Self { guard, public, named: private, timeout })
+        Ok(Self { guard, public, named: private, timeout, header: None })
     }
 
     /// Asks `asked` and whatever it redirects to. Validators belong to the URL that gave them: they are not sent
@@ -88,7 +90,12 @@ impl HttpOrigin {
             Reach::Named => &self.named,
         };
         let request = client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
-        let (request, condition) = with_validators(request, known);
+        let (mut request, condition) = with_validators(request, known);
+        if let Some(OriginHeader { origin: _, name, value }) =
+            self.header.as_ref().filter(|header| header.origin == url.origin())
+        {
+            request = request.header(name, value);
+        }
         match request.send().await {
             Ok(response) => Ok((response, condition)),
             Err(error) => Err(self.name_failure(url, error)),
@@ -126,6 +133,10 @@ impl Origin for HttpOrigin {
     async fn fetch(&self, url: &Url, known: Option<&Validators>) -> Result<Fetched, OriginError> {
         let answer = tokio::time::timeout(self.timeout, self.follow(url, known)).await;
         answer.unwrap_or_else(|_| Err(self.name_timeout(url)))
+    }
+
+    fn with_header(&self, header: OriginHeader) -> Option<Arc<dyn Origin>> {
+        Some(Arc::new(Self { header: Some(header), ..self.clone() }))
     }
 }
 

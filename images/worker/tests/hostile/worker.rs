@@ -17,8 +17,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use worker::{
-    ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings, metrics::WorkerMetrics,
-    origin::FileOrigin,
+    ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings,
+    metrics::WorkerMetrics,
+    origin::{FileOrigin, OriginCredentials},
 };
 
 use crate::{inputs::all, parent::OUTPUT_BYTES};
@@ -76,6 +77,7 @@ async fn run_every(step: usize) {
         visibility: Duration::from_secs(8),
         run_limit: Duration::from_secs(20),
         source_limits: SOURCE_LIMITS,
+        credentials: OriginCredentials::default(),
         compiler,
     };
     let shutdown = CancellationToken::new();
@@ -121,6 +123,7 @@ fn build_job(path: &str, origin: &Url) -> Job {
         origin: origin.clone(),
         load_paths: Vec::new(),
         rebase_to: None,
+        host: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

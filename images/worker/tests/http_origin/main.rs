@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+mod credentials;
 mod redirects;
 
 use std::{net::SocketAddr, time::Duration};

@@ -20,8 +20,9 @@ use tokio::{sync::broadcast::Receiver, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use worker::{
-    ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings, metrics::WorkerMetrics,
-    origin::FileOrigin,
+    ChildLimits, Compiler, Limits, SourceLimits, Worker, WorkerPorts, WorkerSettings,
+    metrics::WorkerMetrics,
+    origin::{FileOrigin, OriginCredentials},
 };
 
 const LIMITS: Limits =
@@ -74,6 +75,7 @@ impl Bench {
             visibility: Duration::from_secs(3),
             run_limit: Duration::from_secs(20),
             source_limits: SOURCE_LIMITS,
+            credentials: OriginCredentials::default(),
             compiler: Compiler::new(env!("CARGO_BIN_EXE_worker").into(), LIMITS),
         };
         let mut registry = Registry::default();
@@ -94,6 +96,7 @@ impl Bench {
             origin: Url::from_directory_path(self.site.path()).unwrap(),
             load_paths: vec!["/vendor".to_owned()],
             rebase_to: None,
+            host: None,
             fingerprint: options.fingerprint(),
             options,
             task: Task::Compile,

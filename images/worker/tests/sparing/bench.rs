@@ -229,6 +229,7 @@ impl Bench {
             visibility: VISIBILITY,
             run_limit: Duration::from_secs(15),
             source_limits: SourceLimits { files: 10, bytes: 1 << 20, requests: 100 },
+            credentials: worker::origin::OriginCredentials::default(),
             compiler: Compiler::new("none".into(), Limits { child, output_bytes: 1 }),
         };
         let mut registry = Registry::default();
@@ -267,6 +268,7 @@ pub(crate) fn job(tenant: &str, name: &str, milliseconds: u64) -> Job {
         origin: "http://origin.example/".parse().unwrap(),
         load_paths: Vec::new(),
         rebase_to: None,
+        host: None,
         fingerprint: options.fingerprint(),
         options,
         task: Task::Compile,

@@ -30,6 +30,8 @@ pub(super) const OPERATION_PORT_NAME: &str = "operation";
 
 const NOTICE_KEY_VOLUME: &str = "notice-key";
 const NOTICE_KEY_DIRECTORY: &str = "/etc/assetpipeline/notice-key";
+const ORIGIN_CREDENTIALS_VOLUME: &str = "origin-credentials";
+pub(super) const ORIGIN_CREDENTIALS_DIRECTORY: &str = "/etc/assetpipeline/origin-credentials";
 /// Any number but 0; the images have no users.
 const USER_ID: i64 = 65_532;
 /// Seconds after which a pod leaves a node that has gone silent.
@@ -44,6 +46,8 @@ pub(super) struct TierPods {
     pub resources: ResourceRequirements,
     pub lifecycle: Option<Lifecycle>,
     pub grace_seconds: u32,
+    /// Name of the Secret with the headers for origins.
+    pub origin_credentials: Option<String>,
     /// `DoNotSchedule` or `ScheduleAnyway`, where spreading over the zones evenly is not possible.
     pub when_zones_are_uneven: &'static str,
 }
@@ -53,8 +57,23 @@ pub(super) fn build_template(
     workloads: &WorkloadConfig,
     pods: TierPods,
 ) -> PodTemplateSpec {
-    let TierPods { tier, image, env, ports, resources, lifecycle, grace_seconds, when_zones_are_uneven } =
-        pods;
+    let TierPods {
+        tier,
+        image,
+        env,
+        ports,
+        resources,
+        lifecycle,
+        grace_seconds,
+        origin_credentials,
+        when_zones_are_uneven,
+    } = pods;
+    let notice_keys =
+        mounted(NOTICE_KEY_VOLUME, NOTICE_KEY_DIRECTORY, notice_secret(&valid.name), Needed::Yes);
+    // Pods start without it, since tenants may come before their credentials.
+    let credentials = origin_credentials
+        .map(|secret| mounted(ORIGIN_CREDENTIALS_VOLUME, ORIGIN_CREDENTIALS_DIRECTORY, secret, Needed::No));
+    let (volumes, volume_mounts) = [notice_keys].into_iter().chain(credentials).unzip();
     let container = Container {
         name: tier.as_str().to_owned(),
         image: Some(image),
@@ -66,12 +85,7 @@ pub(super) fn build_template(
         liveness_probe: Some(build_probe("/health", 10, 3)),
         readiness_probe: Some(build_probe("/ready", 2, 2)),
         security_context: Some(build_container_security()),
-        volume_mounts: Some(vec![VolumeMount {
-            name: NOTICE_KEY_VOLUME.to_owned(),
-            mount_path: NOTICE_KEY_DIRECTORY.to_owned(),
-            read_only: Some(true),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(volume_mounts),
         ..Container::default()
     };
     PodTemplateSpec {
@@ -85,7 +99,7 @@ pub(super) fn build_template(
             security_context: Some(build_pod_security()),
             tolerations: Some(build_tolerations()),
             topology_spread_constraints: Some(vec![build_zone_spread(valid, tier, when_zones_are_uneven)]),
-            volumes: Some(vec![build_notice_key_volume(valid)]),
+            volumes: Some(volumes),
             ..PodSpec::default()
         }),
     }
@@ -209,13 +223,26 @@ fn build_zone_spread(
     }
 }
 
-fn build_notice_key_volume(valid: &ValidPipeline) -> Volume {
-    Volume {
-        name: NOTICE_KEY_VOLUME.to_owned(),
-        secret: Some(SecretVolumeSource {
-            secret_name: Some(notice_secret(&valid.name)),
-            ..SecretVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
+/// Whether a pod needs a Secret to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Yes,
+    No,
+}
+
+/// A Secret as a folder.
+fn mounted(name: &str, directory: &str, secret: String, needed: Needed) -> (Volume, VolumeMount) {
+    let source = SecretVolumeSource {
+        secret_name: Some(secret),
+        optional: (needed == Needed::No).then_some(true),
+        ..SecretVolumeSource::default()
+    };
+    let volume = Volume { name: name.to_owned(), secret: Some(source), ..Volume::default() };
+    let mount = VolumeMount {
+        name: name.to_owned(),
+        mount_path: directory.to_owned(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    (volume, mount)
 }

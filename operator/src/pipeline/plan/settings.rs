@@ -6,7 +6,7 @@ use pipeline::env;
 
 use super::{
     KnownBindings,
-    pod::{env_pod_ip, env_value},
+    pod::{ORIGIN_CREDENTIALS_DIRECTORY, env_pod_ip, env_value},
 };
 use crate::{config::WorkloadConfig, names::peers_service, pipeline::validate::ValidPipeline};
 
@@ -61,6 +61,9 @@ pub(super) fn build_worker_env(
     if !valid.private_networks.is_empty() {
         let networks: Vec<String> = valid.private_networks.iter().map(ToString::to_string).collect();
         settings.push(env_value(env::PRIVATE_NETWORKS, networks.join(",")));
+    }
+    if valid.origin_credentials.is_some() {
+        settings.push(env_value(env::ORIGIN_CREDENTIALS, ORIGIN_CREDENTIALS_DIRECTORY));
     }
     settings
 }

@@ -71,6 +71,7 @@ fn build_pods(valid: &ValidPipeline, known: &KnownBindings, workloads: &Workload
             ..Lifecycle::default()
         }),
         grace_seconds: valid.timeouts.web_grace,
+        origin_credentials: None,
         when_zones_are_uneven: "DoNotSchedule",
     }
 }

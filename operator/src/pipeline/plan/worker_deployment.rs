@@ -35,6 +35,7 @@ pub(super) fn build_worker_deployment(
         resources: resources("100m", "128Mi", &format_mebibytes(memory_limit)),
         lifecycle: None,
         grace_seconds: valid.timeouts.worker_grace,
+        origin_credentials: valid.origin_credentials.clone(),
         // A worker in a full zone's neighbour is better than none.
         when_zones_are_uneven: "ScheduleAnyway",
     };

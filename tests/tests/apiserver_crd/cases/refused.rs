@@ -68,6 +68,8 @@ fn lengths() -> Vec<Refused> {
         wrong("spec.ingress.className", empty, ""),
         wrong("spec.ingress.className", name, "c".repeat(254)),
         wrong("spec.ingress.certificateArn", url, arn(certificate, 2049)),
+        wrong("spec.originCredentials.secretName", empty, ""),
+        wrong("spec.originCredentials.secretName", name, "c".repeat(254)),
         wrong("spec.aws.credentialsSecretName", empty, ""),
         wrong("spec.aws.credentialsSecretName", name, "c".repeat(254)),
         wrong("spec.aws.webRoleArn", url, arn(role, 2049)),
