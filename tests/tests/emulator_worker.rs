@@ -10,14 +10,12 @@ use std::{
 
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::{
     Error,
     aws::{SqsQueue, sqs_client},
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
-    job::{JOB_VERSION, Job, Task},
-    names::JobId,
-    options::CompileOptions,
+    job::Job,
     ports::{Delivery, Depth, Fetched, NotDone, Origin, OriginError, Queue, Receipt, Store, Validators},
 };
 use prometheus_client::registry::Registry;
@@ -116,25 +114,12 @@ fn start(
 }
 
 fn job(number: usize) -> Job {
-    let options = CompileOptions::default();
-    Job {
-        version: JOB_VERSION,
-        id: JobId::random(),
-        tenant_id: "shop-g1".parse().unwrap(),
-        path: format!("/{number}.css").parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        rebase_to: None,
-        host: None,
-        fingerprint: options.fingerprint(),
-        options,
-        task: Task::Compile,
-        not_before: Timestamp::UNIX_EPOCH,
-        purged: None,
-        expires: Timestamp::now() + SignedDuration::from_mins(10),
-        reply_to: None,
-        traceparent: None,
-    }
+    Job::new(
+        "shop-g1".parse().unwrap(),
+        format!("/{number}.css").parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+        Timestamp::now(),
+    )
 }
 
 async fn send(queue: &SqsQueue, job: &Job) -> Result<()> {

@@ -1,6 +1,6 @@
 //! A job: one order to compile one key, as it travels through the queue.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -71,6 +71,29 @@ pub struct Job {
 }
 
 impl Job {
+    /// A job of `now` with the default options, which any manifest answers and nobody waits for.
+    pub fn new(tenant_id: TenantId, path: AssetPath, origin: Url, now: Timestamp) -> Self {
+        let options = CompileOptions::default();
+        Self {
+            version: JOB_VERSION,
+            id: JobId::random(),
+            tenant_id,
+            path,
+            origin,
+            host: None,
+            load_paths: Vec::new(),
+            rebase_to: None,
+            fingerprint: options.fingerprint(),
+            options,
+            task: Task::Compile,
+            not_before: Timestamp::UNIX_EPOCH,
+            purged: None,
+            expires: now + SignedDuration::from_secs(JOB_LIFETIME_SECONDS),
+            reply_to: None,
+            traceparent: None,
+        }
+    }
+
     pub fn key(&self) -> Key {
         Key {
             fingerprint: self.fingerprint.clone(),

@@ -8,12 +8,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::{
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
-    job::{JOB_VERSION, Job, Task},
-    names::JobId,
-    options::CompileOptions,
+    job::Job,
     ports::{Depth, Fetched, Origin, OriginError, Queue, Validators},
 };
 use prometheus_client::registry::Registry;
@@ -123,26 +121,8 @@ impl Bench {
 }
 
 fn job(path: &str) -> String {
-    let options = CompileOptions::default();
-    let job = Job {
-        version: JOB_VERSION,
-        id: JobId::random(),
-        tenant_id: "shop-g1".parse().unwrap(),
-        path: path.parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        rebase_to: None,
-        host: None,
-        fingerprint: options.fingerprint(),
-        options,
-        task: Task::Compile,
-        not_before: Timestamp::UNIX_EPOCH,
-        purged: None,
-        expires: Timestamp::now() + SignedDuration::from_mins(10),
-        reply_to: None,
-        traceparent: None,
-    };
-    job.to_message()
+    let origin = "http://origin.example/".parse().unwrap();
+    Job::new("shop-g1".parse().unwrap(), path.parse().unwrap(), origin, Timestamp::now()).to_message()
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,10 +20,10 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline::{
     direct::SignedNotice,
     embedded::{MemoryQueue, MemoryStore, SingleTenant},
-    job::{JOB_VERSION, Job, Task},
+    job::Job,
     key::Encoding,
     manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome, StoredBody},
-    names::{Digest, JobId},
+    names::Digest,
     notice::{NOTICE_VERSION, Notice},
     options::CompileOptions,
     ports::{Depth, Queue, Tenants},
@@ -350,24 +350,14 @@ async fn refresh_that_takes_long_to_begin_is_not_sent_twice_within_its_lifetime(
 
 /// A job that nobody waits for any more.
 fn earlier_job() -> Job {
-    let options = CompileOptions::default();
     Job {
-        version: JOB_VERSION,
-        id: JobId::random(),
-        tenant_id: "shop-g1".parse().unwrap(),
-        path: "/app.css".parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        rebase_to: None,
-        host: None,
-        fingerprint: options.fingerprint(),
-        options,
-        task: Task::Compile,
-        not_before: Timestamp::UNIX_EPOCH,
-        purged: None,
         expires: Timestamp::now(),
-        reply_to: None,
-        traceparent: None,
+        ..Job::new(
+            "shop-g1".parse().unwrap(),
+            "/app.css".parse().unwrap(),
+            "http://origin.example/".parse().unwrap(),
+            Timestamp::now(),
+        )
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::{
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
-    job::{JOB_VERSION, Job, Task},
+    job::Job,
     manifest::Outcome,
-    names::JobId,
-    options::CompileOptions,
     ports::{Depth, Queue},
     record::read_manifest,
 };
@@ -114,23 +112,8 @@ fn check(name: &str, path: &str, outcome: &Outcome) {
 }
 
 fn build_job(path: &str, origin: &Url) -> Job {
-    let options = CompileOptions::default();
     Job {
-        version: JOB_VERSION,
-        id: JobId::random(),
-        tenant_id: "shop-g1".parse().unwrap(),
-        path: path.parse().unwrap(),
-        origin: origin.clone(),
-        load_paths: Vec::new(),
-        rebase_to: None,
-        host: None,
-        fingerprint: options.fingerprint(),
-        options,
-        task: Task::Compile,
         not_before: Timestamp::now(),
-        purged: None,
-        expires: Timestamp::now() + SignedDuration::from_mins(10),
-        reply_to: None,
-        traceparent: None,
+        ..Job::new("shop-g1".parse().unwrap(), path.parse().unwrap(), origin.clone(), Timestamp::now())
     }
 }

@@ -2,16 +2,14 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::{
     conformance::noted::{Journal, Noted},
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
-    job::{JOB_VERSION, Job, Task},
+    job::{Job, Task},
     key::Encoding,
     manifest::{Manifest, Outcome},
-    names::JobId,
     notice::Notice,
-    options::CompileOptions,
     ports::{Depth, Queue},
     record::{read_body, read_manifest},
 };
@@ -87,24 +85,15 @@ impl Bench {
     }
 
     pub(crate) fn job(&self, path: &str) -> Job {
-        let options = CompileOptions::default();
         Job {
-            version: JOB_VERSION,
-            id: JobId::random(),
-            tenant_id: "shop-g1".parse().unwrap(),
-            path: path.parse().unwrap(),
-            origin: Url::from_directory_path(self.site.path()).unwrap(),
             load_paths: vec!["/vendor".to_owned()],
-            rebase_to: None,
-            host: None,
-            fingerprint: options.fingerprint(),
-            options,
-            task: Task::Compile,
             not_before: Timestamp::now(),
-            purged: None,
-            expires: Timestamp::now() + SignedDuration::from_mins(10),
-            reply_to: None,
-            traceparent: None,
+            ..Job::new(
+                "shop-g1".parse().unwrap(),
+                path.parse().unwrap(),
+                Url::from_directory_path(self.site.path()).unwrap(),
+                Timestamp::now(),
+            )
         }
     }
 

@@ -11,13 +11,11 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pipeline::{
     Error, ErrorKind,
     embedded::{MemoryNotifier, MemoryQueue, MemoryStore},
-    job::{JOB_VERSION, Job, Task},
-    names::JobId,
-    options::CompileOptions,
+    job::Job,
     ports::{
         Condition, Delivery, Depth, Fetched, NotDone, Object, Origin, OriginError, PutOutcome, Queue,
         Receipt, SourceFile, Store, Validators,
@@ -259,23 +257,10 @@ impl Bench {
 
 /// A job of a tenant, which takes so many milliseconds.
 pub(crate) fn job(tenant: &str, name: &str, milliseconds: u64) -> Job {
-    let options = CompileOptions::default();
-    Job {
-        version: JOB_VERSION,
-        id: JobId::random(),
-        tenant_id: format!("{tenant}-g1").parse().unwrap(),
-        path: format!("/{tenant}{name}-{milliseconds}.css").parse().unwrap(),
-        origin: "http://origin.example/".parse().unwrap(),
-        load_paths: Vec::new(),
-        rebase_to: None,
-        host: None,
-        fingerprint: options.fingerprint(),
-        options,
-        task: Task::Compile,
-        not_before: Timestamp::UNIX_EPOCH,
-        purged: None,
-        expires: Timestamp::now() + SignedDuration::from_mins(10),
-        reply_to: None,
-        traceparent: None,
-    }
+    Job::new(
+        format!("{tenant}-g1").parse().unwrap(),
+        format!("/{tenant}{name}-{milliseconds}.css").parse().unwrap(),
+        "http://origin.example/".parse().unwrap(),
+        Timestamp::now(),
+    )
 }
