@@ -7,7 +7,7 @@ use url::Url;
 use crate::{
     Error, ErrorKind,
     key::{AssetPath, Key},
-    names::{Fingerprint, HostName, JobId, TenantId},
+    names::{Fingerprint, JobId, TenantId},
     options::CompileOptions,
 };
 
@@ -42,9 +42,6 @@ pub struct Job {
     pub tenant_id: TenantId,
     pub path: AssetPath,
     pub origin: Url,
-    /// The tenant's host, under which a worker finds the credentials for the origin. Jobs hold no secrets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostName>,
     #[serde(default)]
     pub load_paths: Vec<String>,
     /// Below which URL the CSS's relative URLs are made absolute; they stay as they are without one.
@@ -80,7 +77,6 @@ impl Job {
             tenant_id,
             path,
             origin,
-            host: None,
             load_paths: Vec::new(),
             rebase_to: None,
             fingerprint: options.fingerprint(),

@@ -18,6 +18,7 @@ pub mod notice;
 pub mod operation;
 pub mod options;
 pub mod peers;
+pub mod place;
 pub mod ports;
 pub mod purge;
 pub mod rate;

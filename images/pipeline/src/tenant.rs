@@ -1,11 +1,12 @@
 //! A tenant: one host, one origin. Also the registry object `tenants/<host>.json`.
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Host, Url};
 
 use crate::{
     names::{HostName, TenantId},
     options::Engine,
+    place::{Place, place},
     purge::Purges,
     rate::RateLimits,
 };
@@ -34,7 +35,8 @@ pub fn source_url(origin: &Url, path: &str) -> Option<Url> {
 pub struct Tenant {
     /// The host that visitors ask for.
     pub host: HostName,
-    /// Changes with every change of origin, site URL or load paths, so that old files are never served for new sources.
+    /// Changes with every change of origin, site URL or load paths, so that old files are never served for new
+    /// sources.
     pub id: TenantId,
     /// The site's own web server, `http` or `https`; a path is a prefix of every source's path.
     pub origin: Url,
@@ -74,12 +76,27 @@ impl Tenant {
         }
     }
 
-    /// Where browsers find the site's files that are no style sheets; `None` where they cannot, since the site
-    /// lies in a folder.
+    /// Where browsers find the site's files that are no style sheets: at the site's URL, or else at the origin,
+    /// unless that lies in a folder, or by its name or address in a network that they do not reach.
     pub fn public_url(&self) -> Option<&Url> {
-        let url = self.site_url.as_ref().unwrap_or(&self.origin);
-        matches!(url.scheme(), "http" | "https").then_some(url)
+        let origin = Some(&self.origin).filter(|origin| is_public(origin));
+        self.site_url.as_ref().or(origin)
     }
+}
+
+fn is_public(url: &Url) -> bool {
+    let is_http = matches!(url.scheme(), "http" | "https");
+    is_http
+        && match url.host() {
+            Some(Host::Domain(name)) => place(name) == Place::Public,
+            Some(Host::Ipv4(address)) => {
+                !(address.is_private() || address.is_loopback() || address.is_link_local())
+            }
+            Some(Host::Ipv6(address)) => {
+                !(address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local())
+            }
+            None => false,
+        }
 }
 
 /// What `tenants/<host>.json` holds: the tenant, and whose claim on the host it is.
@@ -104,6 +121,25 @@ pub const REGISTRATION_VERSION: u32 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn browsers_are_sent_where_they_reach_the_site() {
+        for (origin, site_url, expected) in [
+            ("https://www.shop.example/a/", None, Some("https://www.shop.example/a/")),
+            ("http://203.0.113.7/", None, Some("http://203.0.113.7/")),
+            ("http://origin.shop.svc/", None, None),
+            ("http://origin/", None, None),
+            ("http://10.0.0.1:8080/", None, None),
+            ("http://[fd00::1]/", None, None),
+            ("file:///srv/site/", None, None),
+            ("http://origin.shop.svc/", Some("http://localhost:3000/"), Some("http://localhost:3000/")),
+        ] {
+            let (host, id) = ("a.example".parse().unwrap(), "a-g1".parse().unwrap());
+            let tenant = Tenant::new(host, id, origin.parse().unwrap());
+            let tenant = Tenant { site_url: site_url.map(|url| url.parse().unwrap()), ..tenant };
+            assert_eq!(tenant.public_url().map(Url::as_str), expected, "{origin}");
+        }
+    }
 
     #[test]
     fn sources_lie_below_the_origin_and_are_encoded() {

@@ -57,6 +57,7 @@ mod tests {
                 "/a%20b.png",
                 Some("https://www.example/a%20b.png"),
             ),
+            ("http://shop.svc/", None, "/a.png", None),
             ("https://www.example/", None, "//other.example/x", Some("https://www.example//other.example/x")),
             ("https://assets.example/", None, "/a.png", None),
             ("file:///srv/site/", None, "/a.png", None),

@@ -26,6 +26,7 @@ use pipeline::{
 use url::Url;
 
 use crate::resolve::siblings;
+use assumed::Assumed;
 pub(crate) use assumed::Assumptions;
 pub(crate) use revalidate::Revalidation;
 use under_way::{Answer, UnderWay, as_source, ask};
@@ -72,12 +73,14 @@ pub(crate) struct Sources {
     /// Those of them that the compiler read.
     used: BTreeSet<String>,
     /// Paths that are taken for absent until they are asked for, and will be part of the closure.
-    assumed_absent: BTreeMap<String, Url>,
+    assumed_absent: BTreeMap<String, Assumed>,
     /// Paths that the compiler takes for absent whatever is there: a spelling that comes before them is.
     undecisive: BTreeSet<String>,
     /// What was asked for ahead, and has not come yet.
     under_way: UnderWay,
     paths_bytes: usize,
+    /// Of all that came, whether the compiler asked for it or not.
+    arrived_bytes: usize,
     is_fetching: bool,
     is_verifying: Arc<AtomicBool>,
 }
@@ -95,6 +98,7 @@ impl Sources {
             undecisive: BTreeSet::new(),
             under_way: UnderWay::default(),
             paths_bytes: 0,
+            arrived_bytes: 0,
             is_fetching: false,
             is_verifying: Arc::default(),
         }
@@ -158,6 +162,11 @@ impl Sources {
         self.by_url.extend(found);
         self.asked.extend(urls.into_iter().map(|(path, url)| (path, url.into())));
         self.check_limits()
+    }
+
+    fn note(&mut self, url: Url, source: Option<SourceFile>) {
+        self.arrived_bytes += source.as_ref().map_or(0, |source| source.body.len());
+        self.by_url.insert(url.into(), source);
     }
 
     fn is_taken_for_absent(&self, path: &str) -> bool {

@@ -173,7 +173,10 @@ impl Compiler {
             Err(error) => Err(error),
         };
         match (ended, engine) {
-            (Err(CompileError::Child(error)), None) => Err(error),
+            // A message that cannot be written is no fault of this child's.
+            (Err(CompileError::Child(error)), None) if error.kind() != io::ErrorKind::InvalidData => {
+                Err(error)
+            }
             (ended, _) => {
                 // Of a child that did not come to say what it read, everything counts.
                 sources.note_used(unsaid);

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use pipeline::{
     Error, chain,
     key::{Encoding, Key},
-    manifest::{Outcome, StoredBody},
+    manifest::{Good, Outcome, StoredBody},
     names::Digest,
     ports::Store,
-    record::{StoredManifest, add_encoding, read_body, write_body},
+    record::{StoredManifest, add_encoding, read_body, read_manifest, write_body},
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -76,6 +76,12 @@ impl DenseBodies {
 }
 
 async fn make(store: &dyn Store, Sheet { key, digest }: &Sheet) -> Result<(), DenseError> {
+    let standing = read_manifest(store, key).await?;
+    let good = standing.and_then(|standing| standing.manifest.good()).filter(|good| good.digest == *digest);
+    let is_made = |good: Good| good.encodings.iter().any(|body| body.encoding == Encoding::Br11);
+    if good.is_none_or(is_made) {
+        return Ok(());
+    }
     let css = read_body(store, key, digest, Encoding::Identity).await?;
     let dense = compress(css).await?;
     let added = StoredBody { encoding: Encoding::Br11, length: dense.len() as u64 };

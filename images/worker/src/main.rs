@@ -29,6 +29,10 @@ fn main() -> ExitCode {
     }
     let settings = Settings::parse();
     telemetry::init("info");
+    // Container runtimes start processes with as few as 1,024 open files and leave the rest to them.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "could not allow more open files");
+    }
     match run(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -20,6 +20,7 @@ pub(crate) async fn make(
         let unverified = sources.unverified();
         let compile = spans.time(Span::Compile, compiler.compile(recipe, sources));
         let (made, verified) = tokio::join!(compile, unverified.ask());
+        let verified = verified.map_err(CompileError::Sources)?;
         match sources.note_verified(verified).map_err(CompileError::Sources)? {
             Assumptions::Right => return made,
             Assumptions::Wrong => {}

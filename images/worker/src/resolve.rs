@@ -76,7 +76,7 @@ pub(crate) struct Spellings {
 }
 
 impl Spellings {
-    /// Of the path of an import. An ending that it has is the likely one; else it is the syntax's.
+    /// Of the path of an import. An ending that it has is the only one; else the likely one is the syntax's.
     pub(crate) fn new(path: &str, syntax: Syntax) -> Self {
         let own = [".scss", ".sass", ".css"].into_iter().find(|ending| path.ends_with(ending));
         let ending = own.unwrap_or(syntax.ending());
@@ -86,7 +86,14 @@ impl Spellings {
         let with = |ending: &str| [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")];
         let (likely, for_import_alone) = (with(ending), with(&format!(".import{ending}")));
         let mut others = siblings(&likely[1]);
-        others.retain(|path| !likely.contains(path) && !for_import_alone.contains(path));
+        let own_names = [format!("{folder}/{name}."), format!("{folder}/_{name}.")];
+        // An ending that was written is the only one that is meant.
+        others.retain(|path| {
+            own_names.iter().any(|name| path.starts_with(name))
+                && own.is_none()
+                && !likely.contains(path)
+                && !for_import_alone.contains(path)
+        });
         Self { likely, for_import_alone, others }
     }
 
@@ -130,11 +137,22 @@ mod tests {
         ] {
             let spellings = Spellings::new(path, syntax);
             assert_eq!(spellings.likely, likely, "{path}");
+            if has_ending(path, "css") {
+                assert_eq!(spellings.others, [""; 0], "{path}");
+                continue;
+            }
             let (mut all, mut expected): (Vec<_>, _) =
                 (spellings.all().cloned().collect(), siblings(likely[1]));
             all.sort();
             expected.sort();
             assert_eq!(all, expected, "{path}");
         }
+    }
+
+    #[test]
+    fn names_that_end_in_import_are_names_of_their_own() {
+        let spellings = Spellings::new("/lib/a.import", Syntax::Scss);
+        assert_eq!(spellings.likely, ["/lib/_a.import.scss", "/lib/a.import.scss"]);
+        assert!(spellings.all().all(|path| path.contains("a.import.")), "{spellings:?}");
     }
 }

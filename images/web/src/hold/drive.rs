@@ -116,7 +116,6 @@ impl Driver {
             tenant_id: key.tenant_id.clone(),
             path: key.path.clone(),
             origin: tenant.origin.clone(),
-            host: Some(tenant.host.clone()),
             load_paths: tenant.load_paths.clone(),
             rebase_to: self.rebase_to(),
             options: settings.options.with_engine(tenant.engine),

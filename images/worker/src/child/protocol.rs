@@ -102,7 +102,8 @@ pub(super) fn bounded(result: Result<String, String>, output_bytes: usize) -> Re
     }
 }
 
-fn escaped_bytes(text: &str) -> usize {
+/// How long JSON makes a text.
+pub(crate) fn escaped_bytes(text: &str) -> usize {
     let written = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
         0..b' ' => MOST_ESCAPED,

@@ -5,7 +5,7 @@
 //! `data:` and the like, fragments alone, namespaces, which are names, and style sheets that CSS's own `@import`
 //! loads, which are served where this one is.
 
-use cssparser::{BasicParseError, CowRcStr, ParseError, Parser, ToCss, Token};
+use cssparser::{CowRcStr, ParseError, Parser, ToCss, Token};
 use url::Url;
 
 /// Where the site's files lie, and the folder in it that relative URLs start from.
@@ -37,8 +37,7 @@ impl<'s> Site<'s> {
     /// The style sheet with its URLs made absolute.
     pub(super) fn rebase_all(&self, css: &str) -> String {
         let mut changes = Changes { css, written: 0, rebased: String::new(), site: self };
-        // Where blocks are nested deeper than any of people, the rest stays as it is.
-        changes.walk(&mut Parser::new(css), Strings::AreNoUrls).ok();
+        changes.walk(&mut Parser::new(css), Strings::AreNoUrls);
         changes.finish()
     }
 }
@@ -61,10 +60,10 @@ struct Changes<'s, 'c> {
 
 impl<'c> Changes<'_, 'c> {
     /// Walks over everything in this block and the blocks inside of it.
-    fn walk(&mut self, parser: &mut Parser<'c>, strings: Strings) -> Result<(), BasicParseError> {
+    fn walk(&mut self, parser: &mut Parser<'c>, strings: Strings) {
         loop {
             let start = parser.position().byte_index();
-            let Ok(token) = parser.next_including_whitespace_and_comments().cloned() else { return Ok(()) };
+            let Ok(token) = parser.next_including_whitespace_and_comments().cloned() else { return };
             let end = parser.position().byte_index();
             match token {
                 Token::UnquotedUrl(url) => {
@@ -74,19 +73,22 @@ impl<'c> Changes<'_, 'c> {
                     self.replace(start, end, &url, quote);
                 }
                 Token::AtKeyword(name) if is_not_of_files(&name) => skip_statement(parser),
-                Token::Function(name) => self.walk_into(parser, strings_of(&name))?,
+                Token::Function(name) => self.walk_into(parser, strings_of(&name)),
                 Token::ParenthesisBlock | Token::SquareBracketBlock | Token::CurlyBracketBlock => {
-                    self.walk_into(parser, Strings::AreNoUrls)?;
+                    self.walk_into(parser, Strings::AreNoUrls);
                 }
                 _ => {}
             }
         }
     }
 
-    fn walk_into(&mut self, parser: &mut Parser<'c>, strings: Strings) -> Result<(), BasicParseError> {
-        let walked: Result<(), ParseError<()>> =
-            parser.parse_nested_block(|block| self.walk(block, strings).map_err(Into::into));
-        walked.map_err(ParseError::basic)
+    /// A block that is nested deeper than any of people stays as it is.
+    fn walk_into(&mut self, parser: &mut Parser<'c>, strings: Strings) {
+        let walked: Result<(), ParseError<()>> = parser.parse_nested_block(|block| {
+            self.walk(block, strings);
+            Ok(())
+        });
+        walked.ok();
     }
 
     /// Writes what `write` makes of the absolute URL in place of the token from `start` to `end`.
@@ -159,6 +161,13 @@ mod tests {
         ] {
             assert_eq!(rebase(css), expected, "{css}");
         }
+    }
+
+    #[test]
+    fn block_that_is_nested_too_deep_ends_nothing() {
+        let deep = format!("a{{b:{}1{}}}", "(".repeat(500), ")".repeat(500));
+        let expected = format!(r#"{deep}c{{d:url("https://www.shop.example/site/x.png")}}"#);
+        assert_eq!(rebase(&format!("{deep}c{{d:url(/x.png)}}")), expected);
     }
 
     #[test]

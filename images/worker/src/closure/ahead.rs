@@ -7,27 +7,32 @@
 //! depends on nothing but what the origin has. Where none is there, all spellings are asked for, then those of
 //! the index file, then the load paths'.
 //!
-//! An origin that fails ends it, and so do the limits: whether that matters shows when the compiler asks.
+//! A request that fails ends the searches that wait for it, and the limits end them all: whether that matters shows
+//! when the compiler asks.
 
 mod search;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
 };
 
 use futures::FutureExt;
-use pipeline::ports::{OriginError, SourceFile};
+use pipeline::ports::SourceFile;
 use url::Url;
 
 use super::{
-    Answer, MAX_PARALLEL_FETCHES, MAX_PATH_BYTES, Sources,
+    Answer, MAX_PARALLEL_FETCHES, MAX_PATH_BYTES, MAX_PATHS_BYTES, Sources,
+    assumed::Assumed,
     imports::{By, find_loads},
 };
 use crate::resolve::{Spellings, Syntax, normalize};
 use search::{Search, Step};
+
+/// What one source may load; a framework's entry loads some hundred files.
+const MAX_LOADS: usize = 10_000;
 
 /// Lower ones are asked for first. What waits for a place is dropped once it decides nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,9 +56,12 @@ struct Ahead<'s> {
     queue: BTreeMap<(Rank, usize), String>,
     turn: usize,
     open: usize,
+    /// Whether there is something at a path.
+    there: HashMap<String, bool>,
+    requests: usize,
     looked_through: HashSet<String>,
-    /// What each search looks for, at the place where it looks first.
-    looked_for: HashSet<String>,
+    /// What each search looks for, and the folder of who loads it.
+    looked_for: HashSet<(String, String)>,
 }
 
 impl Sources {
@@ -69,18 +77,14 @@ impl Sources {
             queue: BTreeMap::new(),
             turn: 0,
             open: 0,
+            there: HashMap::new(),
+            requests: 0,
             looked_through: HashSet::new(),
             looked_for: HashSet::new(),
         };
         ahead.look_through(entry);
         ahead.run().await;
         self.is_fetching = false;
-    }
-
-    /// Whether there is something at a path: `None` where nobody has asked.
-    fn is_there(&self, path: &str) -> Option<bool> {
-        let url = self.url_of(path)?;
-        self.by_url.get(url.as_str()).map(Option::is_some)
     }
 
     fn found_at(&self, path: &str) -> Option<&SourceFile> {
@@ -92,54 +96,69 @@ impl Sources {
 impl Ahead<'_> {
     /// Until each load has its file, or none. What decides nothing any more may still be under way then.
     async fn run(&mut self) {
-        while self.open > 0 {
+        while self.open > 0 && !self.is_too_much() {
             self.start();
             let Some(first) = self.sources.under_way.next().await else { return };
             // All that has come, before anything is made of it: it may make more requests needless.
-            let (mut came, mut waiting) = (Some(first), BTreeSet::new());
+            let (mut came, mut waiting) = (Some(first), BTreeMap::new());
             while let Some(answer) = came {
-                match self.take(answer) {
-                    Ok(searches) => waiting.extend(searches),
-                    Err(_) => return,
+                for index in self.take(answer) {
+                    *waiting.entry(index).or_insert(0) += 1;
                 }
                 came = self.sources.under_way.next().now_or_never().flatten();
             }
-            if self.sources.check_limits().is_err() {
-                return;
-            }
-            for index in waiting {
-                self.go_on(index);
+            for (index, answers) in waiting {
+                if self.searches.get_mut(index).is_some_and(|search| search.is_worth_a_step(answers)) {
+                    self.go_on(index);
+                }
             }
         }
+    }
+
+    /// The compiler says which limit it is when it asks itself.
+    fn is_too_much(&self) -> bool {
+        let limits = self.sources.limits;
+        self.requests > limits.requests
+            || self.sources.paths_bytes > MAX_PATHS_BYTES
+            || self.sources.arrived_bytes > limits.bytes
     }
 
     fn start(&mut self) {
         while self.sources.under_way.len() < MAX_PARALLEL_FETCHES
             && let Some((path, url)) = self.next()
         {
+            self.requests += 1;
             self.sources.under_way.start(self.sources.origin.clone(), path, url);
         }
     }
 
-    /// The searches that go on with this answer.
-    fn take(&mut self, Answer { path, url, source }: Answer) -> Result<Vec<usize>, OriginError> {
+    /// The searches that go on with this answer. Those that waited for one that failed are over: the compiler asks
+    /// for it again, if it matters.
+    fn take(&mut self, Answer { path, url, source }: Answer) -> Vec<usize> {
         let waiting = self.waiting.remove(&path).unwrap_or_default();
-        let is_awaited = waiting.iter().any(|index| self.is_open(*index));
-        let is_decisive = self.sources.assumed_absent.contains_key(&path);
-        let source = match source {
-            Ok(source) => source,
-            Err(error) if is_awaited || is_decisive => return Err(error),
-            Err(_) => return Ok(waiting),
+        let Ok(source) = source else {
+            for index in &waiting {
+                self.give_up(*index);
+            }
+            return Vec::new();
         };
         let is_found = source.is_some();
         if self.sources.assumed_absent.remove(&path).is_some() {
             self.sources.asked.insert(path.clone(), url.to_string());
         }
-        self.sources.by_url.insert(url.into(), source);
-        if is_found && is_awaited {
+        self.there.insert(path.clone(), is_found);
+        self.sources.note(url, source);
+        if is_found && waiting.iter().any(|index| self.is_open(*index)) {
             self.look_through(&path);
         }
-        Ok(waiting)
+        waiting
+    }
+
+    fn give_up(&mut self, index: usize) {
+        if let Some(search) = self.searches.get_mut(index).filter(|search| search.is_open()) {
+            search.close();
+            self.open -= 1;
+        }
     }
 
     /// The next path that still decides something.
@@ -169,12 +188,14 @@ impl Ahead<'_> {
         let Some(source) = self.sources.found_at(path) else { return };
         let body = source.body.clone();
         let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
-        for load in find_loads(str::from_utf8(&body).unwrap_or_default()) {
-            let places = self.places(folder, load.url);
-            let is_bounded = self.searches.len() < self.sources.limits.files
-                && places.iter().all(|place| place.len() < MAX_PATH_BYTES);
-            if is_bounded && places.first().is_some_and(|first| self.looked_for.insert(first.clone())) {
-                let search = Search::new(&places, self.syntax);
+        let folder_name = folder.to_string_lossy().into_owned();
+        for load in find_loads(str::from_utf8(&body).unwrap_or_default(), MAX_LOADS) {
+            let is_bounded = folder_name.len() + load.url.len() < MAX_PATH_BYTES;
+            if self.searches.len() >= self.sources.limits.files {
+                return;
+            }
+            if is_bounded && self.looked_for.insert((folder_name.clone(), load.url.to_owned())) {
+                let search = Search::new(&self.places(folder, load.url), self.syntax);
                 self.begin(search, load.by);
             }
         }
@@ -201,8 +222,8 @@ impl Ahead<'_> {
     fn go_on(&mut self, index: usize) {
         loop {
             let Some(search) = self.searches.get_mut(index) else { return };
-            let sources = &*self.sources;
-            match search.step(|path| sources.is_there(path)) {
+            let (sources, there) = (&*self.sources, &mut self.there);
+            match search.step(|path| look_up(sources, there, path)) {
                 Step::Wait { first, others } => {
                     self.ask_all(first, Rank::First, index);
                     self.ask_all(others, Rank::Decisive, index);
@@ -226,7 +247,7 @@ impl Ahead<'_> {
 
     fn ask_all(&mut self, paths: impl IntoIterator<Item = String>, rank: Rank, index: usize) {
         for path in paths {
-            if self.sources.is_there(&path).is_some() {
+            if look_up(self.sources, &mut self.there, &path).is_some() {
                 continue;
             }
             let waiting = self.waiting.entry(path.clone()).or_default();
@@ -244,19 +265,47 @@ impl Ahead<'_> {
             self.settle(spellings.all());
             return;
         }
-        self.settle(likely.iter().chain(for_import_alone));
-        self.sources.undecisive.extend(others.iter().cloned());
+        self.settle_beside(found, likely.iter().chain(for_import_alone));
+        let sources = &mut *self.sources;
+        let is_decided =
+            |path: &&String| sources.asked.contains_key(*path) || sources.assumed_absent.contains_key(*path);
+        let others: Vec<String> = others.iter().filter(|path| !is_decided(path)).cloned().collect();
+        sources.paths_bytes += others.iter().map(String::len).sum::<usize>();
+        sources.undecisive.extend(others);
+    }
+
+    /// Takes paths into the closure of which everything is known.
+    fn settle<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
+        self.settle_beside("", paths);
     }
 
     /// Takes paths into the closure: with what is known of them, or as absent until that is verified.
-    fn settle<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
+    fn settle_beside<'p>(&mut self, found: &str, paths: impl Iterator<Item = &'p String>) {
         for path in paths {
             let Some(url) = self.sources.url_of(path) else { continue };
-            if self.sources.by_url.contains_key(url.as_str()) {
-                self.sources.asked.insert(path.clone(), url.into());
+            // What another load takes for undecisive, this one does not.
+            self.sources.undecisive.remove(path);
+            let is_known = self.sources.by_url.contains_key(url.as_str());
+            let is_new = if is_known {
+                self.sources.asked.insert(path.clone(), url.into()).is_none()
             } else {
-                self.sources.assumed_absent.insert(path.clone(), url);
-            }
+                let assumed = Assumed { url, beside: found.to_owned() };
+                self.sources.assumed_absent.insert(path.clone(), assumed).is_none()
+            };
+            self.sources.paths_bytes += if is_new { path.len() } else { 0 };
         }
     }
+}
+
+/// Whether there is something at a path: `None` where nobody has asked.
+fn look_up(sources: &Sources, there: &mut HashMap<String, bool>, path: &str) -> Option<bool> {
+    if let Some(known) = there.get(path) {
+        return Some(*known);
+    }
+    if sources.by_url.is_empty() {
+        return None;
+    }
+    let known = sources.by_url.get(sources.url_of(path)?.as_str())?.is_some();
+    there.insert(path.to_owned(), known);
+    Some(known)
 }

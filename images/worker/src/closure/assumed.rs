@@ -4,7 +4,7 @@
 //! cost no visitor any time, and no result is stored before they are known.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     mem,
     sync::{
         Arc,
@@ -12,18 +12,27 @@ use std::{
     },
 };
 
-use futures::{StreamExt, stream};
 use pipeline::ports::Origin;
 use url::Url;
 
-use super::{Answer, MAX_PARALLEL_FETCHES, Sources, SourcesError, UnderWay, ask};
+use super::{Answer, MAX_PARALLEL_FETCHES, Sources, SourcesError, UnderWay};
+
+/// A path that is taken for absent, since another spelling is there.
+#[derive(Debug, Clone)]
+pub(super) struct Assumed {
+    pub(super) url: Url,
+    /// The path of the one that is there.
+    pub(super) beside: String,
+}
 
 /// What is to be asked for, and what is under way. Lives beside the sources, which the compiler reads from
 /// meanwhile.
 pub(crate) struct Unverified {
     origin: Arc<dyn Origin>,
-    assumed_absent: BTreeMap<String, Url>,
+    assumed_absent: BTreeMap<String, Assumed>,
     under_way: UnderWay,
+    /// Bytes that may come.
+    room: usize,
     is_waiting: Arc<AtomicBool>,
 }
 
@@ -41,6 +50,7 @@ impl Sources {
             origin: self.origin.clone(),
             assumed_absent: self.assumed_absent.clone(),
             under_way: mem::take(&mut self.under_way),
+            room: self.limits.bytes,
             is_waiting: self.is_verifying.clone(),
         }
     }
@@ -48,19 +58,21 @@ impl Sources {
     pub(crate) fn note_verified(&mut self, answers: Vec<Answer>) -> Result<Assumptions, SourcesError> {
         let mut assumptions = Assumptions::Right;
         for Answer { path, url, source } in answers {
-            let is_decisive = self.assumed_absent.remove(&path).is_some();
-            match source {
-                Ok(source) => {
-                    if is_decisive && source.is_some() {
+            let assumed = self.assumed_absent.remove(&path);
+            match (source, assumed) {
+                (Ok(source), Some(_)) => {
+                    if source.is_some() {
                         assumptions = Assumptions::Wrong;
                     }
-                    if is_decisive {
-                        self.asked.insert(path, url.to_string());
-                    }
-                    self.by_url.insert(url.into(), source);
+                    self.asked.insert(path, url.to_string());
+                    self.note(url, source);
                 }
-                Err(error) if is_decisive => return Err(error.into()),
-                Err(_) => {}
+                (Ok(source), None) => self.note(url, source),
+                // Beside what was not used it decides nothing, and is no part of the closure.
+                (Err(error), Some(Assumed { url: _, beside })) if self.used.contains(&beside) => {
+                    return Err(error.into());
+                }
+                (Err(_), _) => {}
             }
         }
         self.check_limits().map(|()| assumptions)
@@ -68,24 +80,31 @@ impl Sources {
 }
 
 impl Unverified {
-    pub(crate) async fn ask(self) -> Vec<Answer> {
-        let Self { origin, assumed_absent, mut under_way, is_waiting } = self;
-        if assumed_absent.is_empty() && under_way.len() == 0 {
-            return Vec::new();
-        }
-        is_waiting.store(true, Ordering::Relaxed);
-        let requests = assumed_absent.into_iter().filter(|(path, _)| !under_way.has(path));
-        let requests: Vec<_> = requests.map(|(path, url)| ask(origin.clone(), path, url)).collect();
-        let asked = stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES);
-        let begun = async {
-            let mut answers = Vec::new();
-            while let Some(answer) = under_way.next().await {
-                answers.push(answer);
+    /// Until everything that was assumed is known. What else is under way is not waited for.
+    pub(crate) async fn ask(self) -> Result<Vec<Answer>, SourcesError> {
+        let Self { origin, assumed_absent, mut under_way, is_waiting, mut room } = self;
+        let mut unknown: BTreeSet<String> = assumed_absent.keys().cloned().collect();
+        let mut to_ask =
+            assumed_absent.into_iter().filter(|(path, _)| !under_way.has(path)).collect::<Vec<_>>();
+        let most = MAX_PARALLEL_FETCHES + under_way.len();
+        let mut answers = Vec::new();
+        is_waiting.store(!unknown.is_empty(), Ordering::Relaxed);
+        while !unknown.is_empty() {
+            while under_way.len() < most
+                && let Some((path, Assumed { url, .. })) = to_ask.pop()
+            {
+                under_way.start(origin.clone(), path, url);
             }
-            answers
-        };
-        let (asked, begun): (Vec<_>, _) = tokio::join!(asked.collect(), begun);
+            let Some(answer) = under_way.next().await else { break };
+            unknown.remove(&answer.path);
+            let length =
+                answer.source.as_ref().map_or(0, |source| source.as_ref().map_or(0, |file| file.body.len()));
+            room = room.checked_sub(length).ok_or_else(|| {
+                SourcesError::TooMuch("the files beside the style sheet's sources are too long".to_owned())
+            })?;
+            answers.push(answer);
+        }
         is_waiting.store(false, Ordering::Relaxed);
-        asked.into_iter().chain(begun).collect()
+        Ok(answers)
     }
 }

@@ -27,12 +27,15 @@ pub(super) enum By {
 
 const LOAD_CSS: &str = "load-css(";
 
-/// All loads in a source, in their order; of modules of Sass's own, of URLs and of plain CSS imports none.
-pub(super) fn find_loads(text: &str) -> Vec<Load<'_>> {
+/// The loads in a source, some more than `most` where there are so many; of modules of Sass's own, of URLs and of plain CSS imports none.
+pub(super) fn find_loads(text: &str, most: usize) -> Vec<Load<'_>> {
     let mut loads = Vec::new();
     let bytes = text.as_bytes();
     let mut is_comment = false;
     for at in memchr3_iter(b'@', b'/', b'\n', bytes) {
+        if loads.len() > most {
+            return loads;
+        }
         let behind = text.get(at + 1..).unwrap_or_default();
         match bytes.get(at) {
             Some(b'\n') => is_comment = false,
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     fn loads(text: &str) -> Vec<(&str, By)> {
-        find_loads(text).into_iter().map(|Load { url, by }| (url, by)).collect()
+        find_loads(text, 100).into_iter().map(|Load { url, by }| (url, by)).collect()
     }
 
     #[test]

@@ -1,31 +1,32 @@
 //! What a job has of its origin before it compiles: goes along with the order, so that the child asks for
 //! none of it. Each question costs as much time as two changes of the running process.
 
-use std::{collections::BTreeMap, str};
+use std::str;
 
 use super::Sources;
-use crate::child::protocol::Known;
+use crate::child::protocol::{Known, escaped_bytes};
 
-/// All texts together; what is beyond them is asked for.
-const MAX_KNOWN_BYTES: usize = 8 << 20;
+/// All texts and paths together, as they are written in JSON; what is beyond them is asked for. Half of what a
+/// message may have.
+const MAX_KNOWN_BYTES: usize = 32 << 20;
 
 impl Sources {
     /// Sources that are no text are left out: whoever asks for one is told what is wrong with it.
     pub(crate) fn known(&self) -> Known {
         let taken = self.assumed_absent.keys().chain(&self.undecisive);
-        let mut known = Known { sources: BTreeMap::new(), absent: taken.cloned().collect() };
-        let mut bytes = 0;
+        let absent = self.asked.keys().filter(|path| self.source(path).is_none());
+        let mut room = MAX_KNOWN_BYTES;
+        let mut has_room = |text: &str| {
+            let rest = room.checked_sub(escaped_bytes(text));
+            room = rest.unwrap_or(room);
+            rest.is_some()
+        };
+        let mut known = Known::default();
+        known.absent.extend(taken.chain(absent).filter(|path| has_room(path)).cloned());
         for path in self.asked.keys() {
-            let Some(source) = self.source(path) else {
-                known.absent.push(path.clone());
-                continue;
-            };
-            bytes += source.body.len();
-            match str::from_utf8(&source.body) {
-                Ok(text) if bytes <= MAX_KNOWN_BYTES => {
-                    known.sources.insert(path.clone(), text.to_owned());
-                }
-                Ok(_) | Err(_) => {}
+            let text = self.source(path).and_then(|source| str::from_utf8(&source.body).ok());
+            if let Some(text) = text.filter(|text| has_room(text)) {
+                known.sources.insert(path.clone(), text.to_owned());
             }
         }
         known

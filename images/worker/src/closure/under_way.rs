@@ -1,4 +1,4 @@
-//! Requests to an origin that go on whoever waits for them.
+//! Requests to an origin that outlive the wait for them, as long as their job does.
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -1,8 +1,8 @@
-//! Headers that tenants' origins are asked with: a folder, as a mounted Secret is one, with a file for each host
-//! of a tenant that holds `Name: value`.
+//! Headers that tenants' origins are asked with: a folder, as a mounted Secret is one, with a file for each
+//! origin's host that holds `Name: value`.
 //!
-//! A file is read when a job needs it, so that a rotation reaches workers that run. By its host, which nobody else
-//! can claim, a tenant gets no credentials but its own.
+//! A file is read when a job needs it, so that a rotation reaches workers that run. By the host in its name it is
+//! for one origin, whichever tenant names that, and never sent to another.
 
 use std::{io, path::PathBuf, sync::Arc};
 
@@ -22,14 +22,9 @@ pub struct OriginCredentials {
 }
 
 impl OriginCredentials {
-    /// `origin`, asked with what the host's file holds. Where that cannot be used, asking fails.
-    pub(crate) async fn in_front_of(
-        &self,
-        origin: Arc<dyn Origin>,
-        host: Option<&HostName>,
-        site: &Url,
-    ) -> Arc<dyn Origin> {
-        match self.find(host).await {
+    /// `origin`, asked with what the file of `site`'s host holds. Where that cannot be used, asking fails.
+    pub(crate) async fn in_front_of(&self, origin: Arc<dyn Origin>, site: &Url) -> Arc<dyn Origin> {
+        match self.find(site).await {
             Ok(None) => origin,
             Ok(Some((name, value))) => {
                 origin.with_header(OriginHeader { origin: site.origin(), name, value }).unwrap_or(origin)
@@ -38,7 +33,9 @@ impl OriginCredentials {
         }
     }
 
-    async fn find(&self, host: Option<&HostName>) -> Result<Option<(HeaderName, HeaderValue)>, OriginError> {
+    async fn find(&self, site: &Url) -> Result<Option<(HeaderName, HeaderValue)>, OriginError> {
+        // An address has no file.
+        let host = site.domain().and_then(|host| host.parse::<HostName>().ok());
         let (Some(folder), Some(host)) = (&self.folder, host) else { return Ok(None) };
         let text = match fs::read_to_string(folder.join(host.as_str())).await {
             Ok(text) => text,
@@ -92,26 +89,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn host_has_the_credentials_of_its_file_and_no_others() {
+    async fn origin_is_asked_with_the_file_of_its_host_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
-        for (host, text) in [("shop.example", "Authorization: Bearer a:b\n"), ("broken.example", "abc")] {
+        for (host, text) in [("www.shop.example", "Authorization: Bearer a:b\n"), ("broken.example", "abc")] {
             std::fs::write(folder.path().join(host), text).unwrap();
         }
         let credentials = OriginCredentials { folder: Some(folder.path().to_owned()) };
-        let site: Url = "http://origin.example/".parse().unwrap();
-        for (credentials, host, expected) in [
-            (&credentials, Some("shop.example"), "asked with authorization Bearer a:b"),
-            (&credentials, Some("other.example"), "asked with nothing"),
-            (&credentials, None, "asked with nothing"),
+        for (credentials, site, expected) in [
+            (&credentials, "https://WWW.shop.example:8443/a/", "asked with authorization Bearer a:b"),
+            (&credentials, "https://other.example/", "asked with nothing"),
+            (&credentials, "http://10.0.0.1/", "asked with nothing"),
+            (&credentials, "file:///srv/site/", "asked with nothing"),
             (
                 &credentials,
-                Some("broken.example"),
+                "https://broken.example/",
                 "the credentials for broken.example are no header (Name: value)",
             ),
-            (&OriginCredentials::default(), Some("shop.example"), "asked with nothing"),
+            (&OriginCredentials::default(), "https://www.shop.example/", "asked with nothing"),
         ] {
-            let host: Option<HostName> = host.map(|host| host.parse().unwrap());
-            let origin = credentials.in_front_of(Arc::new(Asked(None)), host.as_ref(), &site).await;
+            let site: Url = site.parse().unwrap();
+            let origin = credentials.in_front_of(Arc::new(Asked(None)), &site).await;
             let error = origin.fetch(&site, None).await.unwrap_err();
             assert_eq!(error, OriginError::Failed(expected.to_owned()));
         }

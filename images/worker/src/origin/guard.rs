@@ -5,14 +5,12 @@
 //! connect to it. What a name resolves to is not looked up here.
 
 mod address;
-mod name;
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use pipeline::place::{Place, place};
 use url::{Host, Url};
-
-use name::Place;
 
 /// Ports that may be asked anywhere. What else listens on a web server's address is not the site.
 const WEB_PORTS: [u16; 2] = [80, 443];
@@ -108,7 +106,7 @@ impl Guard {
     }
 
     fn check_name(&self, reach: Reach, name: &str, port: u16) -> Result<Reach, Refusal> {
-        match name::place(name) {
+        match place(name) {
             Place::Here => Err(Refusal::Localhost(name.to_owned())),
             // Without a network there is nothing that its address could be in, so DNS is not asked either.
             Place::Inside if self.private_networks.is_empty() => Err(Refusal::Name(name.to_owned())),

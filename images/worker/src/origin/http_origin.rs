@@ -27,8 +27,9 @@ use super::{Guard, guard::Reach};
 use crate::closure::MAX_PARALLEL_FETCHES;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// As many as one job uses at the same time: the next one finds them all.
+/// As many as one job uses at the same time, for the rounds of that job; then their descriptors are for others.
 const IDLE_CONNECTIONS_PER_HOST: usize = MAX_PARALLEL_FETCHES;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
 const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
 /// Redirects that are followed for one source: to https, to another host, to where the file is.
@@ -51,8 +52,8 @@ impl HttpOrigin {
         let names = Names::new();
         let build =
             |reach| build_client(GuardedResolver { guard: guard.clone(), reach, names: names.clone() });
-        let (public, private) = (build(Reach::Public)?, build(Reach::Named)?);
-        Ok(Self { guard, public, named: private, timeout, header: None })
+        let (everywhere, inside) = (build(Reach::Public)?, build(Reach::Named)?);
+        Ok(Self { guard, public: everywhere, named: inside, timeout, header: None })
     }
 
     /// Asks `asked` and whatever it redirects to. Validators belong to the URL that gave them: they are not sent
@@ -149,6 +150,7 @@ fn build_client(resolver: GuardedResolver) -> Result<Client, reqwest::Error> {
         .dns_resolver(resolver)
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .build()
 }
 

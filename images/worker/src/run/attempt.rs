@@ -82,7 +82,7 @@ impl Runner {
     ) -> Result<Attempt, Early> {
         let sources_read_at = Timestamp::now();
         let limit = deadline.saturating_duration_since(Instant::now());
-        let origin = self.credentials.in_front_of(self.origin.clone(), job.host.as_ref(), &job.origin).await;
+        let origin = self.credentials.in_front_of(self.origin.clone(), &job.origin).await;
         let origin = self.source_cache.in_front_of(origin, &job.tenant_id);
         let mut sources = Sources::new(spans.watch(origin), job.origin.clone(), self.source_limits);
         let (standing, making) = match job.task {

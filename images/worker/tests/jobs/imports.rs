@@ -35,3 +35,16 @@ async fn imports_in_lines_of_comment_are_no_part_of_the_closure() {
     assert_eq!((closure.read.len(), closure.absent), (1, Vec::new()));
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn files_of_one_name_and_several_endings_load_each_other() {
+    let mut bench = Bench::start(&[
+        ("app.scss", "@use 'reset';"),
+        ("_reset.scss", "@forward 'reset.css';"),
+        ("reset.css", "a { b: c }"),
+    ]);
+    let job = bench.job("/app.css");
+    let manifest = bench.run(&job).await;
+    assert_eq!(bench.css("/app.css", &manifest).await, "a {\n  b: c;\n}\n");
+    bench.stop().await;
+}

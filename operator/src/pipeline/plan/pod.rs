@@ -68,12 +68,7 @@ pub(super) fn build_template(
         origin_credentials,
         when_zones_are_uneven,
     } = pods;
-    let notice_keys =
-        mounted(NOTICE_KEY_VOLUME, NOTICE_KEY_DIRECTORY, notice_secret(&valid.name), Needed::Yes);
-    // Pods start without it, since tenants may come before their credentials.
-    let credentials = origin_credentials
-        .map(|secret| mounted(ORIGIN_CREDENTIALS_VOLUME, ORIGIN_CREDENTIALS_DIRECTORY, secret, Needed::No));
-    let (volumes, volume_mounts) = [notice_keys].into_iter().chain(credentials).unzip();
+    let (volumes, volume_mounts) = build_secret_folders(valid, origin_credentials);
     let container = Container {
         name: tier.as_str().to_owned(),
         image: Some(image),
@@ -221,6 +216,17 @@ fn build_zone_spread(
         }),
         ..TopologySpreadConstraint::default()
     }
+}
+
+fn build_secret_folders(
+    valid: &ValidPipeline,
+    origin_credentials: Option<String>,
+) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let keys = mounted(NOTICE_KEY_VOLUME, NOTICE_KEY_DIRECTORY, notice_secret(&valid.name), Needed::Yes);
+    // Pods start without it, since tenants may come before their credentials.
+    let credentials = origin_credentials
+        .map(|secret| mounted(ORIGIN_CREDENTIALS_VOLUME, ORIGIN_CREDENTIALS_DIRECTORY, secret, Needed::No));
+    [keys].into_iter().chain(credentials).unzip()
 }
 
 /// Whether a pod needs a Secret to start.

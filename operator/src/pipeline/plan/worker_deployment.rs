@@ -16,17 +16,17 @@ use crate::{config::WorkloadConfig, names::Tier, pipeline::validate::ValidPipeli
 
 /// Memory of the process that fetches and stores, in MiB.
 const PARENT_MEBIBYTES: u32 = 256;
-/// Memory of one compiling child at its limit, in MiB. Where a pod passes its own limit the kernel kills
-/// the whole container, so that limit leaves room for every child's.
-const CHILD_MEBIBYTES: u32 = 768;
+/// Memory of one job at its limits, in MiB: of its child, and of its sources, 16 MiB that are kept and 48 of 4 MiB
+/// that are on their way. Where a pod passes its own limit the kernel kills the whole container, so that limit
+/// leaves room for every job's.
+const JOB_MEBIBYTES: u32 = 768 + 16 + 48 * 4;
 
 pub(super) fn build_worker_deployment(
     valid: &ValidPipeline,
     known: &KnownBindings,
     workloads: &WorkloadConfig,
 ) -> Deployment {
-    let memory_limit =
-        PARENT_MEBIBYTES.saturating_add(CHILD_MEBIBYTES.saturating_mul(valid.concurrency.get()));
+    let memory_limit = PARENT_MEBIBYTES.saturating_add(JOB_MEBIBYTES.saturating_mul(valid.concurrency.get()));
     let pods = TierPods {
         tier: Tier::Worker,
         image: workloads.worker_image.clone(),

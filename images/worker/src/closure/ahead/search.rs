@@ -5,6 +5,9 @@ use crate::{
     resolve::{Spellings, Syntax},
 };
 
+/// A load's likely spellings.
+const LIKELY: usize = 2;
+
 /// One load on its way to its file.
 #[derive(Debug)]
 pub(super) struct Search {
@@ -14,6 +17,8 @@ pub(super) struct Search {
     syntax: Syntax,
     at: usize,
     is_open: bool,
+    /// Answers that the last step asked for and that have not come.
+    awaited: usize,
 }
 
 /// What a search needs, or has come to.
@@ -34,11 +39,21 @@ pub(super) enum Step {
 impl Search {
     pub(super) fn new(places: &[String], syntax: Syntax) -> Self {
         let candidates = places.iter().flat_map(|place| [place.clone(), format!("{place}/index")]);
-        Self { candidates: candidates.collect(), syntax, at: 0, is_open: true }
+        Self { candidates: candidates.collect(), syntax, at: 0, is_open: true, awaited: 0 }
     }
 
     pub(super) fn is_open(&self) -> bool {
         self.is_open
+    }
+
+    pub(super) fn close(&mut self) {
+        self.is_open = false;
+    }
+
+    /// Counts answers. The likely spellings decide one by one, the others together.
+    pub(super) fn is_worth_a_step(&mut self, answers: usize) -> bool {
+        self.awaited = self.awaited.saturating_sub(answers);
+        self.awaited <= LIKELY
     }
 
     /// What is worth asking for before it is known to decide anything. `@import` is older than index files, so
@@ -55,7 +70,15 @@ impl Search {
     }
 
     /// Goes on with what is known: whether there is something at a path, or `None` where nobody has asked.
-    pub(super) fn step(&mut self, known: impl Fn(&str) -> Option<bool>) -> Step {
+    pub(super) fn step(&mut self, known: impl FnMut(&str) -> Option<bool>) -> Step {
+        let step = self.next(known);
+        if let Step::Wait { first, others } = &step {
+            self.awaited = others.len() + usize::from(first.is_some());
+        }
+        step
+    }
+
+    fn next(&mut self, mut known: impl FnMut(&str) -> Option<bool>) -> Step {
         if !self.is_open {
             return Step::Over;
         }
@@ -80,7 +103,7 @@ impl Search {
             return Step::Found { path, spellings: self.end(spellings) };
         }
         if spellings.all().any(|path| known(path).is_none()) {
-            return Step::Wait { first: None, others: self.undecided(known) };
+            return Step::Wait { first: None, others: self.undecided(&mut known) };
         }
         let found = spellings.all().find(|path| known(path) == Some(true)).cloned();
         if let Some(path) = found {
@@ -91,7 +114,7 @@ impl Search {
     }
 
     /// All that may decide where no likely spelling is there, up to the next place where one is: in one round.
-    fn undecided(&self, known: impl Fn(&str) -> Option<bool>) -> Vec<String> {
+    fn undecided(&self, known: &mut impl FnMut(&str) -> Option<bool>) -> Vec<String> {
         let candidates = self.spellings_from(self.at);
         let missing =
             candidates.take_while(|spellings| !spellings.likely.iter().any(|path| known(path) == Some(true)));

@@ -51,7 +51,7 @@ impl Look {
 
     /// Asks for what was assumed, and answers what that came to.
     async fn verify(&mut self) -> Assumptions {
-        let verified = self.sources.unverified().ask().await;
+        let verified = self.sources.unverified().ask().await.unwrap();
         self.sources.note_verified(verified).unwrap()
     }
 

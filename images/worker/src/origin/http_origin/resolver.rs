@@ -1,7 +1,7 @@
 //! Names to addresses for the HTTP client: only those that may be asked, so that what was checked is what is
 //! connected to.
 
-use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc};
+use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use moka::future::Cache;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -11,6 +11,7 @@ use crate::origin::guard::{Guard, Reach};
 
 /// Names that are being looked up at the same time.
 const MAX_NAMES: u64 = 1_000;
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Look-ups that are under way. Who asks for a name meanwhile, as a job does that begins many connections at once,
 /// waits for the same answer; nobody is given one that was there before.
@@ -19,7 +20,8 @@ pub(super) struct Names(Cache<String, Vec<SocketAddr>>);
 
 impl Names {
     pub(super) fn new() -> Self {
-        Self(Cache::new(MAX_NAMES))
+        // An answer goes with its look-up, or soon after one that was given up half-way.
+        Self(Cache::builder().max_capacity(MAX_NAMES).time_to_live(FORGOTTEN_AFTER).build())
     }
 
     async fn look_up(&self, name: &str) -> Result<Vec<SocketAddr>, Arc<io::Error>> {

@@ -2,7 +2,7 @@
 
 /// Where the host of a name lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub enum Place {
     /// On the machine that asks.
     Here,
     /// In a network of its own: in the cluster, or in a company.
@@ -17,7 +17,7 @@ const INSIDE: [&str; 10] =
     ["svc", "local", "internal", "localdomain", "intranet", "private", "corp", "home", "lan", "home.arpa"];
 
 /// `name` is in lower case, as URLs have it.
-pub(super) fn place(name: &str) -> Place {
+pub fn place(name: &str) -> Place {
     let name = name.trim_end_matches('.');
     if is_within(name, "localhost") || is_within(name, "localhost.localdomain") {
         Place::Here
