@@ -24,7 +24,7 @@ enum Bench {
     Serve(Length),
     /// The memory of visitors who wait, beside a bare hyper handler that sleeps
     Hold(Length),
-    /// Compiling: what the child and an origin's distance add to the engine's own time
+    /// Compiling: CPU beside a warm reference compiler, and what the child and an origin's distance add
     Compile(Length),
     /// Visitors of a pipeline on the local cluster: restarts of the web tier, and lost notices
     Fleet(Length),
@@ -44,6 +44,7 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
         Bench::Hold(length) => measure_web(&cache, "hold", length, &progress),
         Bench::Compile(length) => {
             npm::ensure(&npm::EXAMPLE, &cache, &progress)?;
+            npm::ensure(&npm::CORPUS, &cache, &progress)?;
             let mut build = cargo(&cache)?;
             build.args(["build", "--locked", "--release", "--package", "bench_compile"]);
             measure(&cache, build, "release/bench_compile", &[], length, &progress)

@@ -21,7 +21,7 @@ pub(crate) fn encode_all(css: Bytes) -> io::Result<Vec<(Encoding, Bytes)>> {
 }
 
 /// brotli at its densest. Uses the CPU for up to seconds.
-pub(crate) fn encode_densely(css: &[u8]) -> io::Result<Bytes> {
+pub fn encode_densely(css: &[u8]) -> io::Result<Bytes> {
     brotli(css, DENSE_BROTLI_QUALITY)
 }
 

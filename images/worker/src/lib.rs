@@ -20,5 +20,6 @@ mod worker;
 pub use child::ChildLimits;
 pub use closure::SourceLimits;
 pub use compiler::{Compiled, Compiler, Limits, LoneSheet};
+pub use compress::encode_densely;
 pub use spans::Span;
 pub use worker::{Worker, WorkerPorts, WorkerSettings};

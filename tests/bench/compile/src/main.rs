@@ -1,10 +1,12 @@
-//! `cargo xtask bench compile`: what compiling costs: what the child adds to the engine's own time,
-//! and what an origin's distance adds.
+//! `cargo xtask bench compile`: what compiling costs: CPU beside a warm reference compiler, what the child adds to
+//! the engine's own time, and what an origin's distance adds.
 //!
 //! Owns the measuring and what is written about it; deliberately not here: fetching npm packages, and
-//! building (`xtask`). This program is also the child that it measures.
+//! building (`xtask`). This program is also the child that it measures,
+//! and an origin.
 
 mod child;
+mod cpu;
 mod far;
 mod material;
 mod serial;
@@ -14,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use bench_report::{Part, Spread, load_average, machine, write};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 #[derive(Parser)]
 #[command(name = "bench_compile", about = "Measures what compiling costs")]
@@ -22,9 +24,22 @@ struct Arguments {
     /// Fewer runs: a direction, and no results written
     #[arg(long)]
     quick: bool,
+    /// Nothing else
+    #[arg(long, value_enum)]
+    only: Option<Only>,
     /// The checkout
     #[arg(long)]
     checkout: PathBuf,
+    /// Be the origin of the code bases, until stdin ends
+    #[arg(long, hide = true)]
+    origin: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    Child,
+    Far,
+    Cpu,
 }
 
 fn main() -> ExitCode {
@@ -39,16 +54,37 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
-    let (child_plan, far_runs) =
-        if arguments.quick { (&child::QUICK, far::QUICK) } else { (&child::FULL, far::FULL) };
     let checkout = &arguments.checkout;
-    let before = load_average()?;
-    let added = child::measure(child_plan, checkout).await?;
-    let between = load_average()?;
-    report(arguments, Part::Child, vec![before, between], &added.table())?;
-    let distance = far::measure(far_runs, checkout).await?;
-    report(arguments, Part::Far, vec![between, load_average()?], &distance.table())?;
-    let is_reached = added.is_reached() && distance.is_reached();
+    if arguments.origin {
+        cpu::serve(checkout).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (child_plan, far_runs, cpu_plan) = if arguments.quick {
+        (&child::QUICK, far::QUICK, &cpu::QUICK)
+    } else {
+        (&child::FULL, far::FULL, &cpu::FULL)
+    };
+    let is_wanted = |part| arguments.only.is_none_or(|only| only == part);
+    let mut is_reached = true;
+    let mut before = load_average()?;
+    let mut note = |part, table: &str, reached: bool| {
+        let load = vec![before, load_average()?];
+        before = load_average()?;
+        is_reached &= reached;
+        report(arguments, part, load, table)
+    };
+    if is_wanted(Only::Child) {
+        let added = child::measure(child_plan, checkout).await?;
+        note(Part::Child, &added.table(), added.is_reached())?;
+    }
+    if is_wanted(Only::Far) {
+        let distance = far::measure(far_runs, checkout).await?;
+        note(Part::Far, &distance.table(), distance.is_reached())?;
+    }
+    if is_wanted(Only::Cpu) {
+        let cost = cpu::measure(cpu_plan, checkout).await?;
+        note(Part::Cpu, &cost.table(), cost.is_reached())?;
+    }
     Ok(if is_reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

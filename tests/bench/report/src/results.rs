@@ -14,6 +14,7 @@ pub enum Part {
     Fleet,
     Child,
     Far,
+    Cpu,
 }
 
 impl Part {
@@ -24,6 +25,7 @@ impl Part {
             Self::Fleet => "fleet",
             Self::Child => "child",
             Self::Far => "far",
+            Self::Cpu => "cpu",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Servers and clients as processes on their cores, ended by their own id when they are no longer needed.
 
 use std::{
-    fs,
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, ChildStdout, Command, Stdio},
@@ -10,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use bench_report::tree_seconds;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Where servers run.
@@ -20,8 +20,6 @@ pub(crate) const CLIENT_CORE: &str = "1";
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long a server may take to say what is awaited.
 const SAYS_WITHIN: Duration = Duration::from_secs(30);
-/// Kernel clock ticks in a second, the same on every Linux that we build for (`getconf CLK_TCK`).
-const TICKS: f64 = 100.0;
 
 /// A server that is ended when this is dropped.
 pub(crate) struct Server {
@@ -85,10 +83,7 @@ impl Server {
 
     /// Seconds of CPU that the server and its workers have used.
     pub(crate) fn cpu_seconds(&self) -> f64 {
-        let own = self.child.id();
-        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
-        let workers = children.split_whitespace().filter_map(|pid| pid.parse().ok());
-        std::iter::once(own).chain(workers).map(ticks_of).sum::<f64>() / TICKS
+        tree_seconds(self.child.id())
     }
 }
 
@@ -114,12 +109,4 @@ fn end(child: &mut Child) {
     }
     let _ = child.kill();
     let _ = child.wait();
-}
-
-fn ticks_of(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The second field is the name in parentheses and may hold anything.
-    let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let mut used = fields.split(' ').skip(11).map(|field| field.parse::<f64>().unwrap_or_default());
-    used.next().unwrap_or_default() + used.next().unwrap_or_default()
 }
