@@ -73,7 +73,11 @@ async fn find_visitor(control: &Control) -> Result<Visitor> {
     let service: Api<Service> = control.api(NAME);
     let ports = service.get(NAME).await?.spec.and_then(|spec| spec.ports).unwrap_or_default();
     let node_port = ports.first().and_then(|port| port.node_port).context("the example has no NodePort")?;
-    Visitor::new(u16::try_from(node_port)?, &tenant.host)
+    let node_port = u16::try_from(node_port)?;
+    // The pods are ready a moment before kube-proxy knows of them.
+    let scout = Visitor::scout(node_port, &tenant.host)?;
+    eventually(LIMIT, "the NodePort to be reached", async || scout.get("/").await.map(drop)).await?;
+    Visitor::new(node_port, &tenant.host)
 }
 
 async fn take_away(control: &Control, namespaces: &Api<Namespace>) -> Result<()> {
