@@ -41,7 +41,7 @@ pub(crate) fn siblings(path: &str) -> Vec<String> {
 
 /// Whether the path ends in a dot and this, which Sass takes in lower case alone.
 pub(crate) fn has_ending(path: &str, ending: &str) -> bool {
-    path.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'))
+    Path::new(path).extension().is_some_and(|own| own == ending)
 }
 
 /// The syntax that most of a style sheet's sources have: the one of its entry.
@@ -85,12 +85,11 @@ impl Spellings {
         let name = name.strip_prefix('_').unwrap_or(name);
         let with = |ending: &str| [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")];
         let (likely, for_import_alone) = (with(ending), with(&format!(".import{ending}")));
-        let mut others = siblings(&likely[1]);
-        let own_names = [format!("{folder}/{name}."), format!("{folder}/_{name}.")];
         // An ending that was written is the only one that is meant.
+        let mut others = if own.is_none() { siblings(&likely[1]) } else { Vec::new() };
+        let own_names = [format!("{folder}/{name}."), format!("{folder}/_{name}.")];
         others.retain(|path| {
             own_names.iter().any(|name| path.starts_with(name))
-                && own.is_none()
                 && !likely.contains(path)
                 && !for_import_alone.contains(path)
         });

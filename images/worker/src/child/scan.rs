@@ -7,7 +7,7 @@
 mod signs;
 mod watched;
 
-use std::{collections::HashSet, path::Path};
+use std::collections::HashSet;
 
 use memchr::{memchr3_iter, memrchr};
 
@@ -15,6 +15,7 @@ use super::{
     blocks::{End, Piece, walk_indented, walk_scss},
     known_wrong::tail,
 };
+use crate::resolve::has_ending;
 use signs::{CallSign, Row};
 pub(super) use signs::{GRASS, SASSO, Signs};
 pub(super) use watched::WatchedSources;
@@ -270,8 +271,4 @@ fn start_of_last_name(text: &str) -> usize {
 
 fn end_of_name(text: &str) -> usize {
     text.bytes().position(|byte| !is_of_name(byte)).unwrap_or(text.len())
-}
-
-fn has_ending(path: &str, wanted: &str) -> bool {
-    Path::new(path).extension().is_some_and(|ending| ending == wanted)
 }

@@ -56,8 +56,8 @@ struct Ahead<'s> {
     queue: BTreeMap<(Rank, usize), String>,
     turn: usize,
     open: usize,
-    /// Whether there is something at a path.
-    there: HashMap<String, bool>,
+    /// Whether there is something at a path, as far as that is known: each path's URL is built once.
+    there: HashMap<String, Option<bool>>,
     requests: usize,
     looked_through: HashSet<String>,
     /// What each search looks for, and the folder of who loads it.
@@ -146,7 +146,7 @@ impl Ahead<'_> {
         if self.sources.assumed_absent.remove(&path).is_some() {
             self.sources.asked.insert(path.clone(), url.to_string());
         }
-        self.there.insert(path.clone(), is_found);
+        self.there.insert(path.clone(), Some(is_found));
         self.sources.note(url, source);
         if is_found && waiting.iter().any(|index| self.is_open(*index)) {
             self.look_through(&path);
@@ -298,14 +298,12 @@ impl Ahead<'_> {
 }
 
 /// Whether there is something at a path: `None` where nobody has asked.
-fn look_up(sources: &Sources, there: &mut HashMap<String, bool>, path: &str) -> Option<bool> {
+fn look_up(sources: &Sources, there: &mut HashMap<String, Option<bool>>, path: &str) -> Option<bool> {
     if let Some(known) = there.get(path) {
-        return Some(*known);
+        return *known;
     }
-    if sources.by_url.is_empty() {
-        return None;
-    }
-    let known = sources.by_url.get(sources.url_of(path)?.as_str())?.is_some();
+    let url = sources.url_of(path);
+    let known = url.and_then(|url| sources.by_url.get(url.as_str()).map(Option::is_some));
     there.insert(path.to_owned(), known);
-    Some(known)
+    known
 }
