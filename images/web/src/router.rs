@@ -69,7 +69,9 @@ async fn visit(State(web): State<AppState>, request: Request) -> Response {
         _ => return answer::method_not_allowed(),
     };
     if let Err(NoVisit::NoStyleSheet) = visit {
-        return web.send_elsewhere(request.uri(), request.headers()).await;
+        // Apart, so that the room for it is not kept by visitors who are held.
+        let (head, _) = request.into_parts();
+        return Box::pin(async move { web.send_elsewhere(&head.uri, &head.headers).await }).await;
     }
     // Visitors may be held for long: neither their heads nor the buffers that these were read into stay.
     drop(request);
