@@ -1,9 +1,9 @@
-//! The compile child: a process that compiles one file of one tenant and is then gone.
+//! The compile child: a process that compiles for one tenant and is then gone.
 //!
 //! Sass is a programming language and tenants are strangers, so the engine runs where it can end
 //! only itself. The child has an empty environment and is confined before it reads its first byte
 //! (`confine`). It waits, confined, until it is given an order, and asks its parent for every source over its
-//! standard streams.
+//! standard streams. Afterwards it waits for another order of the same tenant, unless it is worn or failed.
 
 mod blocks;
 pub mod confine;
@@ -16,10 +16,11 @@ mod rebase;
 mod scan;
 mod sources;
 mod warmth;
+mod wear;
 
 use std::{
     env,
-    io::{self, BufReader, Read, Write, stdin, stdout},
+    io::{self, BufRead, BufReader, Read, Write, stdin, stdout},
     process::ExitCode,
 };
 
@@ -53,25 +54,44 @@ pub fn run_if_child() -> Option<ExitCode> {
 
 fn serve(terms: Option<Terms>) -> io::Result<()> {
     let terms = terms.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "these are no terms"))?;
-    match confine::run(terms.limits, move |confinement| compile_one(confinement, terms)) {
+    match confine::run(terms.limits, move |confinement| serve_confined(confinement, terms)) {
         Ok(done) => done,
         Err(error) => protocol::write(&mut stdout(), &Hello::Unfit { reason: chain(&error) }),
     }
 }
 
-fn compile_one(confinement: Confinement, terms: Terms) -> io::Result<()> {
+fn serve_confined(confinement: Confinement, terms: Terms) -> io::Result<()> {
     warmth::warm_up();
     protocol::write(&mut stdout(), &Hello::Ready(confinement))?;
     let mut input = BufReader::new(TimedInput::new(stdin(), terms.limits.cpu_seconds));
-    let ToChild::Compile(order) = protocol::read(&mut input)? else {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "the first message is no order"));
-    };
-    let (result, places) = compile(order, input)?;
-    // By one call, so that the parent wakes up once.
-    let mut last_words = protocol::encode(&FromChild::Used { places })?;
-    last_words.extend(protocol::encode(&FromChild::Done(protocol::bounded(result, terms.output_bytes)))?);
-    stdout().write_all(&last_words)?;
-    stdout().flush()
+    while let Some(order) = next_order(&mut input)? {
+        let (result, places) = compile(order, &mut input)?;
+        // What an error leaves behind in an engine is nobody's to rely on.
+        let stays = result.is_ok() && !wear::is_worn(terms.limits)?;
+        let result = protocol::bounded(result, terms.output_bytes);
+        // By one call, so that the parent wakes up once.
+        let mut last_words = protocol::encode(&FromChild::Used { places })?;
+        last_words.extend(protocol::encode(&FromChild::Done { result, stays })?);
+        stdout().write_all(&last_words)?;
+        stdout().flush()?;
+        if !stays {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `None` where the parent has no more.
+fn next_order(input: &mut impl BufRead) -> io::Result<Option<Order>> {
+    if input.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    match protocol::read(input)? {
+        ToChild::Compile(order) => Ok(Some(order)),
+        ToChild::Probed { .. } | ToChild::Source(_) => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "this message is no order"))
+        }
+    }
 }
 
 /// What came of it, and which of the known sources were read for it.

@@ -28,6 +28,7 @@ use url::Url;
 use crate::resolve::siblings;
 use assumed::Assumed;
 pub(crate) use assumed::Assumptions;
+pub(crate) use imports::{By, find_loads};
 pub(crate) use revalidate::Revalidation;
 use under_way::{Answer, UnderWay, as_source, ask};
 

@@ -1,15 +1,19 @@
 //! The parent's side of a compile: gives an order to a child, answers its questions, and names its end.
 
 mod alone;
+mod resting;
 mod warm;
 
 use std::{io, mem, os::unix::process::ExitStatusExt, path::PathBuf, sync::Arc, time::Duration};
 
-use pipeline::options::{CompileOptions, SassEngine};
+use pipeline::{
+    names::TenantId,
+    options::{CompileOptions, SassEngine},
+};
 use serde::de::DeserializeOwned;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, ChildStdin},
+    process::ChildStdin,
     time::timeout,
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -23,6 +27,7 @@ use crate::{
     closure::{Sources, SourcesError},
 };
 pub use alone::LoneSheet;
+use resting::RestingChildren;
 use warm::{WarmChild, WarmChildren};
 
 /// What one compile may use.
@@ -49,12 +54,14 @@ const SIGXCPU: i32 = 24;
 /// A system call that children may not make.
 const SIGSYS: i32 = 31;
 
-/// Compiles in children, one for each style sheet.
+/// Compiles in children, each of which serves one tenant.
 #[derive(Debug, Clone)]
 pub struct Compiler {
     limits: Limits,
     children: Arc<WarmChildren>,
-    /// Fills the gaps among the children that wait, where any are to.
+    /// Those that have served already; as many as are kept warm for.
+    resting: Arc<RestingChildren>,
+    /// Fills the gaps among the children that wait, where any are to, and ends those that rest too long.
     keeper: Option<Arc<AbortOnDropHandle<()>>>,
 }
 
@@ -77,6 +84,8 @@ pub(crate) enum CompileError {
 /// What is compiled, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Recipe<'r> {
+    /// Whose children may be taken, and get this one afterwards; without one, it is ended.
+    pub(crate) tenant: Option<&'r TenantId>,
     /// Absolute path at the origin.
     pub(crate) entry: &'r str,
     pub(crate) load_paths: &'r [String],
@@ -92,6 +101,12 @@ pub struct Compiled {
     pub engine: Option<SassEngine>,
 }
 
+/// A child's last words to an order.
+struct Said {
+    result: Result<String, String>,
+    stays: bool,
+}
+
 /// What a child said beside its questions.
 struct Heard {
     engine: Option<SassEngine>,
@@ -104,19 +119,24 @@ impl Compiler {
     /// are started when they are needed, unless some are kept waiting.
     pub fn new(program: PathBuf, limits: Limits) -> Self {
         let terms = Terms { limits: limits.child, output_bytes: limits.output_bytes };
-        Self { limits, children: Arc::new(WarmChildren::new(program, terms)), keeper: None }
+        let (children, resting) = (WarmChildren::new(program, terms), RestingChildren::new(0));
+        Self { limits, children: Arc::new(children), resting: Arc::new(resting), keeper: None }
     }
 
     /// From now on has children wait for so many jobs at a time, and one more, since a new one is started only
-    /// when a job has ended. Fails where children cannot be confined, and says what this kernel lacks where
+    /// when a job has ended; and as many that have served stay for their tenants' next jobs. Fails where children cannot be confined, and says what this kernel lacks where
     /// they can do without.
     pub async fn keep_warm_for(&mut self, jobs: u16) -> io::Result<()> {
         let (_, confinement) = self.children.take().await?;
         if let Some(lacking) = confinement.lacks() {
             tracing::warn!(kernel.lacks = lacking, "compile children are confined by what else there is");
         }
-        let keep = self.children.clone().keep(usize::from(jobs) + 1);
-        self.keeper = Some(Arc::new(AbortOnDropHandle::new(tokio::spawn(keep))));
+        self.resting = Arc::new(RestingChildren::new(jobs.into()));
+        let (children, resting) = (self.children.clone(), self.resting.clone());
+        let keep = async move { tokio::join!(children.keep(usize::from(jobs) + 1), resting.keep()) };
+        self.keeper = Some(Arc::new(AbortOnDropHandle::new(tokio::spawn(async move {
+            keep.await;
+        }))));
         Ok(())
     }
 
@@ -126,10 +146,11 @@ impl Compiler {
         recipe: Recipe<'_>,
         sources: &mut Sources,
     ) -> Result<Compiled, CompileError> {
-        let _gap = self.children.gap();
         let mut tries = 1;
         loop {
-            match self.compile_in_one_child(recipe, sources).await {
+            let resting = recipe.tenant.and_then(|tenant| self.resting.take(tenant));
+            let _gap = resting.is_none().then(|| self.children.gap());
+            match self.compile_in_one_child(recipe, sources, resting).await {
                 Ok(ended) => return ended,
                 Err(error) if tries == MAX_CHILDREN => return Err(CompileError::Child(error)),
                 Err(error) => tracing::warn!(%error, "a child was lost before it began; taking another one"),
@@ -144,9 +165,13 @@ impl Compiler {
         &self,
         recipe: Recipe<'_>,
         sources: &mut Sources,
+        resting: Option<WarmChild>,
     ) -> io::Result<Result<Compiled, CompileError>> {
-        let (mut child, _) = self.children.take().await?;
-        let Recipe { entry, load_paths, site, options } = recipe;
+        let mut child = match resting {
+            Some(child) => child,
+            None => self.children.take().await?.0,
+        };
+        let Recipe { tenant, entry, load_paths, site, options } = recipe;
         let order = Order {
             entry: entry.to_owned(),
             load_paths: load_paths.to_owned(),
@@ -157,14 +182,18 @@ impl Compiler {
         let mut heard = Heard { engine: None, unsaid: order.known.sources.keys().cloned().collect() };
         let outcome = self.converse(&mut child, order, sources, &mut heard).await;
         let Heard { engine, unsaid } = heard;
-        let mut child = child.process;
         let sass = |message| CompileError::Sass { message, engine };
         let ended = match outcome {
-            Ok(Some(Ok(css))) => match self.refuse_output(&css) {
-                None => Ok(Compiled { css, engine }),
+            Ok(Some(Said { result: Ok(css), stays })) => match self.refuse_output(&css) {
+                None => {
+                    if let Some(tenant) = tenant.filter(|_| stays) {
+                        self.resting.put(tenant.clone(), child);
+                    }
+                    Ok(Compiled { css, engine })
+                }
                 Some(message) => Err(sass(message)),
             },
-            Ok(Some(Err(message))) => Err(sass(shorten(message))),
+            Ok(Some(Said { result: Err(message), stays: _ })) => Err(sass(shorten(message))),
             // The child ended without a last word, or in the middle of one.
             Ok(None) => Err(self.name_end(&mut child).await.map_or_else(CompileError::Child, sass)),
             Err(CompileError::Child(error)) if is_broken(&error) => {
@@ -191,13 +220,13 @@ impl Compiler {
         order: Order,
         sources: &mut Sources,
         heard: &mut Heard,
-    ) -> Result<Option<Result<String, String>>, CompileError> {
+    ) -> Result<Option<Said>, CompileError> {
         let WarmChild { process: _, input, output } = child;
         let longest = protocol::longest_from_child(self.limits.output_bytes);
         tell(input, &ToChild::Compile(order)).await?;
         while let Some(message) = hear(output, longest).await.map_err(CompileError::Child)? {
             let answer = match message {
-                FromChild::Done(result) => return Ok(Some(result)),
+                FromChild::Done { result, stays } => return Ok(Some(Said { result, stays })),
                 FromChild::Begins { engine } => {
                     heard.engine = Some(engine);
                     continue;
@@ -228,9 +257,9 @@ impl Compiler {
     }
 
     /// The limit that ended the child, in the words of its message.
-    async fn name_end(&self, child: &mut Child) -> Result<String, io::Error> {
+    async fn name_end(&self, child: &mut WarmChild) -> Result<String, io::Error> {
         let ChildLimits { cpu_seconds, memory_bytes } = self.limits.child;
-        let status = match timeout(REAP_TIMEOUT, child.wait()).await {
+        let status = match timeout(REAP_TIMEOUT, child.process.wait()).await {
             Ok(Ok(status)) => status,
             Ok(Err(error)) => return Err(error),
             Err(late) => return Err(late.into()),

@@ -1,4 +1,4 @@
-//! The worker pod's program. Also the compile child's: the worker runs itself anew for each job, and ahead of it.
+//! The worker pod's program. Also the compile child's: the worker runs itself anew for each tenant, and ahead of it.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 

@@ -50,39 +50,93 @@ async fn until(count: usize, before: &BTreeSet<i32>) -> BTreeSet<i32> {
     timeout(PATIENCE, reached).await.expect("there are never so many children")
 }
 
-/// One test, since it counts this process's children.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_job_has_a_child_of_its_own_that_waited_and_is_replaced() {
-    let site = tempfile::tempdir().unwrap();
-    fs::write(site.path().join("a.scss"), "a { b: c }").unwrap();
-    let origin = Arc::new(FileOrigin { root: site.path().to_owned(), load_roots: Vec::new() });
-    let base = Url::from_directory_path(site.path()).unwrap();
-    let mut compiler = Compiler::new(env!("CARGO_BIN_EXE_worker").into(), LIMITS);
-    let compile = async |compiler: &Compiler| {
-        let mut sheet = LoneSheet::new(origin.clone(), base.clone(), "/a.scss", CompileOptions::default());
+/// Sheets of a site that the test has made.
+struct Site {
+    folder: tempfile::TempDir,
+    origin: Arc<FileOrigin>,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.scss"), "a { b: c }").unwrap();
+        fs::write(folder.path().join("wrong.scss"), "a { b: $none }").unwrap();
+        let origin = Arc::new(FileOrigin { root: folder.path().to_owned(), load_roots: Vec::new() });
+        Self { folder, origin }
+    }
+
+    fn sheet(&self, entry: &str, tenant: Option<&str>) -> LoneSheet {
+        let base = Url::from_directory_path(self.folder.path()).unwrap();
+        let sheet = LoneSheet::new(self.origin.clone(), base, entry, CompileOptions::default());
+        match tenant {
+            Some(tenant) => sheet.of_tenant(tenant.parse().unwrap()),
+            None => sheet,
+        }
+    }
+
+    async fn compile(&self, compiler: &Compiler, tenant: Option<&str>) {
+        let mut sheet = self.sheet("/a.scss", tenant);
         let made = timeout(PATIENCE, sheet.compile(compiler)).await.unwrap().unwrap();
         assert_eq!(made.css, "a {\n  b: c;\n}\n");
-    };
+    }
 
+    async fn fail(&self, compiler: &Compiler, tenant: Option<&str>) {
+        let mut sheet = self.sheet("/wrong.scss", tenant);
+        timeout(PATIENCE, sheet.compile(compiler)).await.unwrap().unwrap_err();
+    }
+}
+
+async fn kill_all(children: &BTreeSet<i32>) {
+    for id in children {
+        kill(Pid::from_raw(*id), Signal::SIGKILL).unwrap();
+    }
+    until(0, children).await;
+}
+
+/// One test, since it counts this process's children.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_wait_serve_one_tenant_and_are_replaced() {
+    let site = Site::new();
+    let mut compiler = Compiler::new(env!("CARGO_BIN_EXE_worker").into(), LIMITS);
     let nobody = BTreeSet::new();
-    compile(&compiler).await;
+    site.compile(&compiler, None).await;
     until(0, &BTreeSet::from([0])).await;
 
     compiler.keep_warm_for(KEPT - 1).await.unwrap();
     let first = until(KEPT.into(), &nobody).await;
-    compile(&compiler).await;
+    site.compile(&compiler, None).await;
     let second = until(KEPT.into(), &first).await;
     assert_eq!(first.intersection(&second).count(), 1, "one was used and replaced, the other one waits on");
 
-    for id in &second {
-        kill(Pid::from_raw(*id), Signal::SIGKILL).unwrap();
+    kill_all(&second).await;
+    site.compile(&compiler, None).await;
+    let waiting = until(KEPT.into(), &second).await;
+    assert!(waiting.is_disjoint(&second), "dead ones are passed over");
+
+    site.compile(&compiler, Some("one")).await;
+    let with_one = until(usize::from(KEPT) + 1, &waiting).await;
+    assert!(waiting.is_subset(&with_one), "the one that served stays, and another one waits in its place");
+    for _ in 0..3 {
+        site.compile(&compiler, Some("one")).await;
+        assert_eq!(children(), with_one, "a tenant's child serves it again");
     }
-    until(0, &second).await;
-    compile(&compiler).await;
-    assert!(until(KEPT.into(), &second).await.is_disjoint(&second), "dead ones are passed over");
+    site.compile(&compiler, Some("two")).await;
+    let with_two = until(usize::from(KEPT) + 1, &with_one).await;
+    assert_eq!(with_one.difference(&with_two).count(), 1, "where too many rest, the oldest is ended");
+
+    site.fail(&compiler, Some("two")).await;
+    let without = until(KEPT.into(), &with_two).await;
+    assert!(without.is_subset(&with_two), "one that failed is ended, and none took its place");
+
+    site.compile(&compiler, Some("two")).await;
+    let resting = until(usize::from(KEPT) + 1, &without).await;
+    kill_all(&resting).await;
+    site.compile(&compiler, Some("two")).await;
+    let last = until(usize::from(KEPT) + 1, &resting).await;
+    assert!(last.is_disjoint(&resting), "a dead one is passed over, its tenant's, too");
 
     drop(compiler);
-    until(0, &second).await;
+    until(0, &last).await;
 }
 
 #[tokio::test]

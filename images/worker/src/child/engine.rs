@@ -5,6 +5,7 @@
 //! no other one is tried: hostile input does not cost twice. What both use together is what one may use, since
 //! they share the process.
 
+mod foresight;
 mod grass_engine;
 mod sasso_engine;
 #[cfg(test)]
@@ -21,6 +22,8 @@ use super::{
     scan::{self, WatchedSources},
     sources::Sources,
 };
+pub(super) use foresight::Foresight;
+use foresight::foresee;
 use grass_engine::Grass;
 use sasso_engine::Sasso;
 
@@ -60,19 +63,23 @@ fn choose(
     sources: &dyn Sources,
     mut begin: impl FnMut(SassEngine) -> io::Result<()>,
 ) -> io::Result<Result<String, String>> {
-    begin(SassEngine::Grass)?;
-    let watched = WatchedSources::until_found(sources, &scan::GRASS);
-    let of_grass = run(&Grass, task, &watched);
-    let is_unfinished = watched.found().is_some();
-    if of_grass.is_ok() && !is_unfinished {
-        return Ok(of_grass);
+    let foresight = foresee(task, sources, &scan::GRASS);
+    let of_grass = if foresight.scan.found().is_some() {
+        None
+    } else {
+        begin(SassEngine::Grass)?;
+        let watched = WatchedSources::until_found(sources, foresight);
+        Some(run(&Grass, task, &watched)).filter(|_| watched.found().is_none())
+    };
+    if let Some(Ok(css)) = of_grass {
+        return Ok(Ok(css));
     }
     begin(SassEngine::Sasso)?;
     let watched = WatchedSources::to_the_end(sources, &scan::SASSO);
     let of_sasso = run(&Sasso, task, &watched);
     let Some(wrong) = watched.found() else { return Ok(of_sasso) };
     begin(SassEngine::Grass)?;
-    let of_grass = if is_unfinished { run(&Grass, task, sources) } else { of_grass };
+    let of_grass = of_grass.unwrap_or_else(|| run(&Grass, task, sources));
     match &of_grass {
         Err(error) if !wrong.missed.is_some_and(|missed| error.contains(missed)) => {
             begin(SassEngine::Sasso)?;

@@ -18,7 +18,7 @@ pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// From the parent.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToChild {
-    /// The first message, once.
+    /// The first message, and again after a [`FromChild::Done`] of a child that stays.
     Compile(Order),
     /// The answer to [`FromChild::Probe`]: those of the path's siblings at which there is a source.
     Probed { present: Vec<String> },
@@ -66,11 +66,12 @@ pub enum FromChild {
     Probe { path: String },
     /// What does the source at this path hold?
     Read { path: String },
-    /// Those of the known sources that were read, by their places in the order of all their paths. Said once,
-    /// before the last message; wants no answer.
+    /// Those of the known sources that were read, by their places in the order of all their paths. Said once for
+    /// each order, before its last message; wants no answer.
     Used { places: Vec<usize> },
-    /// The style sheet, or the error of the engine that began last. The last message.
-    Done(Result<String, String>),
+    /// The style sheet, or the error of the engine that began last. An order's last message: the child ends, or
+    /// stays for another order of the same tenant.
+    Done { result: Result<String, String>, stays: bool },
 }
 
 /// The longest error message that a child gives, in bytes.
@@ -155,9 +156,13 @@ pub(super) fn read<M: DeserializeOwned>(input: &mut impl Read) -> io::Result<M> 
 mod tests {
     use super::*;
 
+    fn done(result: Result<String, String>) -> FromChild {
+        FromChild::Done { result, stays: false }
+    }
+
     #[test]
     fn messages_survive_the_way() {
-        let message = FromChild::Done(Err("\"ü\" is not defined\n".to_owned()));
+        let message = done(Err("\"ü\" is not defined\n".to_owned()));
         let frame = encode(&message).unwrap();
         assert_eq!(read::<FromChild>(&mut frame.as_slice()).unwrap(), message);
     }
@@ -166,7 +171,7 @@ mod tests {
     fn results_fit_the_parents_limit() {
         let taken = |result| {
             let bounded = bounded(result, 1000);
-            assert!(encode(&FromChild::Done(bounded.clone())).unwrap().len() <= 4 + longest_from_child(1000));
+            assert!(encode(&done(bounded.clone())).unwrap().len() <= 4 + longest_from_child(1000));
             bounded
         };
         assert_eq!(taken(Ok("a".repeat(1000))), Ok("a".repeat(1000)));

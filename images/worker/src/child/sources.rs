@@ -16,6 +16,16 @@ use crate::resolve::siblings;
 pub(super) trait Sources {
     fn has(&self, path: &str) -> io::Result<bool>;
     fn read(&self, path: &str) -> io::Result<Option<Rc<str>>>;
+
+    /// As `has`, of what is known without a question.
+    fn knows(&self, _path: &str) -> Option<bool> {
+        None
+    }
+
+    /// As `read`, of what is known without a question. It does not count as read.
+    fn peek(&self, _path: &str) -> Option<Rc<str>> {
+        None
+    }
 }
 
 /// Asks the parent, one question at a time.
@@ -58,8 +68,8 @@ impl<R: Read> ParentSources<R> {
 
 impl<R: Read> Sources for ParentSources<R> {
     fn has(&self, path: &str) -> io::Result<bool> {
-        if let Some(known) = self.probed.borrow().get(path) {
-            return Ok(*known);
+        if let Some(known) = self.knows(path) {
+            return Ok(known);
         }
         match self.ask(&FromChild::Probe { path: path.to_owned() })? {
             ToChild::Probed { present } => {
@@ -87,5 +97,13 @@ impl<R: Read> Sources for ParentSources<R> {
             }
             ToChild::Compile(_) | ToChild::Probed { .. } => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+
+    fn knows(&self, path: &str) -> Option<bool> {
+        self.probed.borrow().get(path).copied()
+    }
+
+    fn peek(&self, path: &str) -> Option<Rc<str>> {
+        self.texts.borrow().get(path).cloned().flatten()
     }
 }

@@ -29,19 +29,12 @@ $colors: (a: #336699, b: rgba(0, 0, 0, .5));
 }
 ";
 
-/// The C library gives memory back to the kernel where more than twice as much as its largest block so far
-/// lies idle. With this one it keeps what a compile uses, which it else gives back and asks for anew.
-const LARGEST_BLOCK_BYTES: usize = 16 << 20;
-/// On a thread that is not the first the C library asks the kernel for some pages at a time, hundreds of times
-/// in a compile. This much it asks for at once, and keeps.
-const ROOM_BYTES: usize = 15 << 20;
-/// So much of it the kernel provides already: a framework's share. The rest takes no memory until it is used.
-const PROVIDED_BYTES: usize = 10 << 20;
+/// So much memory the kernel provides already, which the allocator keeps for some seconds: what a small framework
+/// uses.
+const PROVIDED_BYTES: usize = 4 << 20;
 
 /// Everything goes on without, so errors are of no interest.
 pub(super) fn warm_up() {
-    drop(black_box(Vec::<u8>::with_capacity(LARGEST_BLOCK_BYTES)));
-    drop(black_box(Vec::<u8>::with_capacity(ROOM_BYTES)));
     drop(black_box(vec![1_u8; PROVIDED_BYTES]));
     let task = Task { entry: ENTRY, load_paths: &[], style: OutputStyle::Expanded };
     for rule in [Engine::Grass, Engine::Sasso] {

@@ -12,14 +12,14 @@ use crate::resolve::has_ending;
 
 /// A load as it stands in a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Load<'t> {
-    pub(super) url: &'t str,
-    pub(super) by: By,
+pub(crate) struct Load<'t> {
+    pub(crate) url: &'t str,
+    pub(crate) by: By,
 }
 
 /// What loads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum By {
+pub(crate) enum By {
     Import,
     /// `@use`, `@forward` or `meta.load-css`.
     Module,
@@ -28,7 +28,7 @@ pub(super) enum By {
 const LOAD_CSS: &str = "load-css(";
 
 /// The loads in a source, some more than `most` where there are so many; of modules of Sass's own, of URLs and of plain CSS imports none.
-pub(super) fn find_loads(text: &str, most: usize) -> Vec<Load<'_>> {
+pub(crate) fn find_loads(text: &str, most: usize) -> Vec<Load<'_>> {
     let mut loads = Vec::new();
     let bytes = text.as_bytes();
     let mut is_comment = false;

@@ -1,6 +1,6 @@
 //! Children that wait, confined already, for an order: starting one costs a job no time.
 //!
-//! A child serves one job. Whoever takes one leaves a gap, which `keep` fills when the job is over.
+//! A child serves one tenant. Whoever takes one leaves a gap, which `keep` fills when the job is over.
 //! Deliberately not here: what is said to a child.
 
 use std::{
@@ -71,7 +71,9 @@ impl WarmChildren {
     /// A child that is ready, and what holds it. One that has died meanwhile is passed over.
     pub(super) async fn take(&self) -> io::Result<(WarmChild, Confinement)> {
         while let Some(mut child) = self.pop() {
-            if let (Ok(None), Ok(confinement)) = (child.process.try_wait(), child.greet().await) {
+            if child.is_alive()
+                && let Ok(confinement) = child.greet().await
+            {
                 return Ok((child, confinement));
             }
         }
@@ -140,6 +142,10 @@ fn widen(pipe: &impl AsFd) {
 }
 
 impl WarmChild {
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
     async fn greet(&mut self) -> io::Result<Confinement> {
         match timeout(HELLO_TIMEOUT, hear(&mut self.output, LONGEST_HELLO)).await?? {
             Some(Hello::Ready(confinement)) => Ok(confinement),

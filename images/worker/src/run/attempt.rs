@@ -144,6 +144,7 @@ impl Runner {
     ) -> Result<(Made, Closure), CompileError> {
         let entry = entry.ok_or_else(|| CompileError::Absent { candidates: job.path.sources() })?;
         let recipe = Recipe {
+            tenant: Some(&job.tenant_id),
             entry: &entry,
             load_paths: &job.load_paths,
             site: job.rebase_to.as_ref(),

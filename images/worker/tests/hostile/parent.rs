@@ -72,7 +72,7 @@ fn converse(child: &mut Child, input: &Input) -> Option<Result<String, String>> 
     let present: Vec<_> = input.files.iter().map(|(path, _)| format!("/{path}")).collect();
     loop {
         let answer = match hear(child)? {
-            FromChild::Done(result) => return Some(result),
+            FromChild::Done { result, stays: _ } => return Some(result),
             FromChild::Begins { .. } | FromChild::Used { .. } => continue,
             // Those that the question did not mean do no harm.
             FromChild::Probe { .. } => ToChild::Probed { present: present.clone() },

@@ -16,8 +16,13 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         path.prop_map(|path| encode(&FromChild::Probe { path }).unwrap()),
         path.prop_map(|path| encode(&FromChild::Read { path }).unwrap()),
         vec(any::<usize>(), 0..4).prop_map(|places| encode(&FromChild::Used { places }).unwrap()),
-        path.prop_map(|css| encode(&FromChild::Done(Ok(css))).unwrap()),
-        path.prop_map(|message| encode(&FromChild::Done(Err(message))).unwrap()),
+        (path, any::<bool>())
+            .prop_map(|(css, stays)| encode(&FromChild::Done { result: Ok(css), stays }).unwrap()),
+        (path, any::<bool>()).prop_map(|(message, stays)| encode(&FromChild::Done {
+            result: Err(message),
+            stays
+        })
+        .unwrap()),
         path.prop_map(|entry| encode(&order(entry)).unwrap()),
         path.prop_map(|text| encode(&ToChild::Source(Some(text))).unwrap()),
         Just(encode(&ToChild::Source(None)).unwrap()),

@@ -72,7 +72,7 @@ fn waiting_child_is_confined_in_every_way_before_it_is_told_anything() {
     assert_eq!(descriptors, ["0", "1", "2"]);
 
     drop(child.stdin.take());
-    assert_eq!(child.wait().unwrap().code(), Some(1), "a child without a parent ends");
+    assert_eq!(child.wait().unwrap().code(), Some(0), "a child without a parent ends");
 }
 
 #[test]

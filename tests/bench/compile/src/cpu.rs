@@ -13,7 +13,7 @@ mod used;
 
 use std::{collections::HashSet, path::Path};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use corpus::code_base;
 use pipeline::job::{Job, Task};
 use tokio::task::block_in_place;
@@ -66,20 +66,21 @@ pub(crate) async fn serve(checkout: &Path) -> anyhow::Result<()> {
     origin::run(corpus, built).await
 }
 
-pub(crate) async fn measure(plan: &Plan, checkout: &Path) -> anyhow::Result<Cost> {
+/// `name` is that of the only code base that is measured, where there is one.
+pub(crate) async fn measure(plan: &Plan, checkout: &Path, name: Option<&str>) -> anyhow::Result<Cost> {
     let corpus = checkout.join(CORPUS);
     let material = material(&corpus)?;
     let origin = OriginProcess::start(checkout)?;
     let reference = Reference::start(&corpus.join(ORACLE))?;
     let ours = Ours::start(vec![origin.id(), reference.id()]).await?;
+    let starts = ours.start_seconds().await?;
     let mut bench = Bench { ours, reference, origin, origins_given: 0 };
     let mut code_bases = Vec::new();
-    for (job, sheet) in &material {
+    for (job, sheet) in material.iter().filter(|(job, _)| name.is_none_or(|name| name == job.name)) {
         code_bases.push(bench.measure_one(plan, job, sheet).await.with_context(|| job.name.clone())?);
         eprint!(".");
     }
     eprintln!();
-    let starts = bench.ours.start_seconds();
     bench.ours.stop().await?;
     Ok(Cost { code_bases, starts })
 }
@@ -89,11 +90,13 @@ fn material(corpus: &Path) -> anyhow::Result<Vec<(corpus::Job, Sheet)>> {
     let modules = corpus.join(MODULES);
     ensure!(modules.is_dir(), "{} is not there; `cargo xtask bench compile` fetches it", modules.display());
     let code_bases = code_base::read_all(&corpus.join("code_bases.json"))?;
-    let both = code_bases.iter().map(|code_base| {
+    let both = code_bases.iter().enumerate().map(|(index, code_base)| {
         let job = code_base.job(corpus, &modules);
         let load_paths = job.load_paths.iter().map(|path| below(corpus, path)).collect::<Result<_, _>>()?;
         let path = below(corpus, &job.entry.with_extension("css"))?;
-        Ok((job, Sheet { path, load_paths }))
+        // Each code base is a site of its own.
+        let tenant_id = format!("bench{index}-g1").parse().map_err(|_| anyhow!("no tenant"))?;
+        Ok((job, Sheet { tenant_id, path, load_paths }))
     });
     both.collect()
 }
@@ -163,9 +166,9 @@ impl Bench {
 
     async fn dense_seconds(&self, job: &Job) -> anyhow::Result<f64> {
         let css = self.ours.css(job).await?;
-        let before = Used::now()?;
+        let before = Used::now([])?;
         block_in_place(|| encode_densely(&css))?;
-        Ok(Used::now()?.since(before).seconds())
+        Ok(Used::now([])?.since(before).seconds())
     }
 }
 

@@ -27,6 +27,9 @@ struct Arguments {
     /// Nothing else
     #[arg(long, value_enum)]
     only: Option<Only>,
+    /// CPU for jobs of this code base alone; writes no results
+    #[arg(long)]
+    code_base: Option<String>,
     /// The checkout
     #[arg(long)]
     checkout: PathBuf,
@@ -82,7 +85,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         note(Part::Far, &distance.table(), distance.is_reached())?;
     }
     if is_wanted(Only::Cpu) {
-        let cost = cpu::measure(cpu_plan, checkout).await?;
+        let cost = cpu::measure(cpu_plan, checkout, arguments.code_base.as_deref()).await?;
         note(Part::Cpu, &cost.table(), cost.is_reached())?;
     }
     Ok(if is_reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -92,8 +95,8 @@ fn report(arguments: &Arguments, part: Part, load: Vec<f64>, table: &str) -> any
     let load = Spread::of(load).context("no load was noted")?;
     let text = format!("Machine: {}. Load while measuring: {}.\n\n{table}", machine(), load.show(1.0, 1));
     println!("{text}");
-    if arguments.quick {
-        println!("a quick run: a direction only, nothing is written");
+    if arguments.quick || arguments.code_base.is_some() {
+        println!("a part of a run: a direction only, nothing is written");
         return Ok(());
     }
     write(&arguments.checkout, part, &text)

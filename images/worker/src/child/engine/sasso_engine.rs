@@ -1,6 +1,6 @@
 //! sasso, which follows the current dart-sass.
 
-mod importer;
+pub(super) mod importer;
 mod indented;
 mod respelled;
 

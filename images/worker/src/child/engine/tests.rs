@@ -11,21 +11,37 @@ use crate::child::known_wrong::{self, KnownWrong};
 use samples::{Files, RIGHT};
 
 /// A site in memory.
-struct Site(HashMap<&'static str, &'static str>);
+struct Site {
+    files: HashMap<&'static str, &'static str>,
+    /// Whether all of it is known before it is asked for.
+    is_given: bool,
+}
 
 impl Site {
     fn new(files: Files) -> Self {
-        Self(files.iter().copied().collect())
+        Self { files: files.iter().copied().collect(), is_given: false }
+    }
+
+    fn get(&self, path: &str) -> Option<Rc<str>> {
+        self.files.get(path).map(|text| Rc::from(*text))
     }
 }
 
 impl Sources for Site {
     fn has(&self, path: &str) -> io::Result<bool> {
-        Ok(self.0.contains_key(path))
+        Ok(self.files.contains_key(path))
     }
 
     fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
-        Ok(self.0.get(path).map(|text| Rc::from(*text)))
+        Ok(self.get(path))
+    }
+
+    fn knows(&self, path: &str) -> Option<bool> {
+        self.is_given.then(|| self.files.contains_key(path))
+    }
+
+    fn peek(&self, path: &str) -> Option<Rc<str>> {
+        self.get(path).filter(|_| self.is_given)
     }
 }
 
@@ -37,13 +53,17 @@ fn task_of(files: Files) -> Task<'static> {
 
 /// What the first of the files becomes, and the engines that ran.
 fn compile_files(rule: Engine, files: Files) -> (Result<String, String>, Vec<SassEngine>) {
+    compile_site(rule, files, &Site::new(files))
+}
+
+fn compile_site(rule: Engine, files: Files, site: &Site) -> (Result<String, String>, Vec<SassEngine>) {
     let task = task_of(files);
     let engines = RefCell::new(Vec::new());
     let begin = |engine| {
         engines.borrow_mut().push(engine);
         Ok(())
     };
-    let made = compile(rule, task, &Site::new(files), begin).unwrap();
+    let made = compile(rule, task, site, begin).unwrap();
     (made, engines.into_inner())
 }
 
@@ -77,10 +97,46 @@ fn sign_is_seen_in_each_sample_where_grass_says_nothing() {
     for (what, files, _) in samples::WRONG_IN_GRASS {
         if compile_files(Engine::Grass, files).0.is_ok() {
             let site = Site::new(files);
-            let watched = WatchedSources::until_found(&site, &scan::GRASS);
+            let nothing = foresee(task_of(files), &site, &scan::GRASS);
+            let watched = WatchedSources::until_found(&site, nothing);
             drop(run(&Grass, task_of(files), &watched));
             assert_eq!(watched.found().map(|row| row.what), Some(*what));
         }
+    }
+}
+
+#[test]
+fn what_is_foreseen_spares_grass_a_run_and_changes_nothing() {
+    let samples = samples::WRONG_IN_GRASS.iter().chain(samples::WRONG_IN_SASSO);
+    let right = RIGHT.iter().map(|(files, _)| *files);
+    let mut spared = 0;
+    for files in samples.map(|(_, files, _)| *files).chain(right) {
+        let asked = compile_files(Engine::Auto, files);
+        let given = compile_site(Engine::Auto, files, &Site { is_given: true, ..Site::new(files) });
+        assert_eq!(given.0, asked.0, "{files:?}");
+        if given.1 != asked.1 {
+            spared += 1;
+            assert_eq!([&[SassEngine::Grass], &*given.1].concat(), asked.1, "{files:?}");
+        }
+    }
+    assert!(spared > 40, "{spared} runs were spared");
+}
+
+#[test]
+fn only_what_is_loaded_in_any_case_is_foreseen() {
+    const WRONG: (&str, &str) = ("/_wrong.scss", "a { b: color.channel(red, \"red\"); }");
+    const CASES: [(Files, bool); 6] = [
+        (&[("/app.scss", "@use 'x'; @import \"wrong\";"), ("/_x.scss", "c { d: e }"), WRONG], true),
+        (&[("/app.sass", "@use 'x'\n"), ("/x.sass", "@import wrong, y\n"), WRONG], true),
+        (&[("/app.scss", "@import 'x';"), ("/lib/x/_index.scss", "@import '../../wrong';"), WRONG], true),
+        (&[("/app.scss", "@if false { @import 'wrong'; } // @import 'wrong';"), WRONG], false),
+        (&[("/app.scss", "@mixin x { @import 'wrong'; } /* @use 'wrong'; */"), WRONG], false),
+        (&[("/app.scss", "@use 'none'; @import 'http://a/wrong', url(wrong);"), WRONG], false),
+    ];
+    for (files, is_foreseen) in CASES {
+        let site = Site { is_given: true, ..Site::new(files) };
+        let foresight = foresee(task_of(files), &site, &scan::GRASS);
+        assert_eq!(foresight.scan.found().is_some(), is_foreseen, "{files:?}");
     }
 }
 
@@ -164,6 +220,7 @@ fn choice_has_the_version_that_was_given_to_it() {
     let rules = [
         include_str!("../blocks.rs"),
         include_str!("../engine.rs"),
+        include_str!("foresight.rs"),
         include_str!("../known_wrong.rs"),
         include_str!("../known_wrong/grass.rs"),
         include_str!("../known_wrong/passes.rs"),
@@ -173,5 +230,5 @@ fn choice_has_the_version_that_was_given_to_it() {
         include_str!("../scan/watched.rs"),
     ];
     let digest = Digest::of(rules.concat().as_bytes());
-    assert_eq!((CHOICE_VERSION, &digest.as_str()[..16]), (2, "c1f9d93fc164f744"));
+    assert_eq!((CHOICE_VERSION, &digest.as_str()[..16]), (2, "9f8c182908c0c5f7"));
 }

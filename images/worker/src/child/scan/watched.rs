@@ -1,9 +1,9 @@
 //! Sources that are scanned as an engine reads them.
 
-use std::{cell::RefCell, io, rc::Rc};
+use std::{cell::RefCell, collections::HashSet, io, rc::Rc};
 
 use super::{
-    super::{known_wrong::KnownWrong, sources::Sources},
+    super::{engine::Foresight, known_wrong::KnownWrong, sources::Sources},
     Scan, Signs,
     signs::Row,
 };
@@ -11,17 +11,20 @@ use super::{
 pub(in super::super) struct WatchedSources<'s> {
     inner: &'s dyn Sources,
     scan: RefCell<Scan>,
+    /// What was looked through already, until it is read.
+    foreseen: RefCell<HashSet<String>>,
     /// Whether the reading ends as soon as something is found that the engine gets wrong.
     ends_early: bool,
 }
 
 impl<'s> WatchedSources<'s> {
-    pub(in super::super) fn until_found(inner: &'s dyn Sources, signs: &'static Signs) -> Self {
-        Self { inner, scan: RefCell::new(Scan::new(signs)), ends_early: true }
+    pub(in super::super) fn until_found(inner: &'s dyn Sources, foresight: Foresight) -> Self {
+        let Foresight { scan, looked_through } = foresight;
+        Self { inner, scan: scan.into(), foreseen: looked_through.into(), ends_early: true }
     }
 
     pub(in super::super) fn to_the_end(inner: &'s dyn Sources, signs: &'static Signs) -> Self {
-        Self { ends_early: false, ..Self::until_found(inner, signs) }
+        Self { inner, scan: Scan::new(signs).into(), foreseen: RefCell::default(), ends_early: false }
     }
 
     /// What the engine gets wrong in what was read.
@@ -45,7 +48,7 @@ impl Sources for WatchedSources<'_> {
 
     fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
         let text = self.inner.read(path)?;
-        if let Some(text) = &text {
+        if let Some(text) = text.as_ref().filter(|_| !self.foreseen.borrow_mut().remove(path)) {
             let mut scan = self.scan.borrow_mut();
             scan.add(path, text);
             if let Some(KnownWrong { what, .. }) = scan.found().filter(|_| self.ends_early) {

@@ -1,7 +1,7 @@
 //! A whole worker in this process, on embedded ports, and the CPU that its jobs take.
 //!
-//! A job takes a child that waits, and has another one started. The CPU of a child counts once it has been waited
-//! for, that of its start included: as many are started as end while jobs run, so each job is charged with one.
+//! A job takes its tenant's child, or one that waits, and has another one started then. The CPU of all children
+//! counts, that of their starts included.
 
 use std::{env, process, sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use pipeline::{
     job::{JOB_VERSION, Job, Task},
     key::Encoding,
     manifest::{Manifest, Outcome},
-    names::JobId,
+    names::{JobId, TenantId},
     notice::Notice,
     options::CompileOptions,
     ports::{ETag, Queue},
@@ -42,7 +42,7 @@ use super::{bodies::WriteOnlyBodies, used::Used};
 const CONCURRENCY: u16 = 2;
 const CHILDREN: usize = CONCURRENCY as usize + 1;
 const VISIBILITY: Duration = Duration::from_secs(8);
-/// After a job: its child is gone, and the next one waits.
+/// After a job: its child is gone or at rest, and another one is on its way where one was taken.
 const REST: Duration = Duration::from_millis(20);
 const SETTLES_WITHIN: Duration = Duration::from_secs(10);
 const NOTICE_WITHIN: Duration = Duration::from_secs(30);
@@ -62,6 +62,7 @@ pub(crate) struct Ours {
 
 /// A style sheet, as jobs name it.
 pub(crate) struct Sheet {
+    pub(crate) tenant_id: TenantId,
     pub(crate) path: String,
     pub(crate) load_paths: Vec<String>,
 }
@@ -98,8 +99,7 @@ impl Ours {
 
     /// What one job of several in a row takes. Nothing else runs before and after.
     pub(crate) async fn used_for_one(&mut self, jobs: &[Job]) -> anyhow::Result<Used> {
-        self.settled().await?;
-        let before = Used::now()?;
+        let before = self.settled().await?;
         for job in jobs {
             self.run(job).await?;
         }
@@ -127,17 +127,17 @@ impl Ours {
         Ok(())
     }
 
-    /// When every child that was taken is gone, and those that replace them wait: the CPU used until then.
+    /// When no child does anything, and as many as should wait for any tenant's job: the CPU used until then.
     async fn settled(&self) -> anyhow::Result<Used> {
         let settle = async {
             loop {
                 sleep(REST).await;
                 // Before looking, which costs CPU, too.
-                let used = Used::now()?;
                 let children = self.children();
-                let is_settled = children.len() == CHILDREN && children.into_iter().all(is_asleep);
+                let used = Used::now(children.iter().copied())?;
+                let is_settled = children.len() >= CHILDREN && children.iter().copied().all(is_asleep);
                 // None has ended between the two.
-                if is_settled && Used::now()?.in_children == used.in_children {
+                if is_settled && children == self.children() {
                     return Ok(used);
                 }
             }
@@ -151,9 +151,10 @@ impl Ours {
         children
     }
 
-    /// Seconds of CPU that the children have used which wait.
-    pub(crate) fn start_seconds(&self) -> Vec<f64> {
-        self.children().into_iter().map(thread_seconds).collect()
+    /// Seconds of CPU that children have used which were given nothing yet: before the first job.
+    pub(crate) async fn start_seconds(&self) -> anyhow::Result<Vec<f64>> {
+        self.settled().await?;
+        Ok(self.children().into_iter().map(thread_seconds).collect())
     }
 
     pub(crate) async fn manifest(&self, job: &Job) -> anyhow::Result<Manifest> {
@@ -179,7 +180,7 @@ impl Sheet {
         Ok(Job {
             version: JOB_VERSION,
             id: JobId::random(),
-            tenant_id: "bench-g1".parse().map_err(|_| anyhow!("no tenant"))?,
+            tenant_id: self.tenant_id.clone(),
             path: self.path.parse().map_err(|error| anyhow!("{}: {error}", self.path))?,
             origin,
             load_paths: self.load_paths.clone(),

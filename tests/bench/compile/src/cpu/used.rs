@@ -2,12 +2,13 @@
 
 use std::{ops::Div, time::Duration};
 
+use bench_report::thread_seconds;
 use nix::sys::{
     resource::{UsageWho, getrusage},
     time::TimeValLike,
 };
 
-/// User and system time. A child's counts once it was waited for, all at once.
+/// User and system time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Used {
     here: Duration,
@@ -15,13 +16,15 @@ pub(crate) struct Used {
 }
 
 impl Used {
-    pub(crate) fn now() -> anyhow::Result<Self> {
+    /// In children: those that were waited for, and these, which live.
+    pub(crate) fn now(living: impl IntoIterator<Item = u32>) -> anyhow::Result<Self> {
         let of = |who| {
             let usage = getrusage(who)?;
             let microseconds = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
             anyhow::Ok(Duration::from_micros(microseconds.try_into()?))
         };
-        Ok(Self { here: of(UsageWho::RUSAGE_SELF)?, in_children: of(UsageWho::RUSAGE_CHILDREN)? })
+        let living = living.into_iter().map(thread_seconds).map(Duration::from_secs_f64).sum::<Duration>();
+        Ok(Self { here: of(UsageWho::RUSAGE_SELF)?, in_children: of(UsageWho::RUSAGE_CHILDREN)? + living })
     }
 
     pub(crate) fn since(self, before: Self) -> Self {

@@ -41,25 +41,36 @@ impl SourcesImporter<'_> {
     }
 }
 
+/// The file that a URL means in the file at `containing`.
+pub(in super::super) fn find(
+    sources: &dyn Sources,
+    load_paths: &[String],
+    containing: &str,
+    url: &str,
+    for_import: bool,
+) -> Result<Option<String>, ImporterError> {
+    if url.contains("://") || url.starts_with("//") {
+        return Ok(None);
+    }
+    let own = Path::new(containing).parent().unwrap_or(Path::new("/"));
+    for folder in [own].into_iter().chain(load_paths.iter().map(Path::new)) {
+        let Some(path) = normalize(&folder.join(url)) else { continue };
+        if let Some(found) = (Search { sources, for_import }).find(&path)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
 impl Importer for SourcesImporter<'_> {
     fn canonicalize(
         &self,
         url: &str,
         context: &CanonicalizeContext<'_>,
     ) -> Result<Option<CanonicalUrl>, ImporterError> {
-        if url.contains("://") || url.starts_with("//") {
-            return Ok(None);
-        }
         let containing = context.containing_url.map_or("/", CanonicalUrl::as_str);
-        let own = Path::new(containing).parent().unwrap_or(Path::new("/"));
-        for folder in [own].into_iter().chain(self.load_paths.iter().map(Path::new)) {
-            let Some(path) = normalize(&folder.join(url)) else { continue };
-            let search = Search { sources: self.sources, for_import: context.from_import };
-            if let Some(found) = search.find(&path)? {
-                return Ok(Some(CanonicalUrl::new(found)));
-            }
-        }
-        Ok(None)
+        let found = find(self.sources, self.load_paths, containing, url, context.from_import)?;
+        Ok(found.map(CanonicalUrl::new))
     }
 
     fn load(&self, canonical: &CanonicalUrl) -> Result<Option<ImporterResult>, ImporterError> {

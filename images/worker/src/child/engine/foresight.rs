@@ -1,0 +1,83 @@
+//! What an engine will read in any case, looked through before it begins: a run that is to end early anyway is
+//! spared.
+//!
+//! From the entry on, the loads that stand outside of all blocks are followed, in their order. An engine reads
+//! those whatever the style sheet computes, unless it reports an error before: so what is found here it would
+//! have come upon, too. Only what the parent gave with the order is looked at.
+
+use std::{collections::HashSet, io, rc::Rc};
+
+use super::{Task, sasso_engine::importer::find};
+use crate::{
+    child::{
+        blocks::{Piece, walk_indented, walk_scss},
+        scan::{Scan, Signs},
+        sources::Sources,
+    },
+    closure::{By, find_loads},
+    resolve::has_ending,
+};
+
+/// One statement's.
+const MOST_LOADS: usize = 1_000;
+
+/// What was found, and where it was looked for.
+pub(in super::super) struct Foresight {
+    pub(in super::super) scan: Scan,
+    pub(in super::super) looked_through: HashSet<String>,
+}
+
+/// Up to the first thing that the engine gets wrong.
+pub(super) fn foresee(task: Task<'_>, sources: &dyn Sources, signs: &'static Signs) -> Foresight {
+    let mut foresight = Foresight { scan: Scan::new(signs), looked_through: HashSet::new() };
+    let known = Known(sources);
+    // Depth first, as engines read; the next one stands last.
+    let mut to_read = vec![task.entry.to_owned()];
+    while let Some(path) = to_read.pop() {
+        let Some(text) = sources.peek(&path).filter(|_| !foresight.looked_through.contains(&path)) else {
+            continue;
+        };
+        foresight.scan.add(&path, &text);
+        if foresight.scan.found().is_some() {
+            break;
+        }
+        let loads = loads_outside_of_blocks(&path, &text);
+        let found = loads.iter().rev().filter_map(|(url, by)| {
+            find(&known, task.load_paths, &path, url, *by == By::Import).ok().flatten()
+        });
+        to_read.extend(found);
+        foresight.looked_through.insert(path);
+    }
+    foresight
+}
+
+fn loads_outside_of_blocks(path: &str, text: &str) -> Vec<(String, By)> {
+    let mut loads = Vec::new();
+    let mut visit = |stack: &[&str], piece: Piece<'_>| {
+        if let (true, Piece::Statement(statement)) = (stack.is_empty(), piece)
+            && statement.starts_with('@')
+        {
+            let found = find_loads(statement, MOST_LOADS);
+            loads.extend(found.into_iter().map(|load| (load.url.to_owned(), load.by)));
+        }
+    };
+    if has_ending(path, "sass") {
+        walk_indented(text, &mut visit);
+    } else if !has_ending(path, "css") {
+        walk_scss(text, &mut visit);
+    }
+    loads
+}
+
+/// The sources as far as they are known; anything else is an error.
+struct Known<'s>(&'s dyn Sources);
+
+impl Sources for Known<'_> {
+    fn has(&self, path: &str) -> io::Result<bool> {
+        self.0.knows(path).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+
+    fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
+        Ok(self.0.peek(path))
+    }
+}
