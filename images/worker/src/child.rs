@@ -98,7 +98,7 @@ fn next_order(input: &mut impl BufRead) -> io::Result<Option<Order>> {
 fn compile(order: Order, input: impl Read) -> io::Result<(Result<String, String>, Vec<usize>)> {
     let Order { entry, load_paths, site, options: CompileOptions { engine, style, urls: _ }, known } = order;
     let task = Task { entry: &entry, load_paths: &load_paths, style };
-    let sources = ParentSources::new(input, known);
+    let sources = ParentSources::new(input, &entry, known);
     let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });
     let site = site.as_ref().and_then(|site| Site::new(site, &entry));
     let result = engine::compile(engine, task, &sources, begin)?;

@@ -9,14 +9,18 @@ mod revalidate;
 mod under_way;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+
 use futures::{StreamExt, stream};
+use percent_encoding::percent_decode_str;
 use pipeline::{
     manifest::{Closure, SourceRead},
     names::Digest,
@@ -25,10 +29,9 @@ use pipeline::{
 };
 use url::Url;
 
-use crate::resolve::siblings;
-use assumed::Assumed;
+use crate::resolve::{Syntax, decided_by, siblings};
 pub(crate) use assumed::Assumptions;
-pub(crate) use imports::{By, find_loads};
+pub(crate) use imports::find_loads;
 pub(crate) use revalidate::Revalidation;
 use under_way::{Answer, UnderWay, as_source, ask};
 
@@ -62,28 +65,40 @@ pub(crate) enum SourcesError {
     TooMuch(String),
 }
 
+/// An answer that takes so long comes from far away: what may be needed is asked for before it is known to be.
+const FAR: Duration = Duration::from_millis(3);
+
 /// One job's view of its origin.
 pub(crate) struct Sources {
     origin: Arc<dyn Origin>,
     base: Url,
     limits: SourceLimits,
-    /// What the origin has, by URL. A `None` was found absent.
-    by_url: HashMap<String, Option<SourceFile>>,
-    /// The paths that the compiler asked for, with their URLs.
-    asked: BTreeMap<String, String>,
+    /// What came, by path.
+    by_path: HashMap<String, Had>,
+    /// The paths that decide what the compiler makes, all of them known.
+    asked: HashSet<String>,
     /// Those of them that the compiler read.
     used: BTreeSet<String>,
-    /// Paths that are taken for absent until they are asked for, and will be part of the closure.
-    assumed_absent: BTreeMap<String, Assumed>,
-    /// Paths that the compiler takes for absent whatever is there: a spelling that comes before them is.
-    undecisive: BTreeSet<String>,
+    /// Paths that are taken for absent until they are asked for, and will be part of the closure; each with the
+    /// path of the one that is there.
+    assumed_absent: HashMap<String, String>,
+    /// Once the look ahead was made.
+    syntax: Option<Syntax>,
     /// What was asked for ahead, and has not come yet.
     under_way: UnderWay,
     paths_bytes: usize,
     /// Of all that came, whether the compiler asked for it or not.
     arrived_bytes: usize,
+    /// The shortest time for an answer.
+    nearest: Option<Duration>,
     is_fetching: bool,
     is_verifying: Arc<AtomicBool>,
+}
+
+/// What the origin has at a URL: a `None` was found absent.
+struct Had {
+    url: String,
+    source: Option<SourceFile>,
 }
 
 impl Sources {
@@ -92,14 +107,15 @@ impl Sources {
             origin,
             base,
             limits,
-            by_url: HashMap::new(),
-            asked: BTreeMap::new(),
+            by_path: HashMap::new(),
+            asked: HashSet::new(),
             used: BTreeSet::new(),
-            assumed_absent: BTreeMap::new(),
-            undecisive: BTreeSet::new(),
+            assumed_absent: HashMap::new(),
+            syntax: None,
             under_way: UnderWay::default(),
             paths_bytes: 0,
             arrived_bytes: 0,
+            nearest: None,
             is_fetching: false,
             is_verifying: Arc::default(),
         }
@@ -131,51 +147,78 @@ impl Sources {
 
     /// What the result depends on.
     pub(crate) fn closure(&self) -> Closure {
+        let mut asked: Vec<&String> = self.asked.iter().collect();
+        asked.sort();
         let mut closure = Closure::default();
-        for (path, url) in &self.asked {
-            match self.source(path) {
-                None => closure.absent.push(url.clone()),
-                Some(source) if self.used.contains(path) => closure.read.push(note_read(url, source)),
-                Some(_) => {}
+        for path in asked {
+            match self.by_path.get(path) {
+                Some(Had { url, source: None }) => closure.absent.push(url.clone()),
+                Some(Had { url, source: Some(source) }) if self.used.contains(path) => {
+                    closure.read.push(note_read(url, source));
+                }
+                Some(_) | None => {}
             }
         }
         closure
     }
 
+    /// What is there, of a path that decides something.
     fn source(&self, path: &str) -> Option<&SourceFile> {
-        self.by_url.get(self.asked.get(path)?)?.as_ref()
+        self.asked.get(path).and_then(|path| self.found_at(path))
+    }
+
+    fn found_at(&self, path: &str) -> Option<&SourceFile> {
+        self.by_path.get(path)?.source.as_ref()
     }
 
     async fn fetch(&mut self, mut paths: Vec<String>) -> Result<(), SourcesError> {
-        paths.retain(|path| !self.asked.contains_key(path) && !self.is_taken_for_absent(path));
+        paths.retain(|path| !self.asked.contains(path) && !self.is_taken_for_absent(path));
+        if paths.is_empty() {
+            return Ok(());
+        }
         self.check_paths(&paths)?;
-        let urls = self.urls_of(paths)?;
         self.is_fetching = true;
-        let unknown = urls.iter().filter(|(_, url)| !self.by_url.contains_key(url.as_str()));
-        let requests: Vec<_> =
-            unknown.map(|(path, url)| ask(self.origin.clone(), path.clone(), url.clone())).collect();
+        let unknown = paths.iter().filter(|path| !self.by_path.contains_key(*path)).cloned();
+        let requests = self.urls_of(unknown)?.into_iter();
+        let requests: Vec<_> = requests.map(|(path, url)| ask(self.origin.clone(), path, url)).collect();
         let mut answers = stream::iter(requests).buffer_unordered(MAX_PARALLEL_FETCHES);
-        let mut found = Vec::new();
-        while let Some(Answer { path: _, url, source }) = answers.next().await {
-            found.push((url.into(), source?));
+        while let Some(answer) = answers.next().await {
+            self.note(answer)?;
         }
         self.is_fetching = false;
-        self.by_url.extend(found);
-        self.asked.extend(urls.into_iter().map(|(path, url)| (path, url.into())));
+        self.asked.extend(paths);
         self.check_limits()
     }
 
-    fn note(&mut self, url: Url, source: Option<SourceFile>) {
+    fn note(&mut self, answer: Answer) -> Result<(), OriginError> {
+        let Answer { path, url, source, took } = answer;
+        let source = source?;
+        self.nearest = self.nearest.into_iter().chain([took]).min();
         self.arrived_bytes += source.as_ref().map_or(0, |source| source.body.len());
-        self.by_url.insert(url.into(), source);
+        self.by_path.insert(path, Had { url: url.into(), source });
+        Ok(())
+    }
+
+    fn is_far(&self) -> bool {
+        self.nearest.is_none_or(|took| took >= FAR)
     }
 
     fn is_taken_for_absent(&self, path: &str) -> bool {
-        self.assumed_absent.contains_key(path) || self.undecisive.contains(path)
+        let is_there = |path: &String| self.found_at(path).is_some();
+        let decided_by = || self.syntax.and_then(|syntax| decided_by(path, syntax));
+        self.assumed_absent.contains_key(path) || decided_by().is_some_and(|by| by.iter().any(is_there))
     }
 
     fn url_of(&self, path: &str) -> Option<Url> {
         source_url(&self.base, path)
+    }
+
+    /// The path of a URL that an earlier job has asked for.
+    fn path_of(&self, url: &Url) -> Option<String> {
+        let base = self.url_of("/")?;
+        let path = url.path().strip_prefix(base.path().trim_end_matches('/'))?;
+        let path = percent_decode_str(path).decode_utf8().ok()?.into_owned();
+        (self.url_of(&path).as_ref() == Some(url)).then_some(path)
     }
 
     fn urls_of(&self, paths: impl IntoIterator<Item = String>) -> Result<Vec<(String, Url)>, OriginError> {
@@ -204,7 +247,7 @@ impl Sources {
     }
 
     fn check_limits(&self) -> Result<(), SourcesError> {
-        let found = self.asked.keys().filter_map(|path| self.source(path));
+        let found = self.asked.iter().filter_map(|path| self.found_at(path));
         let (files, bytes) =
             found.fold((0, 0), |(files, bytes), source| (files + 1, bytes + source.body.len()));
         if files > self.limits.files {

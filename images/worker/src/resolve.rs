@@ -21,6 +21,9 @@ pub(crate) fn normalize(path: &Path) -> Option<String> {
 /// The endings that engines try for an import without one, in grass's order.
 const ENDINGS: [&str; 6] = [".import.sass", ".import.scss", ".import.css", ".sass", ".scss", ".css"];
 
+/// What the endings of files begin with that are for `@import` alone.
+const IMPORT_ALONE: &str = ".import";
+
 /// All paths that the engine may try when it tries `path`: the same name with and without `_`, with every
 /// ending. They are asked for together, so that an import costs one round trip and not ten.
 pub(crate) fn siblings(path: &str) -> Vec<String> {
@@ -64,42 +67,81 @@ impl Syntax {
     }
 }
 
-/// One name in one folder, and all paths that an import may mean by it.
+/// What loads a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum By {
+    Import,
+    /// `@use`, `@forward` or `meta.load-css`.
+    Module,
+}
+
+/// One name in one folder, and all paths that a load may mean by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Spellings {
-    /// What it is called in nearly all style sheets: with `_`, and without.
+    /// What it is called in nearly all style sheets: with `_`, and without; a name that begins with `_` is likelier
+    /// to be the whole name.
     pub(crate) likely: [String; 2],
-    /// Counts before these for `@import`, where it is there at all.
-    pub(crate) for_import_alone: [String; 2],
-    /// Those that nobody asks for where a likely one is there.
-    pub(crate) others: Vec<String>,
+    /// The path without its ending.
+    stem: String,
+    /// The likely one, or the one that was written.
+    ending: &'static str,
+    is_written: bool,
+    by: By,
 }
 
 impl Spellings {
-    /// Of the path of an import. An ending that it has is the only one; else the likely one is the syntax's.
-    pub(crate) fn new(path: &str, syntax: Syntax) -> Self {
+    /// Of the path of a load. An ending that it has is the only one; else the likely one is the syntax's.
+    pub(crate) fn new(path: &str, syntax: Syntax, by: By) -> Self {
         let own = [".scss", ".sass", ".css"].into_iter().find(|ending| path.ends_with(ending));
         let ending = own.unwrap_or(syntax.ending());
-        let stem = own.and_then(|own| path.strip_suffix(own)).unwrap_or(path);
-        let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
-        let name = name.strip_prefix('_').unwrap_or(name);
-        let with = |ending: &str| [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")];
-        let (likely, for_import_alone) = (with(ending), with(&format!(".import{ending}")));
-        // An ending that was written is the only one that is meant.
-        let mut others = if own.is_none() { siblings(&likely[1]) } else { Vec::new() };
-        let own_names = [format!("{folder}/{name}."), format!("{folder}/_{name}.")];
-        others.retain(|path| {
-            own_names.iter().any(|name| path.starts_with(name))
-                && !likely.contains(path)
-                && !for_import_alone.contains(path)
-        });
-        Self { likely, for_import_alone, others }
+        let stem = own.and_then(|own| path.strip_suffix(own)).unwrap_or(path).to_owned();
+        let mut likely = both(&stem, ending);
+        if stem.rsplit('/').next().is_some_and(|name| name.starts_with('_')) {
+            likely.reverse();
+        }
+        Self { likely, stem, ending, is_written: own.is_some(), by }
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
-        let Self { likely, for_import_alone, others } = self;
-        likely.iter().chain(for_import_alone).chain(others)
+    /// Those that count before the likely ones for `@import`, where they are there at all.
+    pub(crate) fn for_import_alone(&self) -> Vec<String> {
+        match self.by {
+            By::Import => both(&self.stem, &format!(".import{}", self.ending)).into(),
+            By::Module => Vec::new(),
+        }
     }
+
+    /// Those that nobody asks for where a likely one is there.
+    pub(crate) fn others(&self) -> Vec<String> {
+        if self.is_written {
+            return Vec::new();
+        }
+        let is_other = |ending: &&str| match self.by {
+            By::Import => **ending != *format!(".import{}", self.ending),
+            By::Module => !ending.starts_with(IMPORT_ALONE),
+        };
+        let endings = ENDINGS.into_iter().filter(is_other).filter(|ending| *ending != self.ending);
+        endings.flat_map(|ending| both(&self.stem, ending)).collect()
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = String> {
+        self.likely.iter().cloned().chain(self.for_import_alone()).chain(self.others())
+    }
+}
+
+/// With `_`, and without.
+fn both(stem: &str, ending: &str) -> [String; 2] {
+    let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+    [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")]
+}
+
+/// Where `path` is not likely in a style sheet of this syntax: the likely spellings of the same name. Where one of
+/// these is there, it decides nothing.
+pub(crate) fn decided_by(path: &str, syntax: Syntax) -> Option<[String; 2]> {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = file.strip_prefix('_').unwrap_or(file);
+    let ending = ENDINGS.into_iter().find(|ending| name.ends_with(ending))?;
+    let name = name.strip_suffix(ending)?;
+    (ending != syntax.ending()).then(|| both(&format!("{folder}/{name}"), syntax.ending()))
 }
 
 #[cfg(test)]
@@ -127,21 +169,22 @@ mod tests {
     }
 
     #[test]
-    fn spellings_are_all_siblings_the_likely_ones_first() {
+    fn spellings_of_an_import_are_all_siblings_the_likely_ones_first() {
         for (path, syntax, likely) in [
             ("/lib/a", Syntax::Scss, ["/lib/_a.scss", "/lib/a.scss"]),
-            ("/lib/_a", Syntax::Indented, ["/lib/_a.sass", "/lib/a.sass"]),
+            ("/lib/_a", Syntax::Indented, ["/lib/_a.sass", "/lib/__a.sass"]),
             ("/lib/a.css", Syntax::Scss, ["/lib/_a.css", "/lib/a.css"]),
             ("/lib/a.b", Syntax::Scss, ["/lib/_a.b.scss", "/lib/a.b.scss"]),
         ] {
-            let spellings = Spellings::new(path, syntax);
+            let spellings = Spellings::new(path, syntax, By::Import);
             assert_eq!(spellings.likely, likely, "{path}");
+            assert_eq!(spellings.for_import_alone().len(), 2);
             if has_ending(path, "css") {
-                assert_eq!(spellings.others, [""; 0], "{path}");
+                assert_eq!(spellings.others(), [""; 0], "{path}");
                 continue;
             }
             let (mut all, mut expected): (Vec<_>, _) =
-                (spellings.all().cloned().collect(), siblings(likely[1]));
+                (spellings.all().collect(), siblings(likely.iter().max_by_key(|path| path.len()).unwrap()));
             all.sort();
             expected.sort();
             assert_eq!(all, expected, "{path}");
@@ -149,8 +192,28 @@ mod tests {
     }
 
     #[test]
+    fn files_for_import_alone_are_no_modules() {
+        let spellings = Spellings::new("/a/b", Syntax::Scss, By::Module);
+        let expected = ["/a/_b.scss", "/a/b.scss", "/a/_b.sass", "/a/b.sass", "/a/_b.css", "/a/b.css"];
+        assert_eq!(spellings.all().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn likely_spellings_decide_over_all_others() {
+        let likely = Some(["/a/_b.scss".to_owned(), "/a/b.scss".to_owned()]);
+        for other in ["/a/_b.sass", "/a/b.css", "/a/_b.import.scss", "/a/b.import.sass"] {
+            assert_eq!(decided_by(other, Syntax::Scss), likely, "{other}");
+        }
+        for other in ["/a/_b.scss", "/a/b.scss", "/a/b", "/a/b.txt"] {
+            assert_eq!(decided_by(other, Syntax::Scss), None, "{other}");
+        }
+        let likely = Some(["/a/__b.sass".to_owned(), "/a/_b.sass".to_owned()]);
+        assert_eq!(decided_by("/a/__b.scss", Syntax::Indented), likely);
+    }
+
+    #[test]
     fn names_that_end_in_import_are_names_of_their_own() {
-        let spellings = Spellings::new("/lib/a.import", Syntax::Scss);
+        let spellings = Spellings::new("/lib/a.import", Syntax::Scss, By::Import);
         assert_eq!(spellings.likely, ["/lib/_a.import.scss", "/lib/a.import.scss"]);
         assert!(spellings.all().all(|path| path.contains("a.import.")), "{spellings:?}");
     }

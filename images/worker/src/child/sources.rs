@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::protocol::{self, FromChild, Known, ToChild};
-use crate::resolve::siblings;
+use crate::resolve::{Syntax, decided_by, siblings};
 
 /// A tenant's files, by their absolute paths. Errors are the parent's or the kernel's, never the tenant's.
 pub(super) trait Sources {
@@ -35,12 +35,14 @@ pub(super) struct ParentSources<R> {
     texts: RefCell<HashMap<String, Option<Rc<str>>>>,
     /// The place of each path among the known ones.
     places: HashMap<String, usize>,
+    /// Of the entry.
+    syntax: Syntax,
     /// The places of what was read without a question.
     used: RefCell<BTreeSet<usize>>,
 }
 
 impl<R: Read> ParentSources<R> {
-    pub(super) fn new(input: R, known: Known) -> Self {
+    pub(super) fn new(input: R, entry: &str, known: Known) -> Self {
         let Known { sources, absent } = known;
         let places = sources.keys().cloned().zip(0..).collect();
         let present = sources.keys().map(|path| (path.clone(), true));
@@ -51,6 +53,7 @@ impl<R: Read> ParentSources<R> {
             probed: RefCell::new(probed),
             texts: RefCell::new(texts),
             places,
+            syntax: Syntax::of(entry),
             used: RefCell::default(),
         }
     }
@@ -99,11 +102,44 @@ impl<R: Read> Sources for ParentSources<R> {
         }
     }
 
+    /// Beside a likely spelling that is there, the parent names no others, since they are taken for absent.
     fn knows(&self, path: &str) -> Option<bool> {
-        self.probed.borrow().get(path).copied()
+        let probed = self.probed.borrow();
+        let is_there = |path: &String| probed.get(path) == Some(&true);
+        let decided_by = || decided_by(path, self.syntax).filter(|likely| likely.iter().any(is_there));
+        probed.get(path).copied().or_else(|| decided_by().map(|_| false))
     }
 
     fn peek(&self, path: &str) -> Option<Rc<str>> {
         self.texts.borrow().get(path).cloned().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_asked_that_the_parent_has_told() {
+        let known = Known {
+            sources: [("/app.scss", ""), ("/_a.scss", "b"), ("/c.css", "d")]
+                .map(|(path, text)| (path.to_owned(), text.to_owned()))
+                .into(),
+            absent: vec!["/a.scss".to_owned(), "/_c.css".to_owned()],
+        };
+        // A question would find no answer here.
+        let sources = ParentSources::new(io::empty(), "/app.scss", known);
+        for (path, is_there) in [
+            ("/_a.scss", true),
+            ("/a.scss", false),
+            ("/_a.sass", false),
+            ("/a.import.scss", false),
+            ("/c.css", true),
+            ("/_c.css", false),
+        ] {
+            assert_eq!(sources.has(path).unwrap(), is_there, "{path}");
+        }
+        assert_eq!(sources.read("/_a.scss").unwrap().as_deref(), Some("b"));
+        assert!(sources.knows("/c.scss").is_none(), "no likely spelling of it is there");
     }
 }

@@ -2,10 +2,11 @@
 //! what it loads is asked for at once, so that round trips grow with the depth of the tree of imports.
 //!
 //! For each load the two spellings that nearly all style sheets use are asked for first. Where one is there,
-//! its twin and the files for `@import` alone are assumed absent until they are verified, and the other
-//! spellings decide nothing: an engine is told that they are absent, and nobody asks for them. Which these are
+//! its twin and, for `@import`, the files for it alone are assumed absent until they are verified, and the other
+//! spellings decide nothing: nobody asks for them, and engines take them for absent. Which these are
 //! depends on nothing but what the origin has. Where none is there, all spellings are asked for, then those of
-//! the index file, then the load paths'.
+//! the index file, then the load paths'; of a far origin the likely ones of these already while it is not known
+//! whether they are needed.
 //!
 //! A request that fails ends the searches that wait for it, and the limits end them all: whether that matters shows
 //! when the compiler asks.
@@ -14,21 +15,14 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use futures::FutureExt;
-use pipeline::ports::SourceFile;
 use url::Url;
 
-use super::{
-    Answer, MAX_PARALLEL_FETCHES, MAX_PATH_BYTES, MAX_PATHS_BYTES, Sources,
-    assumed::Assumed,
-    imports::{By, find_loads},
-};
-use crate::resolve::{Spellings, Syntax, normalize};
+use super::{Answer, MAX_PARALLEL_FETCHES, MAX_PATH_BYTES, MAX_PATHS_BYTES, Sources, imports::find_loads};
+use crate::resolve::{By, Spellings, Syntax, normalize};
 use search::{Search, Step};
 
 /// What one source may load; a framework's entry loads some hundred files.
@@ -56,18 +50,17 @@ struct Ahead<'s> {
     queue: BTreeMap<(Rank, usize), String>,
     turn: usize,
     open: usize,
-    /// Whether there is something at a path, as far as that is known: each path's URL is built once.
-    there: HashMap<String, Option<bool>>,
     requests: usize,
     looked_through: HashSet<String>,
     /// What each search looks for, and the folder of who loads it.
-    looked_for: HashSet<(String, String)>,
+    looked_for: HashSet<(String, String, By)>,
 }
 
 impl Sources {
     /// Fetches whatever `entry`, which was read already, loads directly and through others.
     pub(crate) async fn fetch_ahead(&mut self, entry: &str, load_paths: &[String]) {
         self.is_fetching = true;
+        self.syntax = Some(Syntax::of(entry));
         let mut ahead = Ahead {
             sources: self,
             load_paths,
@@ -77,7 +70,6 @@ impl Sources {
             queue: BTreeMap::new(),
             turn: 0,
             open: 0,
-            there: HashMap::new(),
             requests: 0,
             looked_through: HashSet::new(),
             looked_for: HashSet::new(),
@@ -85,11 +77,6 @@ impl Sources {
         ahead.look_through(entry);
         ahead.run().await;
         self.is_fetching = false;
-    }
-
-    fn found_at(&self, path: &str) -> Option<&SourceFile> {
-        let url = self.url_of(path)?;
-        self.by_url.get(url.as_str())?.as_ref()
     }
 }
 
@@ -134,22 +121,21 @@ impl Ahead<'_> {
 
     /// The searches that go on with this answer. Those that waited for one that failed are over: the compiler asks
     /// for it again, if it matters.
-    fn take(&mut self, Answer { path, url, source }: Answer) -> Vec<usize> {
+    fn take(&mut self, answer: Answer) -> Vec<usize> {
+        let path = answer.path.clone();
         let waiting = self.waiting.remove(&path).unwrap_or_default();
-        let Ok(source) = source else {
+        if self.sources.note(answer).is_err() {
             for index in &waiting {
                 self.give_up(*index);
             }
             return Vec::new();
-        };
-        let is_found = source.is_some();
-        if self.sources.assumed_absent.remove(&path).is_some() {
-            self.sources.asked.insert(path.clone(), url.to_string());
         }
-        self.there.insert(path.clone(), Some(is_found));
-        self.sources.note(url, source);
+        let is_found = self.sources.found_at(&path).is_some();
         if is_found && waiting.iter().any(|index| self.is_open(*index)) {
             self.look_through(&path);
+        }
+        if self.sources.assumed_absent.remove(&path).is_some() {
+            self.sources.asked.insert(path);
         }
         waiting
     }
@@ -194,9 +180,8 @@ impl Ahead<'_> {
             if self.searches.len() >= self.sources.limits.files {
                 return;
             }
-            if is_bounded && self.looked_for.insert((folder_name.clone(), load.url.to_owned())) {
-                let search = Search::new(&self.places(folder, load.url), self.syntax);
-                self.begin(search, load.by);
+            if is_bounded && self.looked_for.insert((folder_name.clone(), load.url.to_owned(), load.by)) {
+                self.begin(Search::new(&self.places(folder, load.url), self.syntax, load.by));
             }
         }
     }
@@ -207,13 +192,14 @@ impl Ahead<'_> {
         folders.filter_map(|folder| normalize(&folder.join(url))).collect()
     }
 
-    fn begin(&mut self, search: Search, by: By) {
+    fn begin(&mut self, search: Search) {
         let index = self.searches.len();
-        let ahead: Vec<String> = search.later(by).flat_map(|spellings| spellings.likely.clone()).collect();
         self.searches.push(search);
         self.open += 1;
         self.go_on(index);
-        if self.is_open(index) {
+        let search = self.searches.get(index).filter(|search| search.is_open() && self.sources.is_far());
+        if let Some(search) = search {
+            let ahead: Vec<String> = search.later().cloned().collect();
             self.ask_all(ahead, Rank::Ahead, index);
         }
     }
@@ -222,8 +208,8 @@ impl Ahead<'_> {
     fn go_on(&mut self, index: usize) {
         loop {
             let Some(search) = self.searches.get_mut(index) else { return };
-            let (sources, there) = (&*self.sources, &mut self.there);
-            match search.step(|path| look_up(sources, there, path)) {
+            let sources = &*self.sources;
+            match search.step(|path| sources.by_path.get(path).map(|had| had.source.is_some())) {
                 Step::Wait { first, others } => {
                     self.ask_all(first, Rank::First, index);
                     self.ask_all(others, Rank::Decisive, index);
@@ -235,7 +221,7 @@ impl Ahead<'_> {
                     self.look_through(&path);
                     return;
                 }
-                Step::Missing { spellings } => self.settle(spellings.all()),
+                Step::Missing { spellings } => self.settle_beside("", spellings.all()),
                 Step::Nowhere => {
                     self.open -= 1;
                     return;
@@ -247,7 +233,7 @@ impl Ahead<'_> {
 
     fn ask_all(&mut self, paths: impl IntoIterator<Item = String>, rank: Rank, index: usize) {
         for path in paths {
-            if look_up(self.sources, &mut self.there, &path).is_some() {
+            if self.sources.by_path.contains_key(&path) {
                 continue;
             }
             let waiting = self.waiting.entry(path.clone()).or_default();
@@ -260,50 +246,25 @@ impl Ahead<'_> {
     }
 
     fn settle_found(&mut self, found: &str, spellings: &Spellings) {
-        let Spellings { likely, for_import_alone, others } = spellings;
-        if !likely.iter().any(|path| path == found) {
-            self.settle(spellings.all());
-            return;
+        if spellings.likely.iter().any(|path| path == found) {
+            let beside = spellings.likely.iter().cloned().chain(spellings.for_import_alone());
+            self.settle_beside(found, beside);
+        } else {
+            self.settle_beside(found, spellings.all());
         }
-        self.settle_beside(found, likely.iter().chain(for_import_alone));
-        let sources = &mut *self.sources;
-        let is_decided =
-            |path: &&String| sources.asked.contains_key(*path) || sources.assumed_absent.contains_key(*path);
-        let others: Vec<String> = others.iter().filter(|path| !is_decided(path)).cloned().collect();
-        sources.paths_bytes += others.iter().map(String::len).sum::<usize>();
-        sources.undecisive.extend(others);
-    }
-
-    /// Takes paths into the closure of which everything is known.
-    fn settle<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
-        self.settle_beside("", paths);
     }
 
     /// Takes paths into the closure: with what is known of them, or as absent until that is verified.
-    fn settle_beside<'p>(&mut self, found: &str, paths: impl Iterator<Item = &'p String>) {
+    fn settle_beside(&mut self, found: &str, paths: impl Iterator<Item = String>) {
+        let Sources { by_path, asked, assumed_absent, paths_bytes, .. } = &mut *self.sources;
         for path in paths {
-            let Some(url) = self.sources.url_of(path) else { continue };
-            // What another load takes for undecisive, this one does not.
-            self.sources.undecisive.remove(path);
-            let is_known = self.sources.by_url.contains_key(url.as_str());
-            let is_new = if is_known {
-                self.sources.asked.insert(path.clone(), url.into()).is_none()
+            let length = path.len();
+            let is_new = if by_path.contains_key(&path) {
+                asked.insert(path)
             } else {
-                let assumed = Assumed { url, beside: found.to_owned() };
-                self.sources.assumed_absent.insert(path.clone(), assumed).is_none()
+                assumed_absent.insert(path, found.to_owned()).is_none()
             };
-            self.sources.paths_bytes += if is_new { path.len() } else { 0 };
+            *paths_bytes += if is_new { length } else { 0 };
         }
     }
-}
-
-/// Whether there is something at a path: `None` where nobody has asked.
-fn look_up(sources: &Sources, there: &mut HashMap<String, Option<bool>>, path: &str) -> Option<bool> {
-    if let Some(known) = there.get(path) {
-        return *known;
-    }
-    let url = sources.url_of(path);
-    let known = url.and_then(|url| sources.by_url.get(url.as_str()).map(Option::is_some));
-    there.insert(path.to_owned(), known);
-    known
 }

@@ -4,7 +4,6 @@
 //! cost no visitor any time, and no result is stored before they are known.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     mem,
     sync::{
         Arc,
@@ -12,24 +11,18 @@ use std::{
     },
 };
 
+use foldhash::HashSet;
 use pipeline::ports::Origin;
 use url::Url;
 
 use super::{Answer, MAX_PARALLEL_FETCHES, Sources, SourcesError, UnderWay};
 
-/// A path that is taken for absent, since another spelling is there.
-#[derive(Debug, Clone)]
-pub(super) struct Assumed {
-    pub(super) url: Url,
-    /// The path of the one that is there.
-    pub(super) beside: String,
-}
-
 /// What is to be asked for, and what is under way. Lives beside the sources, which the compiler reads from
 /// meanwhile.
 pub(crate) struct Unverified {
     origin: Arc<dyn Origin>,
-    assumed_absent: BTreeMap<String, Assumed>,
+    /// With their URLs.
+    assumed_absent: Vec<(String, Url)>,
     under_way: UnderWay,
     /// Bytes that may come.
     room: usize,
@@ -48,7 +41,11 @@ impl Sources {
     pub(crate) fn unverified(&mut self) -> Unverified {
         Unverified {
             origin: self.origin.clone(),
-            assumed_absent: self.assumed_absent.clone(),
+            assumed_absent: self
+                .assumed_absent
+                .keys()
+                .filter_map(|path| Some((path.clone(), self.url_of(path)?)))
+                .collect(),
             under_way: mem::take(&mut self.under_way),
             room: self.limits.bytes,
             is_waiting: self.is_verifying.clone(),
@@ -57,20 +54,20 @@ impl Sources {
 
     pub(crate) fn note_verified(&mut self, answers: Vec<Answer>) -> Result<Assumptions, SourcesError> {
         let mut assumptions = Assumptions::Right;
-        for Answer { path, url, source } in answers {
-            let assumed = self.assumed_absent.remove(&path);
-            match (source, assumed) {
+        for answer in answers {
+            let assumed = self.assumed_absent.remove(&answer.path);
+            match (&answer.source, assumed) {
                 (Ok(source), Some(_)) => {
                     if source.is_some() {
                         assumptions = Assumptions::Wrong;
                     }
-                    self.asked.insert(path, url.to_string());
-                    self.note(url, source);
+                    self.asked.insert(answer.path.clone());
+                    self.note(answer)?;
                 }
-                (Ok(source), None) => self.note(url, source),
+                (Ok(_), None) => self.note(answer)?,
                 // Beside what was not used it decides nothing, and is no part of the closure.
-                (Err(error), Some(Assumed { url: _, beside })) if self.used.contains(&beside) => {
-                    return Err(error.into());
+                (Err(error), Some(beside)) if self.used.contains(&beside) => {
+                    return Err(error.clone().into());
                 }
                 (Err(_), _) => {}
             }
@@ -83,15 +80,15 @@ impl Unverified {
     /// Until everything that was assumed is known. What else is under way is not waited for.
     pub(crate) async fn ask(self) -> Result<Vec<Answer>, SourcesError> {
         let Self { origin, assumed_absent, mut under_way, is_waiting, mut room } = self;
-        let mut unknown: BTreeSet<String> = assumed_absent.keys().cloned().collect();
-        let mut to_ask =
-            assumed_absent.into_iter().filter(|(path, _)| !under_way.has(path)).collect::<Vec<_>>();
+        let mut unknown: HashSet<String> = assumed_absent.iter().map(|(path, _)| path.clone()).collect();
+        let mut to_ask = assumed_absent;
+        to_ask.retain(|(path, _)| !under_way.has(path));
         let most = MAX_PARALLEL_FETCHES + under_way.len();
         let mut answers = Vec::new();
         is_waiting.store(!unknown.is_empty(), Ordering::Relaxed);
         while !unknown.is_empty() {
             while under_way.len() < most
-                && let Some((path, Assumed { url, .. })) = to_ask.pop()
+                && let Some((path, url)) = to_ask.pop()
             {
                 under_way.start(origin.clone(), path, url);
             }

@@ -1,40 +1,32 @@
 //! The first of several paths at which an origin has a source.
 
-use futures::{StreamExt, stream};
-use pipeline::ports::OriginError;
+use futures::{FutureExt, StreamExt, future::ready, stream};
 
-use super::{Sources, SourcesError, as_source};
+use super::{Sources, SourcesError, ask};
 
 impl Sources {
     /// All are asked for together. What comes behind the first one that is there is not waited for: it
     /// decides nothing, and is no part of the closure.
     pub(crate) async fn find_first(&mut self, paths: &[String]) -> Result<Option<String>, SourcesError> {
         self.check_paths(paths)?;
-        let urls = self.urls_of(paths.iter().cloned())?;
         self.is_fetching = true;
-        let (origin, known) = (self.origin.clone(), &self.by_url);
-        let requests = urls.into_iter().map(|(path, url)| {
-            let (origin, known) = (&origin, known.get(url.as_str()));
-            async move {
-                let source = match known {
-                    Some(source) => source.clone(),
-                    None => as_source(&url, origin.fetch(&url, None).await?)?,
-                };
-                Ok::<_, OriginError>((path, url, source))
-            }
-        });
-        let requests: Vec<_> = requests.collect();
-        let mut answers = stream::iter(requests).buffered(paths.len());
-        let (mut asked, mut found) = (Vec::new(), None);
-        while let (None, Some(answer)) = (&found, answers.next().await) {
-            let (path, url, source) = answer?;
-            found = source.is_some().then(|| path.clone());
-            asked.push((path, url, source));
+        let mut requests = Vec::new();
+        for (path, url) in self.urls_of(paths.iter().cloned())? {
+            requests.push(if self.by_path.contains_key(&path) {
+                ready((path, None)).left_future()
+            } else {
+                let asked = ask(self.origin.clone(), path, url);
+                asked.map(|answer| (answer.path.clone(), Some(answer))).right_future()
+            });
         }
-        drop(answers);
-        for (path, url, source) in asked {
-            self.asked.insert(path, url.to_string());
-            self.by_url.insert(url.into(), source);
+        let mut answers = stream::iter(requests).buffered(paths.len());
+        let mut found = None;
+        while let (None, Some((path, answer))) = (&found, answers.next().await) {
+            if let Some(answer) = answer {
+                self.note(answer)?;
+            }
+            found = self.found_at(&path).is_some().then(|| path.clone());
+            self.asked.insert(path);
         }
         self.is_fetching = false;
         self.check_limits()?;

@@ -8,21 +8,13 @@
 use memchr::{memchr3_iter, memmem};
 
 use super::MAX_PATH_BYTES;
-use crate::resolve::has_ending;
+use crate::resolve::{By, has_ending};
 
 /// A load as it stands in a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load<'t> {
     pub(crate) url: &'t str,
     pub(crate) by: By,
-}
-
-/// What loads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
-    Import,
-    /// `@use`, `@forward` or `meta.load-css`.
-    Module,
 }
 
 const LOAD_CSS: &str = "load-css(";

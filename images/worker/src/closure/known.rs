@@ -13,8 +13,7 @@ const MAX_KNOWN_BYTES: usize = 32 << 20;
 impl Sources {
     /// Sources that are no text are left out: whoever asks for one is told what is wrong with it.
     pub(crate) fn known(&self) -> Known {
-        let taken = self.assumed_absent.keys().chain(&self.undecisive);
-        let absent = self.asked.keys().filter(|path| self.source(path).is_none());
+        let absent = self.asked.iter().filter(|path| self.found_at(path).is_none());
         let mut room = MAX_KNOWN_BYTES;
         let mut has_room = |text: &str| {
             let rest = room.checked_sub(escaped_bytes(text));
@@ -22,9 +21,9 @@ impl Sources {
             rest.is_some()
         };
         let mut known = Known::default();
-        known.absent.extend(taken.chain(absent).filter(|path| has_room(path)).cloned());
-        for path in self.asked.keys() {
-            let text = self.source(path).and_then(|source| str::from_utf8(&source.body).ok());
+        known.absent.extend(self.assumed_absent.keys().chain(absent).filter(|path| has_room(path)).cloned());
+        for path in &self.asked {
+            let text = self.found_at(path).and_then(|source| str::from_utf8(&source.body).ok());
             if let Some(text) = text.filter(|text| has_room(text)) {
                 known.sources.insert(path.clone(), text.to_owned());
             }

@@ -11,7 +11,7 @@ use pipeline::{
 };
 use url::Url;
 
-use super::{MAX_PARALLEL_FETCHES, Sources, SourcesError, as_source, note_read};
+use super::{Had, MAX_PARALLEL_FETCHES, Sources, SourcesError, as_source, note_read};
 
 /// What became of a closure.
 #[derive(Debug, PartialEq, Eq)]
@@ -108,7 +108,9 @@ impl Sources {
                     let length = source.as_ref().map_or(0, |source| source.body.len());
                     if let Some(rest) = room.checked_sub(length) {
                         room = rest;
-                        self.by_url.insert(url.into(), source);
+                        if let Some(path) = self.path_of(&url) {
+                            self.by_path.insert(path, Had { url: url.into(), source });
+                        }
                     }
                     answer
                 }

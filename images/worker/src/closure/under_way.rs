@@ -1,9 +1,11 @@
 //! Requests to an origin that outlive the wait for them, as long as their job does.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{sync::Arc, time::Duration};
 
+use foldhash::HashSet;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use pipeline::ports::{Fetched, Origin, OriginError, SourceFile};
+use tokio::time::Instant;
 use url::Url;
 
 /// What an origin says of a path.
@@ -11,6 +13,7 @@ pub(crate) struct Answer {
     pub(super) path: String,
     pub(super) url: Url,
     pub(super) source: Result<Option<SourceFile>, OriginError>,
+    pub(super) took: Duration,
 }
 
 /// Each under way once.
@@ -44,8 +47,9 @@ impl UnderWay {
 }
 
 pub(super) async fn ask(origin: Arc<dyn Origin>, path: String, url: Url) -> Answer {
+    let begun = Instant::now();
     let source = origin.fetch(&url, None).await.and_then(|fetched| as_source(&url, fetched));
-    Answer { path, url, source }
+    Answer { path, url, source, took: begun.elapsed() }
 }
 
 /// The answer to a request without validators.

@@ -7,11 +7,11 @@
 use std::{io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use http::{HeaderName, HeaderValue};
 use pipeline::{
     names::HostName,
     ports::{Fetched, Origin, OriginError, OriginHeader, Validators},
 };
-use reqwest::header::{HeaderName, HeaderValue};
 use tokio::fs;
 use url::Url;
 

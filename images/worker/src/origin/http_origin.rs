@@ -2,36 +2,36 @@
 //! hop of a redirect anew.
 
 mod answer;
+mod client;
 mod redirect;
 mod resolver;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::{
+    HeaderValue, Request,
+    header::{ACCEPT, IF_MODIFIED_SINCE, IF_NONE_MATCH, USER_AGENT},
+    request,
+};
+use http_body_util::Empty;
 use pipeline::{
     chain,
     ports::{Fetched, Origin, OriginError, OriginHeader, Validators},
 };
-use reqwest::{
-    Client, RequestBuilder, Response,
-    header::{ACCEPT, IF_MODIFIED_SINCE, IF_NONE_MATCH},
-    redirect::Policy,
-};
-use url::Url;
+use url::{Position, Url};
 
 use self::{
-    answer::{Condition, read_answer},
+    answer::{Condition, Response, read_answer},
+    client::{HttpClient, build_client, is_timeout, tls_config},
     resolver::{GuardedResolver, Names, find_refusal},
 };
 use super::{Guard, guard::Reach};
-use crate::closure::MAX_PARALLEL_FETCHES;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// As many as one job uses at the same time, for the rounds of that job; then their descriptors are for others.
-const IDLE_CONNECTIONS_PER_HOST: usize = MAX_PARALLEL_FETCHES;
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-const ACCEPTED_TYPES: &str = "text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1";
-const USER_AGENT: &str = concat!("assetpipeline/", env!("CARGO_PKG_VERSION"));
+const ACCEPTED_TYPES: HeaderValue =
+    HeaderValue::from_static("text/x-scss, text/x-sass, text/css, text/plain;q=0.9, */*;q=0.1");
+const OWN_NAME: HeaderValue = HeaderValue::from_static(concat!("assetpipeline/", env!("CARGO_PKG_VERSION")));
 /// Redirects that are followed for one source: to https, to another host, to where the file is.
 const MAX_REDIRECTS: usize = 3;
 
@@ -40,19 +40,19 @@ const MAX_REDIRECTS: usize = 3;
 pub struct HttpOrigin {
     guard: Guard,
     /// A client connects to what its resolver hands out, so each reach has its own.
-    public: Client,
-    named: Client,
+    public: HttpClient,
+    named: HttpClient,
     timeout: Duration,
     header: Option<OriginHeader>,
 }
 
 impl HttpOrigin {
     /// `timeout` bounds the fetch of one source, from the first request to the last byte, redirects included.
-    pub fn new(guard: Guard, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let names = Names::new();
+    pub fn new(guard: Guard, timeout: Duration) -> Result<Self, rustls::Error> {
+        let (tls, names) = (tls_config()?, Names::new());
         let build =
-            |reach| build_client(GuardedResolver { guard: guard.clone(), reach, names: names.clone() });
-        let (everywhere, inside) = (build(Reach::Public)?, build(Reach::Named)?);
+            |reach| build_client(&tls, GuardedResolver { guard: guard.clone(), reach, names: names.clone() });
+        let (everywhere, inside) = (build(Reach::Public), build(Reach::Named));
         Ok(Self { guard, public: everywhere, named: inside, timeout, header: None })
     }
 
@@ -90,16 +90,18 @@ impl HttpOrigin {
             Reach::Public => &self.public,
             Reach::Named => &self.named,
         };
-        let request = client.get(url.clone()).header(ACCEPT, ACCEPTED_TYPES);
+        let target = &url[..Position::AfterQuery];
+        let request = Request::get(target).header(ACCEPT, ACCEPTED_TYPES).header(USER_AGENT, OWN_NAME);
         let (mut request, condition) = with_validators(request, known);
         if let Some(OriginHeader { origin: _, name, value }) =
             self.header.as_ref().filter(|header| header.origin == url.origin())
         {
             request = request.header(name, value);
         }
-        match request.send().await {
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.name_failure(url, &error))?;
+        match client.request(request).await {
             Ok(response) => Ok((response, condition)),
-            Err(error) => Err(self.name_failure(url, error)),
+            Err(error) => Err(self.name_failure(url, &error)),
         }
     }
 
@@ -109,18 +111,17 @@ impl HttpOrigin {
         response: Response,
         condition: Condition,
     ) -> Result<Fetched, OriginError> {
-        read_answer(&redirect::shown(url), response, condition, |error| self.name_failure(url, error)).await
+        read_answer(&redirect::shown(url), response, condition, |error| self.name_failure(url, &error)).await
     }
 
-    fn name_failure(&self, url: &Url, error: reqwest::Error) -> OriginError {
-        if let Some(refused) = find_refusal(&error) {
+    fn name_failure(&self, url: &Url, error: &(dyn StdError + 'static)) -> OriginError {
+        if let Some(refused) = find_refusal(error) {
             return OriginError::Refused(refused);
         }
-        if error.is_timeout() {
+        if is_timeout(error) {
             return self.name_timeout(url);
         }
-        let url = redirect::shown(url);
-        OriginError::Failed(format!("{url} could not be fetched: {}", chain(&error.without_url())))
+        OriginError::Failed(format!("{} could not be fetched: {}", redirect::shown(url), chain(error)))
     }
 
     fn name_timeout(&self, url: &Url) -> OriginError {
@@ -141,21 +142,8 @@ impl Origin for HttpOrigin {
     }
 }
 
-fn build_client(resolver: GuardedResolver) -> Result<Client, reqwest::Error> {
-    Client::builder()
-        .user_agent(USER_AGENT)
-        .no_proxy()
-        .redirect(Policy::none())
-        .referer(false)
-        .dns_resolver(resolver)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_PER_HOST)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .build()
-}
-
 /// The request on the condition that the source has changed, and whether there is such a condition.
-fn with_validators(request: RequestBuilder, known: Option<&Validators>) -> (RequestBuilder, Condition) {
+fn with_validators(request: request::Builder, known: Option<&Validators>) -> (request::Builder, Condition) {
     match known {
         Some(Validators { etag: Some(etag), last_modified: _ }) => {
             (request.header(IF_NONE_MATCH, etag), Condition::IfChanged)

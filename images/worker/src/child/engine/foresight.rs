@@ -14,8 +14,8 @@ use crate::{
         scan::{Scan, Signs},
         sources::Sources,
     },
-    closure::{By, find_loads},
-    resolve::has_ending,
+    closure::find_loads,
+    resolve::{By, has_ending},
 };
 
 /// One statement's.

@@ -43,6 +43,10 @@ impl grass::Fs for Files<'_> {
     }
 
     fn is_file(&self, path: &Path) -> bool {
+        // What it makes of an ending that was written is no name that anybody gives a file.
+        if path.extension().and_then(|ending| ending.to_str()).is_some_and(|it| it.starts_with("import")) {
+            return false;
+        }
         // A parent that is gone ends this process with the next write.
         normalize(path).is_some_and(|path| self.0.has(&path).unwrap_or(false))
     }

@@ -36,12 +36,9 @@ impl<'s> WatchedSources<'s> {
 impl Sources for WatchedSources<'_> {
     fn has(&self, path: &str) -> io::Result<bool> {
         let is_there = self.inner.has(path)?;
-        if is_there {
-            for twin in twins(path) {
-                if self.inner.has(&twin)? {
-                    self.scan.borrow_mut().note_ambiguous_import();
-                }
-            }
+        // What is asked for is known of its whole name; nothing is asked for its twins' sake.
+        if is_there && twins(path).iter().any(|twin| self.inner.knows(twin) == Some(true)) {
+            self.scan.borrow_mut().note_ambiguous_import();
         }
         Ok(is_there)
     }

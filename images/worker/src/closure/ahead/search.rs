@@ -1,9 +1,6 @@
 //! Which file one load means, step by step with what is known of the origin. Pure.
 
-use crate::{
-    closure::imports::By,
-    resolve::{Spellings, Syntax},
-};
+use crate::resolve::{By, Spellings, Syntax};
 
 /// A load's likely spellings.
 const LIKELY: usize = 2;
@@ -13,8 +10,8 @@ const LIKELY: usize = 2;
 pub(super) struct Search {
     /// Where it may lie, in their order: beside the file that loads it, there as an index file, and the same for
     /// each load path.
-    candidates: Vec<String>,
-    syntax: Syntax,
+    candidates: Vec<Spellings>,
+    by: By,
     at: usize,
     is_open: bool,
     /// Answers that the last step asked for and that have not come.
@@ -37,9 +34,10 @@ pub(super) enum Step {
 }
 
 impl Search {
-    pub(super) fn new(places: &[String], syntax: Syntax) -> Self {
+    pub(super) fn new(places: &[String], syntax: Syntax, by: By) -> Self {
         let candidates = places.iter().flat_map(|place| [place.clone(), format!("{place}/index")]);
-        Self { candidates: candidates.collect(), syntax, at: 0, is_open: true, awaited: 0 }
+        let candidates = candidates.map(|path| Spellings::new(&path, syntax, by)).collect();
+        Self { candidates, by, at: 0, is_open: true, awaited: 0 }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -58,15 +56,13 @@ impl Search {
 
     /// What is worth asking for before it is known to decide anything. `@import` is older than index files, so
     /// most of what it names are files.
-    pub(super) fn later(&self, by: By) -> impl Iterator<Item = Spellings> {
-        let is_likely = move |place: usize| match by {
+    pub(super) fn later(&self) -> impl Iterator<Item = &String> {
+        let is_likely = |place: usize| match self.by {
             By::Module => true,
             By::Import => place.is_multiple_of(2),
         };
-        self.spellings_from(1)
-            .enumerate()
-            .filter(move |(place, _)| is_likely(place + 1))
-            .map(|(_, later)| later)
+        let later = self.candidates.iter().enumerate().skip(1).filter(move |(place, _)| is_likely(*place));
+        later.flat_map(|(_, later)| &later.likely)
     }
 
     /// Goes on with what is known: whether there is something at a path, or `None` where nobody has asked.
@@ -82,56 +78,51 @@ impl Search {
         if !self.is_open {
             return Step::Over;
         }
-        let Some(spellings) = self.spellings_from(self.at).next() else {
+        let Some(spellings) = self.candidates.get(self.at) else {
             self.is_open = false;
             return Step::Nowhere;
         };
-        let [partial, plain] = &spellings.likely;
-        let (partial_is, plain_is) = (known(partial), known(plain));
-        let likely = match (partial_is, plain_is) {
-            (Some(true), _) => Some(partial),
-            (Some(false), Some(true)) => Some(plain),
-            (Some(false), Some(false)) => None,
-            (None, _) | (_, None) => {
-                let first = partial_is.is_none().then(|| partial.clone());
-                let others = if plain_is.is_none() { vec![plain.clone()] } else { Vec::new() };
-                return Step::Wait { first, others };
+        let [first, second] = &spellings.likely;
+        let found = match (known(first), known(second)) {
+            (Some(true), _) => first,
+            (Some(false), Some(true)) => second,
+            (Some(false), Some(false)) => return self.next_unlikely(known),
+            (first_is, second_is) => {
+                let first = first_is.is_none().then(|| first.clone());
+                let others = second_is.is_none().then(|| second.clone());
+                return Step::Wait { first, others: others.into_iter().collect() };
             }
         };
-        if let Some(found) = likely {
-            let path = found.clone();
-            return Step::Found { path, spellings: self.end(spellings) };
+        self.is_open = false;
+        Step::Found { path: found.clone(), spellings: spellings.clone() }
+    }
+
+    /// Neither of the likely ones is there.
+    fn next_unlikely(&mut self, mut known: impl FnMut(&str) -> Option<bool>) -> Step {
+        let candidates = self.candidates.get(self.at..).unwrap_or_default();
+        let Some(spellings) = candidates.first().cloned() else { return Step::Nowhere };
+        let undecided = undecided(candidates, &mut known);
+        if spellings.all().any(|path| known(&path).is_none()) {
+            return Step::Wait { first: None, others: undecided };
         }
-        if spellings.all().any(|path| known(path).is_none()) {
-            return Step::Wait { first: None, others: self.undecided(&mut known) };
-        }
-        let found = spellings.all().find(|path| known(path) == Some(true)).cloned();
+        let found = spellings.all().find(|path| known(path) == Some(true));
         if let Some(path) = found {
-            return Step::Found { path, spellings: self.end(spellings) };
+            self.is_open = false;
+            return Step::Found { path, spellings };
         }
         self.at += 1;
         Step::Missing { spellings }
     }
+}
 
-    /// All that may decide where no likely spelling is there, up to the next place where one is: in one round.
-    fn undecided(&self, known: &mut impl FnMut(&str) -> Option<bool>) -> Vec<String> {
-        let candidates = self.spellings_from(self.at);
-        let missing =
-            candidates.take_while(|spellings| !spellings.likely.iter().any(|path| known(path) == Some(true)));
-        let mut paths: Vec<String> =
-            missing.flat_map(|spellings| spellings.all().cloned().collect::<Vec<_>>()).collect();
-        paths.retain(|path| known(path).is_none());
-        paths
-    }
-
-    fn spellings_from(&self, place: usize) -> impl Iterator<Item = Spellings> {
-        self.candidates.iter().skip(place).map(|path| Spellings::new(path, self.syntax))
-    }
-
-    fn end(&mut self, spellings: Spellings) -> Spellings {
-        self.is_open = false;
-        spellings
-    }
+/// All that may decide where no likely spelling is there, up to the next place where one is: in one round.
+fn undecided(candidates: &[Spellings], known: &mut impl FnMut(&str) -> Option<bool>) -> Vec<String> {
+    let missing = candidates
+        .iter()
+        .take_while(|spellings| !spellings.likely.iter().any(|path| known(path) == Some(true)));
+    let mut paths: Vec<String> = missing.flat_map(Spellings::all).collect();
+    paths.retain(|path| known(path).is_none());
+    paths
 }
 
 #[cfg(test)]
@@ -139,9 +130,9 @@ mod tests {
     use super::*;
 
     /// What a search asks for and ends with, at an origin that has `there`.
-    fn search(places: &[&str], there: &[&str]) -> (Vec<String>, Option<String>) {
+    fn search(by: By, places: &[&str], there: &[&str]) -> (Vec<String>, Option<String>) {
         let places: Vec<String> = places.iter().map(|place| (*place).to_owned()).collect();
-        let mut search = Search::new(&places, Syntax::Scss);
+        let mut search = Search::new(&places, Syntax::Scss, by);
         let mut asked: Vec<String> = Vec::new();
         loop {
             let known = |path: &str| asked.iter().any(|asked| asked == path).then(|| there.contains(&path));
@@ -157,25 +148,31 @@ mod tests {
 
     #[test]
     fn other_spellings_are_asked_for_where_no_likely_one_is_there() {
-        for (there, requests, found) in [
-            (&["/a/_x.scss"][..], 2, Some("/a/_x.scss")),
-            (&["/a/x.scss"], 2, Some("/a/x.scss")),
-            (&["/a/_x.scss", "/a/_x.sass"], 2, Some("/a/_x.scss")),
-            (&["/a/_x.sass"], 48, Some("/a/_x.sass")),
-            (&["/a/x.import.scss"], 48, Some("/a/x.import.scss")),
-            (&["/a/x/_index.scss"], 48, Some("/a/x/_index.scss")),
-            (&["/lib/x.css"], 48, Some("/lib/x.css")),
-            (&[], 48, None),
+        for (there, for_module, for_import, found) in [
+            (&["/a/_x.scss"][..], 2, 2, Some("/a/_x.scss")),
+            (&["/a/x.scss"], 2, 2, Some("/a/x.scss")),
+            (&["/a/_x.scss", "/a/_x.sass"], 2, 2, Some("/a/_x.scss")),
+            (&["/a/_x.sass"], 24, 48, Some("/a/_x.sass")),
+            (&["/a/x/_index.scss"], 24, 48, Some("/a/x/_index.scss")),
+            (&["/lib/x.css"], 24, 48, Some("/lib/x.css")),
+            (&[], 24, 48, None),
         ] {
-            let (asked, came_to) = search(&["/a/x", "/lib/x"], there);
-            assert_eq!((asked.len(), came_to.as_deref()), (requests, found), "{there:?}");
+            for (by, requests) in [(By::Module, for_module), (By::Import, for_import)] {
+                let (asked, came_to) = search(by, &["/a/x", "/lib/x"], there);
+                assert_eq!((asked.len(), came_to.as_deref()), (requests, found), "{by:?} {there:?}");
+            }
         }
+        let there = ["/a/x.import.scss"];
+        assert_eq!(search(By::Import, &["/a/x"], &there).1.as_deref(), Some("/a/x.import.scss"));
+        assert_eq!(search(By::Module, &["/a/x"], &there).1, None);
+        assert_eq!(search(By::Import, &["/a/_x"], &["/a/_x.scss"]).0.len(), 2);
     }
 
     #[test]
     fn index_files_are_worth_asking_for_where_modules_are_loaded() {
-        let search = Search::new(&["/a/x".to_owned(), "/lib/x".to_owned()], Syntax::Scss);
-        let later = |by| search.later(by).map(|spellings| spellings.likely[0].clone()).collect::<Vec<_>>();
+        let places = ["/a/x".to_owned(), "/lib/x".to_owned()];
+        let search = |by| Search::new(&places, Syntax::Scss, by);
+        let later = |by| search(by).later().step_by(2).cloned().collect::<Vec<_>>();
         assert_eq!(later(By::Module), ["/a/x/_index.scss", "/lib/_x.scss", "/lib/x/_index.scss"]);
         assert_eq!(later(By::Import), ["/lib/_x.scss"]);
     }

@@ -1,4 +1,4 @@
-//! Round trips, requests and closures, in virtual time: every answer takes 20 ms.
+//! Round trips, requests and closures, in virtual time: answers take 20 ms where nothing else is said.
 
 use std::{
     collections::BTreeSet,
@@ -18,6 +18,7 @@ const LIMITS: SourceLimits = SourceLimits { files: 100, bytes: 10_000, requests:
 
 /// Files by path. Fails at paths that hold `broken`.
 struct FarOrigin {
+    distance: Duration,
     files: Vec<(String, String)>,
     asked: Mutex<Vec<String>>,
 }
@@ -26,7 +27,7 @@ struct FarOrigin {
 impl Origin for FarOrigin {
     async fn fetch(&self, url: &Url, _known: Option<&Validators>) -> Result<Fetched, OriginError> {
         self.asked.lock().unwrap().push(url.path().to_owned());
-        sleep(ROUND_TRIP).await;
+        sleep(self.distance).await;
         if url.path().contains("broken") {
             return Err(OriginError::Failed("it is broken".to_owned()));
         }
@@ -68,9 +69,19 @@ async fn look(files: &[(&str, &str)], load_paths: &[&str]) -> Look {
 }
 
 async fn look_within(limits: SourceLimits, files: &[(&str, &str)], load_paths: &[&str]) -> Look {
+    look_at(ROUND_TRIP, limits, files, load_paths).await
+}
+
+/// At an origin whose answers take `distance`.
+async fn look_at(
+    distance: Duration,
+    limits: SourceLimits,
+    files: &[(&str, &str)],
+    load_paths: &[&str],
+) -> Look {
     let entry = files[0].0;
     let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
-    let origin = Arc::new(FarOrigin { files, asked: Mutex::default() });
+    let origin = Arc::new(FarOrigin { distance, files, asked: Mutex::default() });
     let mut sources = Sources::new(origin.clone(), "http://o/".parse().unwrap(), limits);
     sources.read(entry).await.unwrap();
     let load_paths: Vec<String> = load_paths.iter().map(|path| (*path).to_owned()).collect();
@@ -120,11 +131,20 @@ async fn index_files_and_load_paths_cost_no_further_round_trip_where_modules_loa
     // The second one is for `colors`, and for what comes before an index file.
     assert_eq!(look.round_trips, 2);
     assert_eq!(look.verify().await, Assumptions::Right);
-    for path in ["/theme.scss", "/theme.css", "/_theme.import.sass", "/kit/buttons/_index.css"] {
+    assert!(!look.absent().iter().any(|path| path.contains(".import.")), "a module is no import");
+    for path in ["/theme.scss", "/theme.css", "/_theme.sass", "/kit/buttons/_index.css"] {
         assert!(look.absent().contains(path), "{path} decides which file is loaded");
     }
     let read = look.sources.read("/theme/_colors.scss").await.unwrap();
     assert!(read.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_for_before_it_is_needed_where_answers_come_at_once() {
+    let files = [("/app.scss", "@use 'a';"), ("/_a.scss", "")];
+    assert_eq!(look(&files, &["/lib"]).await.requests(), 1 + 2 + 2 + 4);
+    let near = look_at(Duration::from_millis(1), LIMITS, &files, &["/lib"]).await;
+    assert_eq!(near.requests(), 1 + 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,12 +170,13 @@ async fn spelling_that_was_taken_for_absent_and_is_there_is_noticed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn compiler_is_told_all_spellings_so_that_it_asks_for_none() {
+async fn compiler_is_told_all_spellings_that_decide() {
     let files = [("/app.sass", "@import a"), ("/_a.sass", "@import b"), ("/b.scss", "")];
     let look = look(&files, &[]).await;
     let known = look.sources.known();
     assert_eq!(known.sources.keys().collect::<Vec<_>>(), ["/_a.sass", "/app.sass", "/b.scss"]);
-    assert_eq!(known.absent.len(), 11 + 11);
+    // Beside a likely one its twin and those for `@import` alone; beside an unlikely one all.
+    assert_eq!(known.absent.len(), 3 + 11);
 }
 
 #[tokio::test(start_paused = true)]

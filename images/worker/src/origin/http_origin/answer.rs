@@ -1,12 +1,16 @@
 //! What an origin's answer says of the source that it was asked for.
 
 use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderName, StatusCode,
+    header::{CONTENT_TYPE, DATE, ETAG, LAST_MODIFIED},
+};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use jiff::SignedDuration;
 use pipeline::ports::{Fetched, OriginError, SourceFile};
-use reqwest::{
-    Response, StatusCode,
-    header::{CONTENT_TYPE, DATE, ETAG, HeaderName, LAST_MODIFIED},
-};
+
+pub(super) type Response = http::Response<Incoming>;
 
 use crate::origin::MAX_SOURCE_BYTES;
 
@@ -28,7 +32,7 @@ pub(super) async fn read_answer(
     url: &str,
     response: Response,
     condition: Condition,
-    name_failure: impl Fn(reqwest::Error) -> OriginError,
+    name_failure: impl Fn(hyper::Error) -> OriginError,
 ) -> Result<Fetched, OriginError> {
     match (response.status(), condition) {
         (StatusCode::OK, _) if is_page(&response) => Ok(Fetched::Absent),
@@ -47,12 +51,13 @@ pub(super) fn header(response: &Response, name: HeaderName) -> Option<String> {
 async fn read(
     url: &str,
     mut response: Response,
-    name_failure: impl Fn(reqwest::Error) -> OriginError,
+    name_failure: impl Fn(hyper::Error) -> OriginError,
 ) -> Result<SourceFile, OriginError> {
     let etag = header(&response, ETAG).filter(|tag| tag.len() <= MAX_ETAG_BYTES);
     let last_modified = header(&response, LAST_MODIFIED).filter(|time| is_telling(time, &response));
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(&name_failure)? {
+    while let Some(frame) = response.frame().await {
+        let Ok(chunk) = frame.map_err(&name_failure)?.into_data() else { continue };
         if body.len() + chunk.len() > MAX_SOURCE_BYTES {
             return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
         }

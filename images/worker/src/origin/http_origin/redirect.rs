@@ -1,15 +1,15 @@
 //! Where an answer sends its reader on to. Whether that may be asked is not decided here, but for https,
 //! which is not left again.
 
+use http::{Response, StatusCode, header::LOCATION};
 use pipeline::ports::{Fetched, OriginError, SourceFile};
-use reqwest::{Response, StatusCode, header::LOCATION};
 use url::Url;
 
 /// A longer URL is not followed: it would stand in messages and logs.
 const MAX_LOCATION_BYTES: usize = 2 << 10;
 
 /// The URL that the answer of `from` redirects to; `None` where it is no redirect.
-pub(super) fn target(from: &Url, response: &Response) -> Result<Option<Url>, OriginError> {
+pub(super) fn target<B>(from: &Url, response: &Response<B>) -> Result<Option<Url>, OriginError> {
     let status = response.status();
     if !is_redirect(status) {
         return Ok(None);
@@ -76,8 +76,8 @@ mod tests {
     use super::*;
 
     fn redirect(from: &str, location: &str) -> Result<Option<Url>, OriginError> {
-        let response = axum::http::Response::builder().status(StatusCode::FOUND).header(LOCATION, location);
-        target(&from.parse().unwrap(), &response.body("").unwrap().into())
+        let response = Response::builder().status(StatusCode::FOUND).header(LOCATION, location);
+        target(&from.parse().unwrap(), &response.body(()).unwrap())
     }
 
     #[test]

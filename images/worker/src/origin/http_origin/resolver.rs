@@ -1,12 +1,23 @@
 //! Names to addresses for the HTTP client: only those that may be asked, so that what was checked is what is
 //! connected to.
 
-use std::{error::Error as StdError, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+    vec,
+};
 
+use futures::{FutureExt, future::BoxFuture};
+use hyper_util::client::legacy::connect::dns::Name;
 use moka::future::Cache;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::net::lookup_host;
+use tower::Service;
 
+use super::client::causes;
 use crate::origin::guard::{Guard, Reach};
 
 /// Names that are being looked up at the same time.
@@ -33,6 +44,7 @@ impl Names {
 }
 
 /// Asks the system's resolver, and hands on only allowed addresses.
+#[derive(Clone)]
 pub(super) struct GuardedResolver {
     pub(super) guard: Guard,
     pub(super) reach: Reach,
@@ -51,37 +63,42 @@ enum RefusedName {
     Named(String),
 }
 
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (guard, reach, names) = (self.guard.clone(), self.reach, self.names.clone());
-        Box::pin(async move {
-            let found = names.look_up(name.as_str()).await?;
-            if found.is_empty() {
-                return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
-            }
-            let allowed: Vec<SocketAddr> =
-                found.into_iter().filter(|found| guard.allows(reach, found.ip())).collect();
-            if !allowed.is_empty() {
-                return Ok(Box::new(allowed.into_iter()) as Addrs);
-            }
-            let name = name.as_str().to_owned();
-            Err(match reach {
-                Reach::Public => RefusedName::Public(name),
-                Reach::Named => RefusedName::Named(name),
-            }
-            .into())
-        })
+impl GuardedResolver {
+    async fn resolve(self, name: Name) -> Result<vec::IntoIter<SocketAddr>, Box<dyn StdError + Send + Sync>> {
+        let Self { guard, reach, names } = self;
+        let found = names.look_up(name.as_str()).await?;
+        if found.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address").into());
+        }
+        let allowed: Vec<SocketAddr> =
+            found.into_iter().filter(|found| guard.allows(reach, found.ip())).collect();
+        if !allowed.is_empty() {
+            return Ok(allowed.into_iter());
+        }
+        let name = name.as_str().to_owned();
+        Err(match reach {
+            Reach::Public => RefusedName::Public(name),
+            Reach::Named => RefusedName::Named(name),
+        }
+        .into())
+    }
+}
+
+impl Service<Name> for GuardedResolver {
+    type Response = vec::IntoIter<SocketAddr>;
+    type Error = Box<dyn StdError + Send + Sync>;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        self.clone().resolve(name).boxed()
     }
 }
 
 /// The guard's refusal, from wherever the client has buried it.
-pub(super) fn find_refusal(error: &reqwest::Error) -> Option<String> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(cause) = next {
-        if let Some(refused) = cause.downcast_ref::<RefusedName>() {
-            return Some(refused.to_string());
-        }
-        next = cause.source();
-    }
-    None
+pub(super) fn find_refusal(error: &(dyn StdError + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| cause.downcast_ref::<RefusedName>()).map(ToString::to_string)
 }
