@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::Args;
 use pipeline::{
     embedded::{DiskStore, MemoryNotifier, MemoryQueue, SingleTenant},
-    options::CompileOptions,
+    options::{CompileOptions, SourceMaps},
     rate::RateLimits,
     settings::OnOff,
     shutdown,
@@ -71,11 +71,14 @@ pub(crate) struct DevArguments {
     /// How compile errors are answered: shown in the page, or by a status that browsers ignore
     #[arg(long, value_enum, default_value_t = ErrorDisplay::Show)]
     errors: ErrorDisplay,
+    /// Let the browser's developer tools show the Sass
+    #[arg(long)]
+    source_maps: bool,
 }
 
 #[tokio::main]
 pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
-    let DevArguments { dir, listen, load_paths, site_url, errors } = arguments;
+    let DevArguments { dir, listen, load_paths, site_url, errors, source_maps } = arguments;
     let root = site::open(&dir)?;
     let load_roots =
         load_paths.iter().map(|path| site::open_folder(path)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -89,6 +92,8 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     let queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
     let refresh_queue = Arc::new(MemoryQueue::new(MAX_RECEIVE_COUNT));
     let notifier = Arc::new(MemoryNotifier::default());
+    let source_maps = if source_maps { SourceMaps::Inline } else { SourceMaps::None };
+    let options = CompileOptions { source_maps, ..CompileOptions::default() };
     let tenant = Tenant { site_url, ..tenant_of(&root, load_roots.len(), errors)? };
 
     let ports = WebPorts {
@@ -99,7 +104,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
         direct: None,
         fleet: Arc::new(Fleet::alone()),
     };
-    let web = Web::new(ports, web_settings(errors), WebMetrics::register(&mut Registry::default()));
+    let web = Web::new(ports, web_settings(errors, options), WebMetrics::register(&mut Registry::default()));
     let web = Arc::new(web.with_live_reload(live_settings(shutdown.clone())));
     let hearing = tokio::spawn(hear(web.clone(), notifier.subscribe()));
 
@@ -155,7 +160,7 @@ fn live_settings(ended: CancellationToken) -> LiveSettings {
     }
 }
 
-fn web_settings(errors: ErrorDisplay) -> WebSettings {
+fn web_settings(errors: ErrorDisplay, options: CompileOptions) -> WebSettings {
     let hold = HoldSettings {
         hold: HOLD,
         max_held: MAX_HELD,
@@ -163,7 +168,7 @@ fn web_settings(errors: ErrorDisplay) -> WebSettings {
         max_waits: 0,
         recheck: OnOff::On,
         reply_to: None,
-        options: CompileOptions::default(),
+        options,
     };
     let policy = Policy { errors, ..POLICY };
     WebSettings { policy, hold, limits: RateLimits::default(), topic: None }

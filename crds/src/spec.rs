@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 pub use aws::{AwsSpec, NotificationsSpec};
 pub use compile::{
-    CompileEngine, CompileErrors, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec, LiveReload,
+    CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec,
+    LiveReload,
 };
 pub use ingress::{IngressScheme, IngressSpec};
 pub use limits::LimitsSpec;

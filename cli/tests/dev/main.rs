@@ -34,6 +34,23 @@ async fn every_visit_gets_what_the_files_say_now() {
 }
 
 #[tokio::test]
+async fn source_maps_are_there_where_they_are_wanted_and_can_be_made() {
+    let made_by_grass = "a { b: c }";
+    let site = site(&[("plain.scss", made_by_grass), ("app.scss", "%x { b: c } a { @extend %x; }")]);
+    let with = Dev::start(site.path(), &["--source-maps"]).await;
+    let (_, css) = with.get("/app.css").await;
+    assert!(css.contains("\n/*# sourceMappingURL=data:application/json;"), "{css}");
+    let (_, css) = with.get("/plain.css").await;
+    assert!(
+        css.ends_with("/* No source map: grass made this, which makes none. The engine Sasso does. */\n")
+    );
+    let without = Dev::start(site.path(), &[]).await;
+    for path in ["/app.css", "/plain.css"] {
+        assert!(!without.get(path).await.1.contains("/*"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn sigterm_answers_those_who_wait_and_ends() {
     let site = site(&[("slow.scss", SLOW_SASS)]);
     let mut dev = Dev::start(site.path(), &[]).await;

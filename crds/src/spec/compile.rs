@@ -28,6 +28,14 @@ pub enum CompileUrls {
     Keep,
 }
 
+/// Whether the CSS tells browsers which place in the Sass each of its places is from.
+#[derive(JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileSourceMaps {
+    #[default]
+    None,
+    Inline,
+}
+
 /// How style sheets are compiled.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -43,6 +51,10 @@ pub struct CompileSpec {
     /// the site itself. `Keep`: they stay as they are; whoever follows one is redirected to the site, where fonts
     /// then need CORS headers. A change makes new files.
     pub urls: CompileUrls,
+    /// Whether browsers' developer tools show the Sass. `Inline`: a source map stands in a comment at the end of the
+    /// CSS, and all sources with it, for everybody to read. Only sasso makes one: what grass has made says so in
+    /// its place. `None`: nothing. A change makes new files.
+    pub source_maps: CompileSourceMaps,
 }
 
 /// How a compile error is answered.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::Fingerprint;
 
 /// Raised whenever we resolve imports, hand sources over, or treat compiled CSS, differently: it is part of the fingerprint.
-const RESOLUTION_VERSION: u32 = 3;
+const RESOLUTION_VERSION: u32 = 4;
 
 /// Raised whenever [`Engine::Auto`] chooses differently from the same sources: it is part of the fingerprint.
 /// A test in the worker compares it with the list of what is chosen by.
@@ -74,6 +74,24 @@ pub enum UrlHandling {
     Keep,
 }
 
+/// Whether the CSS tells browsers which place in the Sass each of its places is from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SourceMaps {
+    #[default]
+    None,
+    /// A source map with the sources' texts stands in a comment at the end; where the engine makes none, a comment
+    /// that says so.
+    Inline,
+}
+
+impl SourceMaps {
+    // The signature is serde's.
+    #[expect(clippy::trivially_copy_pass_by_ref)]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
 /// Everything that decides a file's bytes and is the same for all tenants of a pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -84,16 +102,20 @@ pub struct CompileOptions {
     pub style: OutputStyle,
     #[serde(default)]
     pub urls: UrlHandling,
+    /// Left out where there are none, so that workers that do not know them take the jobs.
+    #[serde(default, skip_serializing_if = "SourceMaps::is_none")]
+    pub source_maps: SourceMaps,
 }
 
 impl CompileOptions {
     /// The fingerprint of these options as *this* build would carry them out. Two builds that would
     /// produce different bytes give different fingerprints, so neither overwrites the other's files.
     pub fn fingerprint(&self) -> Fingerprint {
-        let Self { engine, style, urls } = self;
+        let Self { engine, style, urls, source_maps } = self;
         let engine = engine.effect();
         Fingerprint::of(&format!(
-            "resolution={RESOLUTION_VERSION};engine={engine};style={style:?};urls={urls:?}"
+            "resolution={RESOLUTION_VERSION};engine={engine};style={style:?};urls={urls:?};\
+             sourceMaps={source_maps:?}"
         ))
     }
 
@@ -114,6 +136,8 @@ mod tests {
         let kept = CompileOptions { urls: UrlHandling::Keep, ..plain.clone() };
         assert_ne!(plain.fingerprint(), compressed.fingerprint());
         assert_ne!(plain.fingerprint(), kept.fingerprint());
+        let mapped = CompileOptions { source_maps: SourceMaps::Inline, ..plain.clone() };
+        assert_ne!(plain.fingerprint(), mapped.fingerprint());
         assert_eq!(plain.fingerprint(), CompileOptions::default().fingerprint());
         let fingerprints = Engine::ALL.map(|engine| plain.with_engine(Some(engine)).fingerprint());
         let [auto, grass, sasso] = &fingerprints;

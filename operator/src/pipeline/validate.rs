@@ -15,14 +15,14 @@ use std::{
 };
 
 use crds::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileSpec, CompileStyle,
-    CompileUrls, FreshnessSpec, IngressSpec, LiveReload, ServiceSpec, ServiceType,
+    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileSourceMaps, CompileSpec,
+    CompileStyle, CompileUrls, FreshnessSpec, IngressSpec, LiveReload, ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use pipeline::{
-    options::{CompileOptions, OutputStyle, UrlHandling},
+    options::{CompileOptions, OutputStyle, SourceMaps, UrlHandling},
     rate::RateLimits,
 };
 use url::Url;
@@ -216,7 +216,7 @@ fn validate_suffix(object: &AssetPipeline) -> Result<Suffix, InvalidSpec> {
 }
 
 fn build_compile_options(compile: &CompileSpec) -> CompileOptions {
-    let CompileSpec { style, engine, urls } = compile;
+    let CompileSpec { style, engine, urls, source_maps } = compile;
     let style = match style {
         CompileStyle::Expanded => OutputStyle::Expanded,
         CompileStyle::Compressed => OutputStyle::Compressed,
@@ -225,7 +225,11 @@ fn build_compile_options(compile: &CompileSpec) -> CompileOptions {
         CompileUrls::Rebase => UrlHandling::Rebase,
         CompileUrls::Keep => UrlHandling::Keep,
     };
-    CompileOptions { engine: validate_engine(*engine), style, urls }
+    let source_maps = match source_maps {
+        CompileSourceMaps::None => SourceMaps::None,
+        CompileSourceMaps::Inline => SourceMaps::Inline,
+    };
+    CompileOptions { engine: validate_engine(*engine), style, urls, source_maps }
 }
 
 fn validate_exposure(service: &ServiceSpec) -> Result<Exposure, InvalidSpec> {

@@ -16,10 +16,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use pipeline::options::{Engine, OutputStyle, SassEngine};
+use pipeline::options::{Engine, OutputStyle, SassEngine, SourceMaps};
 
 use super::{
     scan::{self, WatchedSources},
+    source_map::Css,
     sources::Sources,
 };
 pub(super) use foresight::Foresight;
@@ -34,12 +35,13 @@ pub(super) struct Task<'t> {
     pub(super) entry: &'t str,
     pub(super) load_paths: &'t [String],
     pub(super) style: OutputStyle,
+    pub(super) source_maps: SourceMaps,
 }
 
 /// A Sass compiler. Reads nothing but what `sources` give; the error is as it shows it to people, with paths
 /// as the site's owner knows them.
 trait CompileSass {
-    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<String, String>;
+    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<Css, String>;
 }
 
 /// The CSS, or the error of the engine that ran last. `begin` is told of each engine before it runs.
@@ -48,7 +50,7 @@ pub(super) fn compile(
     task: Task<'_>,
     sources: &dyn Sources,
     mut begin: impl FnMut(SassEngine) -> io::Result<()>,
-) -> io::Result<Result<String, String>> {
+) -> io::Result<Result<Css, String>> {
     match rule {
         Engine::Auto => choose(task, sources, begin),
         Engine::Grass => begin(SassEngine::Grass).map(|()| run(&Grass, task, sources)),
@@ -62,7 +64,7 @@ fn choose(
     task: Task<'_>,
     sources: &dyn Sources,
     mut begin: impl FnMut(SassEngine) -> io::Result<()>,
-) -> io::Result<Result<String, String>> {
+) -> io::Result<Result<Css, String>> {
     let foresight = foresee(task, sources, &scan::GRASS);
     let of_grass = if foresight.scan.found().is_some() {
         None
@@ -90,7 +92,7 @@ fn choose(
 }
 
 /// A panic is an error of the engine's.
-fn run(engine: &dyn CompileSass, task: Task<'_>, sources: &dyn Sources) -> Result<String, String> {
+fn run(engine: &dyn CompileSass, task: Task<'_>, sources: &dyn Sources) -> Result<Css, String> {
     // What a panic leaves half done is the engine's own, and the sources remember only whole answers.
     catch_unwind(AssertUnwindSafe(|| engine.compile(task, sources)))
         .unwrap_or_else(|_| Err("the compiler failed on this style sheet".to_owned()))

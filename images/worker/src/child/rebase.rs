@@ -8,6 +8,8 @@
 use cssparser::{CowRcStr, ParseError, Parser, ToCss, Token};
 use url::Url;
 
+use super::source_map::{Change, Css, columns, follow};
+
 /// Where the site's files lie, and the folder in it that relative URLs start from.
 pub(super) struct Site<'s> {
     url: &'s str,
@@ -35,10 +37,13 @@ impl<'s> Site<'s> {
     }
 
     /// The style sheet with its URLs made absolute.
-    pub(super) fn rebase_all(&self, css: &str) -> String {
-        let mut changes = Changes { css, written: 0, rebased: String::new(), site: self };
-        changes.walk(&mut Parser::new(css), Strings::AreNoUrls);
-        changes.finish()
+    pub(super) fn rebase_all(&self, css: Css) -> Css {
+        let Css { text, map } = css;
+        let mut changes =
+            Changes { css: &text, written: 0, rebased: String::new(), made: Vec::new(), site: self };
+        changes.walk(&mut Parser::new(&text), Strings::AreNoUrls);
+        let (rebased, made) = changes.finish();
+        Css { map: map.map(|map| follow(&map, &text, &made)), text: rebased }
     }
 }
 
@@ -55,6 +60,7 @@ struct Changes<'s, 'c> {
     /// Up to here it has been copied.
     written: usize,
     rebased: String,
+    made: Vec<Change>,
     site: &'s Site<'s>,
 }
 
@@ -95,13 +101,16 @@ impl<'c> Changes<'_, 'c> {
     fn replace(&mut self, start: usize, end: usize, url: &CowRcStr<'_>, write: impl Fn(&str) -> String) {
         let Some(absolute) = self.site.rebase(url) else { return };
         self.rebased.push_str(self.css.get(self.written..start).unwrap_or_default());
-        self.rebased.push_str(&write(&absolute));
+        let (old, new) = (self.css.get(start..end).unwrap_or_default(), write(&absolute));
+        let length = |text| columns(text).map_or(0, i64::from);
+        self.made.push(Change { end, grown: length(&new) - length(old) });
+        self.rebased.push_str(&new);
         self.written = end;
     }
 
-    fn finish(mut self) -> String {
+    fn finish(mut self) -> (String, Vec<Change>) {
         self.rebased.push_str(self.css.get(self.written..).unwrap_or_default());
-        self.rebased
+        (self.rebased, self.made)
     }
 }
 
@@ -135,7 +144,8 @@ mod tests {
 
     fn rebase(css: &str) -> String {
         let site: Url = "https://www.shop.example/site/".parse().unwrap();
-        Site::new(&site, "/theme/über uns/app.css").unwrap().rebase_all(css)
+        let css = Css { text: css.to_owned(), map: None };
+        Site::new(&site, "/theme/über uns/app.css").unwrap().rebase_all(css).text
     }
 
     #[test]

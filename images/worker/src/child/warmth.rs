@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, io, rc::Rc};
 
-use pipeline::options::{Engine, OutputStyle};
+use pipeline::options::{Engine, OutputStyle, SourceMaps};
 
 use super::{
     engine::{self, Task},
@@ -36,7 +36,8 @@ const PROVIDED_BYTES: usize = 4 << 20;
 /// Everything goes on without, so errors are of no interest.
 pub(super) fn warm_up() {
     drop(black_box(vec![1_u8; PROVIDED_BYTES]));
-    let task = Task { entry: ENTRY, load_paths: &[], style: OutputStyle::Expanded };
+    let task =
+        Task { entry: ENTRY, load_paths: &[], style: OutputStyle::Expanded, source_maps: SourceMaps::None };
     for rule in [Engine::Grass, Engine::Sasso] {
         drop(black_box(engine::compile(rule, task, &OwnSheet, |_| Ok(()))));
     }
@@ -60,9 +61,14 @@ mod tests {
 
     #[test]
     fn own_sheet_compiles_with_both_engines() {
-        let task = Task { entry: ENTRY, load_paths: &[], style: OutputStyle::Expanded };
+        let task = Task {
+            entry: ENTRY,
+            load_paths: &[],
+            style: OutputStyle::Expanded,
+            source_maps: SourceMaps::None,
+        };
         for rule in [Engine::Grass, Engine::Sasso] {
-            let css = engine::compile(rule, task, &OwnSheet, |_| Ok(())).unwrap().unwrap();
+            let css = engine::compile(rule, task, &OwnSheet, |_| Ok(())).unwrap().unwrap().text;
             assert!(css.contains(".a-a:hover > b"), "{css}");
         }
     }

@@ -9,13 +9,16 @@ use std::{
 use pipeline::options::OutputStyle;
 
 use super::{CompileSass, Task};
-use crate::{child::sources::Sources, resolve::normalize};
+use crate::{
+    child::{source_map::Css, sources::Sources},
+    resolve::normalize,
+};
 
 pub(super) struct Grass;
 
 impl CompileSass for Grass {
-    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<String, String> {
-        let Task { entry, load_paths, style } = task;
+    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<Css, String> {
+        let Task { entry, load_paths, style, source_maps: _ } = task;
         let style = match style {
             OutputStyle::Expanded => grass::OutputStyle::Expanded,
             OutputStyle::Compressed => grass::OutputStyle::Compressed,
@@ -23,7 +26,8 @@ impl CompileSass for Grass {
         let files = Files(sources);
         let options = grass::Options::default().fs(&files).load_paths(load_paths).style(style).quiet(true);
         // It puts `./` before the absolute paths that we give it.
-        grass::from_path(entry, &options).map_err(|error| error.to_string().replace("\n.//", "\n/"))
+        let made = grass::from_path(entry, &options);
+        made.map(|text| Css { text, map: None }).map_err(|error| error.to_string().replace("\n.//", "\n/"))
     }
 }
 

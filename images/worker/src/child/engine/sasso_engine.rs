@@ -6,11 +6,15 @@ mod respelled;
 
 use std::{borrow::Cow, path::Path, rc::Rc};
 
-use pipeline::options::OutputStyle;
+use pipeline::options::{OutputStyle, SourceMaps};
 use sasso::Syntax;
+use sourcemap::SourceMap;
 
 use super::{CompileSass, Task};
-use crate::child::sources::Sources;
+use crate::child::{
+    source_map::{Css, to_originals},
+    sources::Sources,
+};
 use importer::{Folders, SourcesImporter};
 use respelled::FALSE_LOOP;
 
@@ -20,7 +24,7 @@ const NOWHERE: &str = "/1/2/3/4/5/6/7/8";
 pub(super) struct Sasso;
 
 impl CompileSass for Sasso {
-    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<String, String> {
+    fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<Css, String> {
         let made = compile_with(task, sources, None);
         match &made {
             Err(error) if error.contains(FALSE_LOOP) => {
@@ -35,8 +39,8 @@ impl CompileSass for Sasso {
 }
 
 /// With imports as they are written, or such that no two folders have the same.
-fn compile_with(task: Task<'_>, sources: &dyn Sources, folders: Option<&Folders>) -> Result<String, String> {
-    let Task { entry, load_paths, style } = task;
+fn compile_with(task: Task<'_>, sources: &dyn Sources, folders: Option<&Folders>) -> Result<Css, String> {
+    let Task { entry, load_paths, style, source_maps } = task;
     let style = match style {
         OutputStyle::Expanded => sasso::OutputStyle::Expanded,
         OutputStyle::Compressed => sasso::OutputStyle::Compressed,
@@ -51,13 +55,21 @@ fn compile_with(task: Task<'_>, sources: &dyn Sources, folders: Option<&Folders>
         .with_url(entry)
         .with_cwd(NOWHERE)
         .with_warn_handler(Rc::new(|_| {}));
-    let css = sasso::compile(&importer.spell(entry, &text), &options).map_err(|error| error.to_string())?;
-    let mut css = respelled::restore(css);
+    let given = importer.spell(entry, &text);
+    let (css, map) = match source_maps {
+        SourceMaps::None => (sasso::compile(&given, &options).map_err(|error| error.to_string())?, None),
+        SourceMaps::Inline => {
+            let made = sasso::compile_with_source_map(&given, &options).map_err(|error| error.to_string())?;
+            let map = SourceMap::from_slice(made.source_map.to_json().as_bytes());
+            (made.css, map.ok().map(|map| to_originals(&map, |path| importer.spelled(path))))
+        }
+    };
+    let mut text = respelled::restore(css);
     // As grass ends its style sheets.
-    if !css.is_empty() && !css.ends_with('\n') {
-        css.push('\n');
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
     }
-    Ok(css)
+    Ok(Css { text, map })
 }
 
 /// The text as sasso can read it.

@@ -5,7 +5,10 @@ use std::{cell::RefCell, path::Path};
 use sasso::{CanonicalUrl, CanonicalizeContext, Importer, ImporterError, ImporterResult};
 
 use super::{readable, respelled::tell_imports_apart, syntax_of};
-use crate::{child::sources::Sources, resolve::normalize};
+use crate::{
+    child::{source_map::Spelled, sources::Sources},
+    resolve::normalize,
+};
 
 /// Looks beside the importing file first, then in the load paths.
 pub(super) struct SourcesImporter<'s> {
@@ -38,6 +41,12 @@ impl SourcesImporter<'_> {
             Some(folders) => tell_imports_apart(&text, folders.number_of(path)).into_owned(),
             None => text.into_owned(),
         }
+    }
+
+    /// What sasso was given of a source that it has read.
+    pub(super) fn spelled(&self, path: &str) -> Option<Spelled> {
+        let text = self.sources.read(path).ok()??;
+        Some(Spelled { given: self.spell(path, &text), original: text.to_string() })
     }
 }
 
