@@ -29,7 +29,8 @@ pub(super) fn to_text(why: &Why) -> String {
     }
     if let Some(manifest) = &why.manifest {
         line("Outcome", &describe_outcome(&manifest.outcome));
-        line("Job", &format!("{} with {}", manifest.job, manifest.engine));
+        let with = if manifest.engine.is_empty() { "without an engine" } else { "with" };
+        line("Job", format!("{} {with} {}", manifest.job, manifest.engine).trim_end());
         for (index, source) in describe_closure(manifest).iter().enumerate() {
             line(if index == 0 { "Closure" } else { "" }, source);
         }

@@ -150,9 +150,12 @@ fn explain(policy: &Policy, manifest: Option<&Manifest>, now: Timestamp) -> (Ans
         | Outcome::SourceNotFound { .. }
         | Outcome::OriginFailed { .. }
         | Outcome::Abandoned { .. } => {
+            let failed = match manifest.failures {
+                0 | 1 => "it failed".to_owned(),
+                times => format!("it failed {times} times in a row"),
+            };
             reasons.push(format!(
-                "it failed {} times in a row; that is believed until {}",
-                manifest.failures.max(1),
+                "{failed}; that is believed until {}",
                 until(manifest.sources_read_at, policy.backoff.after(manifest.failures))
             ));
             if let Some(good) = &manifest.last_good {

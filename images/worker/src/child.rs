@@ -14,6 +14,7 @@ mod limits;
 pub mod protocol;
 mod rebase;
 mod scan;
+mod source_map;
 mod sources;
 mod warmth;
 mod wear;
@@ -24,7 +25,10 @@ use std::{
     process::ExitCode,
 };
 
-use pipeline::{chain, options::CompileOptions};
+use pipeline::{
+    chain,
+    options::{CompileOptions, SourceMaps},
+};
 
 pub use confine::Confinement;
 use engine::Task;
@@ -96,15 +100,20 @@ fn next_order(input: &mut impl BufRead) -> io::Result<Option<Order>> {
 
 /// What came of it, and which of the known sources were read for it.
 fn compile(order: Order, input: impl Read) -> io::Result<(Result<String, String>, Vec<usize>)> {
-    let Order { entry, load_paths, site, options: CompileOptions { engine, style, urls: _ }, known } = order;
-    let task = Task { entry: &entry, load_paths: &load_paths, style };
+    let Order { entry, load_paths, site, options, known } = order;
+    let CompileOptions { engine, style, urls: _, source_maps } = options;
+    let task = Task { entry: &entry, load_paths: &load_paths, style, source_maps };
     let sources = ParentSources::new(input, &entry, known);
     let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });
     let site = site.as_ref().and_then(|site| Site::new(site, &entry));
     let result = engine::compile(engine, task, &sources, begin)?;
     let result = result.map(|css| match site {
-        Some(site) => site.rebase_all(&css),
+        Some(site) => site.rebase_all(css),
         None => css,
+    });
+    let result = result.map(|css| match source_maps {
+        SourceMaps::Inline => css.with_map_inline(),
+        SourceMaps::None => css.text,
     });
     Ok((result, sources.into_used()))
 }

@@ -112,7 +112,12 @@ fn judge(object: &AssetTenant, outcome: &Outcome<'_>) -> (Verdict, Outlook) {
             }
             Applied::Failed(error) => (judge_error(error), Outlook::Moving),
             Applied::Registered { taken, hosts, .. } if taken.is_empty() => {
-                let message = format!("{} hosts are served by AssetPipeline {pipeline}", hosts.len());
+                let hosts = if hosts.len() == 1 {
+                    "1 host is".to_owned()
+                } else {
+                    format!("{} hosts are", hosts.len())
+                };
+                let message = format!("{hosts} served by AssetPipeline {pipeline}");
                 (Verdict { holds: true, reason: reason::REGISTERED, message }, Outlook::Moving)
             }
             Applied::Registered { taken, .. } => (judge_taken(object, taken), Outlook::Stuck),

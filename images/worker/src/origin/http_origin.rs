@@ -24,7 +24,7 @@ use url::{Position, Url};
 
 use self::{
     answer::{Condition, Response, read_answer},
-    client::{HttpClient, build_client, is_timeout, tls_config},
+    client::{CONNECT_TIMEOUT, HttpClient, build_client, is_timeout, tls_config},
     resolver::{GuardedResolver, Names, find_refusal},
 };
 use super::{Guard, guard::Reach};
@@ -98,10 +98,10 @@ impl HttpOrigin {
         {
             request = request.header(name, value);
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| self.name_failure(url, &error))?;
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| Self::name_failure(url, &error))?;
         match client.request(request).await {
             Ok(response) => Ok((response, condition)),
-            Err(error) => Err(self.name_failure(url, &error)),
+            Err(error) => Err(Self::name_failure(url, &error)),
         }
     }
 
@@ -111,17 +111,20 @@ impl HttpOrigin {
         response: Response,
         condition: Condition,
     ) -> Result<Fetched, OriginError> {
-        read_answer(&redirect::shown(url), response, condition, |error| self.name_failure(url, &error)).await
+        read_answer(&redirect::shown(url), response, condition, |error| Self::name_failure(url, &error)).await
     }
 
-    fn name_failure(&self, url: &Url, error: &(dyn StdError + 'static)) -> OriginError {
+    fn name_failure(url: &Url, error: &(dyn StdError + 'static)) -> OriginError {
         if let Some(refused) = find_refusal(error) {
             return OriginError::Refused(refused);
         }
+        let url = redirect::shown(url);
         if is_timeout(error) {
-            return self.name_timeout(url);
+            return OriginError::TimedOut(format!(
+                "{url} could not be connected to within {CONNECT_TIMEOUT:?}"
+            ));
         }
-        OriginError::Failed(format!("{} could not be fetched: {}", redirect::shown(url), chain(error)))
+        OriginError::Failed(format!("{url} could not be fetched: {}", chain(error)))
     }
 
     fn name_timeout(&self, url: &Url) -> OriginError {

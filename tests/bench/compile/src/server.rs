@@ -21,6 +21,8 @@ use crate::material::Site;
 /// Read at once by the proxy, and chunks on their way.
 const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS_ON_THE_WAY: usize = 1_000;
+/// The runtime's timers end at the next whole millisecond of theirs, or the one after.
+const TIMERS_ARE_LATE: Duration = Duration::from_millis(1);
 
 /// Serves the site until the process ends.
 pub(crate) async fn serve(site: Arc<Site>) -> anyhow::Result<SocketAddr> {
@@ -70,7 +72,7 @@ async fn carry(mut from: ReadHalf<TcpStream>, mut to: WriteHalf<TcpStream>, by: 
     };
     let write = async move {
         while let Some((due, bytes)) = way.recv().await {
-            sleep_until(due).await;
+            sleep_until(due.checked_sub(TIMERS_ARE_LATE).unwrap_or(due)).await;
             if to.write_all(&bytes).await.is_err() {
                 return;
             }

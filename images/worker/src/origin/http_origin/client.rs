@@ -16,7 +16,8 @@ use rustls_native_certs::load_native_certs;
 use super::resolver::GuardedResolver;
 use crate::closure::MAX_PARALLEL_FETCHES;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// For the connection alone; names are looked up within the time of the whole answer.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// As many as one job uses at the same time, for the rounds of that job; then their descriptors are for others.
 const IDLE_CONNECTIONS_PER_HOST: usize = MAX_PARALLEL_FETCHES;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,7 +56,7 @@ pub(super) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// Whether a time limit of the client's own is behind the error.
+/// Whether the time limit of connecting is behind the error.
 pub(super) fn is_timeout(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut)
