@@ -4,6 +4,7 @@
 
 mod credentials;
 mod redirects;
+mod tls;
 
 use std::{net::SocketAddr, time::Duration};
 
