@@ -134,7 +134,7 @@ impl Runner {
         }
         if tries.received > 1 {
             let standing = self.check(job).await?;
-            let attempt = self.count_attempt(&job.key()).await.map_err(check_failed)?;
+            let attempt = self.count_attempt(job).await.map_err(check_failed)?;
             tries.counted = Some(attempt);
             if attempts::is_one_too_many(attempt) {
                 let why = "no worker lived to tell how the last one ended";
@@ -155,7 +155,7 @@ impl Runner {
         if tries.received == 1 {
             return Ok(RunEnd::Expired);
         }
-        match self.fetch_attempts(&job.key()).await.map_err(check_failed)? {
+        match self.fetch_attempts(job).await.map_err(check_failed)? {
             0 => Ok(RunEnd::Expired),
             attempts => {
                 tries.counted = Some(attempts);
@@ -174,7 +174,7 @@ impl Runner {
         error: RunError,
     ) -> Result<RunEnd, RunError> {
         if tries.counted.is_none() {
-            tries.counted = self.count_attempt(&job.key()).await.ok();
+            tries.counted = self.count_attempt(job).await.ok();
         }
         if !tries.counted.is_some_and(attempts::is_last) {
             return Err(error);

@@ -1,8 +1,10 @@
-//! How often the jobs of a key were begun without coming to an outcome: what tells a job that cannot end from
+//! How often each job of a key was begun without coming to an outcome: what tells a job that cannot end from
 //! one that was handed back often.
 //!
 //! Kept in the store, beside the manifest, since a worker that a job kills has no say afterwards: an attempt is
 //! counted before it begins. A first delivery is not, unless it fails, and costs nothing.
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +13,7 @@ use pipeline::{
     job::{JOB_LIFETIME_SECONDS, Job},
     key::Key,
     manifest::{Closure, MANIFEST_VERSION, Manifest, Outcome},
+    names::JobId,
     ports::{Condition, PutOutcome},
     record::{StoredManifest, replace_manifest},
 };
@@ -24,17 +27,30 @@ const MAX_ATTEMPTS: u32 = 5;
 const MAX_WRITES: u32 = 4;
 
 /// The stored object.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Attempts {
-    begun: u32,
+    jobs: BTreeMap<JobId, Begun>,
+}
+
+/// One job's attempts.
+#[derive(Debug, Serialize, Deserialize)]
+struct Begun {
+    times: u32,
     latest: Timestamp,
 }
 
 impl Attempts {
-    /// Those that may be of a job that still waits.
-    fn count(&self, now: Timestamp) -> u32 {
+    fn of(&self, job: &JobId) -> u32 {
+        self.jobs.get(job).map_or(0, |begun| begun.times)
+    }
+
+    /// Counts one more, and forgets jobs that nobody waits for any more.
+    fn count(&mut self, job: &JobId, now: Timestamp) -> u32 {
         let lifetime = SignedDuration::from_secs(JOB_LIFETIME_SECONDS);
-        if now.duration_since(self.latest) > lifetime { 0 } else { self.begun }
+        self.jobs.retain(|_, begun| now.duration_since(begun.latest) <= lifetime);
+        let times = self.of(job).saturating_add(1);
+        self.jobs.insert(job.clone(), Begun { times, latest: now });
+        times
     }
 }
 
@@ -49,24 +65,25 @@ pub(super) fn is_one_too_many(attempt: u32) -> bool {
 }
 
 impl Runner {
-    pub(super) async fn fetch_attempts(&self, key: &Key) -> Result<u32, Error> {
+    pub(super) async fn fetch_attempts(&self, job: &Job) -> Result<u32, Error> {
+        let key = job.key();
         let object = self.store.get(&key.attempts_object()).await?;
-        object.map_or(Ok(0), |object| Ok(parse(&object.body, key)?.count(Timestamp::now())))
+        object.map_or(Ok(0), |object| Ok(parse(&object.body, &key)?.of(&job.id)))
     }
 
     /// Counts an attempt that begins, and gives its number.
-    pub(super) async fn count_attempt(&self, key: &Key) -> Result<u32, Error> {
+    pub(super) async fn count_attempt(&self, job: &Job) -> Result<u32, Error> {
+        let key = job.key();
         let name = key.attempts_object();
         for _ in 0..MAX_WRITES {
-            let now = Timestamp::now();
-            let (before, condition) = match self.store.get(&name).await? {
-                Some(object) => (parse(&object.body, key)?.count(now), Condition::IfMatch(object.etag)),
-                None => (0, Condition::IfAbsent),
+            let (mut attempts, condition) = match self.store.get(&name).await? {
+                Some(object) => (parse(&object.body, &key)?, Condition::IfMatch(object.etag)),
+                None => (Attempts::default(), Condition::IfAbsent),
             };
-            let attempts = Attempts { begun: before.saturating_add(1), latest: now };
-            let body = serde_json::to_vec(&attempts).expect("two numbers always serialize");
+            let times = attempts.count(&job.id, Timestamp::now());
+            let body = serde_json::to_vec(&attempts).expect("ids and numbers always serialize");
             match self.store.put(&name, Bytes::from(body), condition).await? {
-                PutOutcome::Stored(_) => return Ok(attempts.begun),
+                PutOutcome::Stored(_) => return Ok(times),
                 PutOutcome::PreconditionFailed => {}
             }
         }
@@ -113,4 +130,21 @@ fn parse(body: &[u8], key: &Key) -> Result<Attempts, Error> {
     serde_json::from_slice(body).map_err(|source| {
         Error::new(ErrorKind::Invalid, format!("read {}", key.attempts_object())).with_source(source)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_job_has_a_count_of_its_own_for_as_long_as_somebody_may_wait() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (one, other) = (JobId::random(), JobId::random());
+        let mut attempts = Attempts::default();
+        assert_eq!([1, 2, 3].map(|second| attempts.count(&one, at(second))), [1, 2, 3]);
+        assert_eq!(attempts.count(&other, at(4)), 1, "what another job came to is not its fault");
+        assert_eq!(attempts.count(&one, at(5)), 4, "jobs that take turns are counted all the same");
+        assert_eq!(attempts.count(&other, at(6 + JOB_LIFETIME_SECONDS)), 1);
+        assert_eq!(attempts.of(&one), 0, "it is forgotten");
+    }
 }

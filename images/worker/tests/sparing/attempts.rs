@@ -122,8 +122,9 @@ async fn expired_job_is_dropped_unless_it_was_begun() {
     let bench = Bench::new(Duration::ZERO);
     let expires = Timestamp::now() - SignedDuration::from_secs(1);
     let unread = Job { expires, ..job("shop", "", 1) };
-    let failed = Job { expires, ..job("broken", "", 1) };
-    bench.send_job(&job("broken", "", 1)).await;
+    let broken = job("broken", "", 1);
+    let failed = Job { expires, ..broken.clone() };
+    bench.send_job(&broken).await;
     let AtWork { working, .. } = bench.start(1);
     while bench.store.inner.list("n/").await.unwrap().is_empty() {
         sleep(Duration::from_millis(10)).await;
