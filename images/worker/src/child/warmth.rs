@@ -29,9 +29,8 @@ $colors: (a: #336699, b: rgba(0, 0, 0, .5));
 }
 ";
 
-/// So much memory the kernel provides already, which the allocator keeps for some seconds: what a small framework
-/// uses.
-const PROVIDED_BYTES: usize = 4 << 20;
+/// So much memory the kernel provides already, which the allocator keeps for some seconds: a framework's share.
+const PROVIDED_BYTES: usize = 10 << 20;
 
 /// Everything goes on without, so errors are of no interest.
 pub(super) fn warm_up() {

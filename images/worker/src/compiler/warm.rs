@@ -29,6 +29,8 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const START_BACKOFF: Duration = Duration::from_secs(1);
 /// The most that a user without privilege may ask for.
 const PIPE_BYTES: usize = 1 << 20;
+/// jemalloc's setting: the kernel provides memory 2 MiB at a time where it can, and not 4 KiB.
+const ALLOCATOR: (&str, &str) = ("_RJEM_MALLOC_CONF", "thp:always");
 /// A child's first message is short.
 const LONGEST_HELLO: usize = 4 << 10;
 
@@ -112,12 +114,13 @@ impl WarmChildren {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its environment is empty, so that there is nothing in it to be read.
+    /// Its environment holds nothing of anybody's.
     fn start(&self) -> io::Result<WarmChild> {
         let mut process = Command::new(&self.program)
             .arg(CHILD_ARGUMENT)
             .args(self.terms.to_arguments())
             .env_clear()
+            .envs([ALLOCATOR])
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
