@@ -1,4 +1,4 @@
-//! The compile child: a process that compiles for one tenant and is then gone.
+//! The compile child: a process that compiles some style sheets of one tenant and is then gone.
 //!
 //! Sass is a programming language and tenants are strangers, so the engine runs where it can end
 //! only itself. The child's environment holds nothing but a setting of the allocator, and it is confined before it reads its first byte
@@ -71,7 +71,7 @@ fn serve_confined(confinement: Confinement, terms: Terms) -> io::Result<()> {
     while let Some(order) = next_order(&mut input)? {
         let (result, places) = compile(order, &mut input)?;
         // What an error leaves behind in an engine is nobody's to rely on.
-        let stays = result.is_ok() && !wear::is_worn(terms.limits)?;
+        let stays = result.is_ok() && !engine::has_panicked() && !wear::is_worn(terms.limits)?;
         let result = protocol::bounded(result, terms.output_bytes);
         // By one call, so that the parent wakes up once.
         let mut last_words = protocol::encode(&FromChild::Used { places })?;
@@ -91,7 +91,7 @@ fn next_order(input: &mut impl BufRead) -> io::Result<Option<Order>> {
         return Ok(None);
     }
     match protocol::read(input)? {
-        ToChild::Compile(order) => Ok(Some(order)),
+        ToChild::Compile(order) => Ok(Some(*order)),
         ToChild::Probed { .. } | ToChild::Source(_) => {
             Err(io::Error::new(io::ErrorKind::InvalidData, "this message is no order"))
         }

@@ -29,9 +29,9 @@ use pipeline::{
 };
 use url::Url;
 
-use crate::resolve::{Syntax, decided_by, siblings};
+use crate::resolve::{Settled, Syntax, siblings};
 pub(crate) use assumed::Assumptions;
-pub(crate) use imports::find_loads;
+pub(crate) use imports::loads_of;
 pub(crate) use revalidate::Revalidation;
 use under_way::{Answer, UnderWay, as_source, ask};
 
@@ -82,6 +82,8 @@ pub(crate) struct Sources {
     /// Paths that are taken for absent until they are asked for, and will be part of the closure; each with the
     /// path of the one that is there.
     assumed_absent: HashMap<String, String>,
+    /// What the look ahead has come to.
+    settled: Settled,
     /// Once the look ahead was made.
     syntax: Option<Syntax>,
     /// What was asked for ahead, and has not come yet.
@@ -111,6 +113,7 @@ impl Sources {
             asked: HashSet::new(),
             used: BTreeSet::new(),
             assumed_absent: HashMap::new(),
+            settled: Settled::default(),
             syntax: None,
             under_way: UnderWay::default(),
             paths_bytes: 0,
@@ -204,9 +207,8 @@ impl Sources {
     }
 
     fn is_taken_for_absent(&self, path: &str) -> bool {
-        let is_there = |path: &String| self.found_at(path).is_some();
-        let decided_by = || self.syntax.and_then(|syntax| decided_by(path, syntax));
-        self.assumed_absent.contains_key(path) || decided_by().is_some_and(|by| by.iter().any(is_there))
+        self.assumed_absent.contains_key(path)
+            || self.syntax.is_some_and(|syntax| self.settled.is_undecisive(path, syntax))
     }
 
     fn url_of(&self, path: &str) -> Option<Url> {

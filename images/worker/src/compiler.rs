@@ -223,7 +223,7 @@ impl Compiler {
     ) -> Result<Option<Said>, CompileError> {
         let WarmChild { process: _, input, output } = child;
         let longest = protocol::longest_from_child(self.limits.output_bytes);
-        tell(input, &ToChild::Compile(order)).await?;
+        tell(input, &ToChild::Compile(Box::new(order))).await?;
         while let Some(message) = hear(output, longest).await.map_err(CompileError::Child)? {
             let answer = match message {
                 FromChild::Done { result, stays } => return Ok(Some(Said { result, stays })),

@@ -1,6 +1,11 @@
 //! Paths of sources: their one spelling, and which ones an import may mean.
 
-use std::path::{Component, Path};
+use std::{
+    collections::HashSet,
+    path::{Component, Path},
+};
+
+use serde::{Deserialize, Serialize};
 
 /// The path without `.` and `..`, absolute; `None` where it leaves the origin's root or is no text.
 pub(crate) fn normalize(path: &Path) -> Option<String> {
@@ -123,6 +128,21 @@ impl Spellings {
         endings.flat_map(|ending| both(&self.stem, ending)).collect()
     }
 
+    /// Notes what is meant whatever else is there: paths with an ending that was written.
+    pub(crate) fn note_written(&self, settled: &mut Settled) {
+        if self.is_written {
+            settled.written.extend(self.all());
+        }
+    }
+
+    /// What the load that a likely one was found for settles.
+    pub(crate) fn settle(&self, found: &str, settled: &mut Settled) {
+        // An ending that was written says nothing of the others.
+        if !self.is_written {
+            settled.add(found, self.by);
+        }
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = String> {
         self.likely.iter().cloned().chain(self.for_import_alone()).chain(self.others())
     }
@@ -134,14 +154,50 @@ fn both(stem: &str, ending: &str) -> [String; 2] {
     [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")]
 }
 
-/// Where `path` is not likely in a style sheet of this syntax: the likely spellings of the same name. Where one of
-/// these is there, it decides nothing.
-pub(crate) fn decided_by(path: &str, syntax: Syntax) -> Option<[String; 2]> {
+/// The files that loads have come to, by a likely spelling: then the unlikely ones of the same name decide nothing,
+/// whatever is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    by_any: HashSet<String>,
+    /// Those of them that `@import` loads: for modules nobody has looked for files for it alone.
+    by_import: HashSet<String>,
+    /// Paths whose ending a load has written: they decide for that one.
+    written: HashSet<String>,
+}
+
+impl Settled {
+    pub(crate) fn add(&mut self, path: &str, by: By) {
+        self.by_any.insert(path.to_owned());
+        if by == By::Import {
+            self.by_import.insert(path.to_owned());
+        }
+    }
+
+    /// Whether `path` decides nothing in a style sheet of this syntax.
+    pub(crate) fn is_undecisive(&self, path: &str, syntax: Syntax) -> bool {
+        if self.written.contains(path) {
+            return false;
+        }
+        let Some((ending, likely)) = likely_beside(path, syntax) else { return false };
+        let files = if ending.starts_with(IMPORT_ALONE) { &self.by_import } else { &self.by_any };
+        likely.iter().any(|likely| files.contains(likely))
+    }
+
+    /// Whether `path` is for `@import` alone, and its name was seen to be loaded as a module alone.
+    pub(crate) fn is_of_module(&self, path: &str, syntax: Syntax) -> bool {
+        let Some((ending, likely)) = likely_beside(path, syntax) else { return false };
+        let is_in = |files: &HashSet<String>| likely.iter().any(|likely| files.contains(likely));
+        ending.starts_with(IMPORT_ALONE) && is_in(&self.by_any) && !is_in(&self.by_import)
+    }
+}
+
+/// Where `path` is not likely in a style sheet of this syntax: its ending, and the likely spellings of its name.
+fn likely_beside(path: &str, syntax: Syntax) -> Option<(&'static str, [String; 2])> {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let name = file.strip_prefix('_').unwrap_or(file);
     let ending = ENDINGS.into_iter().find(|ending| name.ends_with(ending))?;
     let name = name.strip_suffix(ending)?;
-    (ending != syntax.ending()).then(|| both(&format!("{folder}/{name}"), syntax.ending()))
+    (ending != syntax.ending()).then(|| (ending, both(&format!("{folder}/{name}"), syntax.ending())))
 }
 
 #[cfg(test)]
@@ -199,16 +255,28 @@ mod tests {
     }
 
     #[test]
-    fn likely_spellings_decide_over_all_others() {
-        let likely = Some(["/a/_b.scss".to_owned(), "/a/b.scss".to_owned()]);
-        for other in ["/a/_b.sass", "/a/b.css", "/a/_b.import.scss", "/a/b.import.sass"] {
-            assert_eq!(decided_by(other, Syntax::Scss), likely, "{other}");
+    fn likely_spellings_decide_over_all_others_once_a_load_has_come_to_one() {
+        let mut settled = Settled::default();
+        let others = ["/a/_b.sass", "/a/b.css"];
+        let for_import = ["/a/b.import.sass", "/a/_b.import.css"];
+        let is = |settled: &Settled, path: &&str| settled.is_undecisive(path, Syntax::Scss);
+        assert!(!others.iter().any(|path| is(&settled, path)), "nobody has looked");
+        Spellings::new("/a/b.scss", Syntax::Scss, By::Import).settle("/a/_b.scss", &mut settled);
+        assert!(!others.iter().any(|path| is(&settled, path)), "an ending was written");
+        Spellings::new("/a/b", Syntax::Scss, By::Module).settle("/a/_b.scss", &mut settled);
+        assert!(others.iter().all(|path| is(&settled, path)));
+        assert!(!for_import.iter().any(|path| is(&settled, path)), "nobody has looked for these");
+        assert!(for_import.iter().all(|path| settled.is_of_module(path, Syntax::Scss)));
+        let written = Spellings::new("/a/b.css", Syntax::Scss, By::Module);
+        written.note_written(&mut settled);
+        assert!(!is(&settled, &"/a/b.css") && is(&settled, &"/a/_b.sass"), "one load means it and no other");
+        settled.written.clear();
+        Spellings::new("/a/b", Syntax::Scss, By::Import).settle("/a/_b.scss", &mut settled);
+        assert!(others.iter().chain(&for_import).all(|path| is(&settled, path)));
+        assert!(!for_import.iter().any(|path| settled.is_of_module(path, Syntax::Scss)));
+        for decisive in ["/a/_b.scss", "/a/b.scss", "/a/b", "/a/b.txt", "/a/c.sass"] {
+            assert!(!is(&settled, &decisive), "{decisive}");
         }
-        for other in ["/a/_b.scss", "/a/b.scss", "/a/b", "/a/b.txt"] {
-            assert_eq!(decided_by(other, Syntax::Scss), None, "{other}");
-        }
-        let likely = Some(["/a/__b.sass".to_owned(), "/a/_b.sass".to_owned()]);
-        assert_eq!(decided_by("/a/__b.scss", Syntax::Indented), likely);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod tests;
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use pipeline::options::{Engine, OutputStyle, SassEngine, SourceMaps};
@@ -65,7 +66,7 @@ fn choose(
     sources: &dyn Sources,
     mut begin: impl FnMut(SassEngine) -> io::Result<()>,
 ) -> io::Result<Result<Css, String>> {
-    let foresight = foresee(task, sources, &scan::GRASS);
+    let foresight = foresee(task, sources, &scan::GRASS)?;
     let of_grass = if foresight.scan.found().is_some() {
         None
     } else {
@@ -91,9 +92,18 @@ fn choose(
     }
 }
 
+/// Whether an engine has panicked in this process: what that leaves half done is not to be relied on.
+pub(super) fn has_panicked() -> bool {
+    HAS_PANICKED.load(Ordering::Relaxed)
+}
+
+static HAS_PANICKED: AtomicBool = AtomicBool::new(false);
+
 /// A panic is an error of the engine's.
 fn run(engine: &dyn CompileSass, task: Task<'_>, sources: &dyn Sources) -> Result<Css, String> {
     // What a panic leaves half done is the engine's own, and the sources remember only whole answers.
-    catch_unwind(AssertUnwindSafe(|| engine.compile(task, sources)))
-        .unwrap_or_else(|_| Err("the compiler failed on this style sheet".to_owned()))
+    catch_unwind(AssertUnwindSafe(|| engine.compile(task, sources))).unwrap_or_else(|_| {
+        HAS_PANICKED.store(true, Ordering::Relaxed);
+        Err("the compiler failed on this style sheet".to_owned())
+    })
 }

@@ -4,7 +4,8 @@ use std::io;
 
 use rlimit::Resource;
 
-/// Bounds of one compile.
+/// Bounds of one process. What a child's earlier orders have used, a twentieth of the CPU time at the most, is
+/// missing to a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChildLimits {
     /// CPU time; the kernel ends the process when it is used up.

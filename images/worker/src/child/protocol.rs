@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
 use super::Confinement;
+pub use crate::resolve::Settled;
 
 /// A longer message is a fault of the other side. Large enough for the largest source that is fetched
 /// and the largest style sheet that is taken, JSON's escapes included.
@@ -19,7 +20,7 @@ pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToChild {
     /// The first message, and again after a [`FromChild::Done`] of a child that stays.
-    Compile(Order),
+    Compile(Box<Order>),
     /// The answer to [`FromChild::Probe`]: those of the path's siblings at which there is a source.
     Probed { present: Vec<String> },
     /// The answer to [`FromChild::Read`]; `None` where there is no such source.
@@ -45,6 +46,8 @@ pub struct Known {
     pub sources: BTreeMap<String, String>,
     /// Paths at which there is nothing.
     pub absent: Vec<String>,
+    /// Files beside which other spellings of their names decide nothing, and are taken for absent.
+    pub settled: Settled,
 }
 
 /// The child's first message, before it reads anything.

@@ -3,6 +3,8 @@
 //!
 //! Lines and columns count from 0; columns are UTF-16 code units.
 
+use std::collections::HashMap;
+
 use sourcemap::{SourceMap, SourceMapBuilder, Token};
 
 /// Line and column.
@@ -45,15 +47,19 @@ impl Css {
 
 /// The map of what the engine was given, as one of what the site has, whose texts it holds.
 pub(super) fn to_originals(map: &SourceMap, spelled: impl Fn(&str) -> Option<Spelled>) -> SourceMap {
-    let sources: Vec<_> = map.sources().map(|path| spelled(path).map(Lines::new)).collect();
+    let respell = |source: Spelled| {
+        let lines = Respelled::lines_of(&source);
+        (source, lines)
+    };
+    let sources: Vec<_> = map.sources().map(|path| spelled(path).map(respell)).collect();
     let mut moved = rebuild(map, |token| {
         let (line, column) = token.get_src();
-        let lines = sources.get(token.get_src_id() as usize).and_then(Option::as_ref);
-        let column = lines.map_or(column, |lines| lines.original_column(line, column));
+        let source = sources.get(token.get_src_id() as usize).and_then(Option::as_ref);
+        let column = source.map_or(column, |(_, lines)| lines.original_column(line, column));
         (token.get_dst(), (line, column))
     });
-    for (source, lines) in (0..).zip(&sources) {
-        moved.set_source_contents(source, lines.as_ref().map(|lines| lines.spelled.original.as_str()));
+    for (place, source) in (0..).zip(&sources) {
+        moved.set_source_contents(place, source.as_ref().map(|(source, _)| source.original.as_str()));
     }
     moved
 }
@@ -62,24 +68,28 @@ pub(super) fn to_originals(map: &SourceMap, spelled: impl Fn(&str) -> Option<Spe
 pub(super) fn follow(map: &SourceMap, css: &str, changes: &[Change]) -> SourceMap {
     let mut starts = vec![0];
     starts.extend(css.match_indices('\n').map(|(at, _)| at + 1));
-    let places: Vec<(u32, u32, i64)> = changes
-        .iter()
-        .filter_map(|Change { end, grown }| {
-            let line = starts.partition_point(|start| start <= end).checked_sub(1)?;
-            let before = css.get(*starts.get(line)?..*end)?;
-            Some((u32::try_from(line).ok()?, columns(before)?, *grown))
-        })
-        .collect();
+    // Where each change ends, and what those of its line have grown up to there.
+    let mut grown: Vec<(Place, i64)> = Vec::new();
+    let (mut line_so_far, mut counted) = (None, (0, 0));
+    for change in changes {
+        let line = starts.partition_point(|start| *start <= change.end).saturating_sub(1);
+        let start = starts.get(line).copied().unwrap_or_default();
+        if line_so_far != Some(line) {
+            (line_so_far, counted) = (Some(line), (start, 0));
+        }
+        let (from, column) = counted;
+        let column = column + columns(css.get(from..change.end).unwrap_or_default()).unwrap_or_default();
+        counted = (change.end, column);
+        let place = (u32::try_from(line).unwrap_or(u32::MAX), column);
+        let before = grown.last().filter(|(last, _)| last.0 == place.0).map_or(0, |(_, grown)| *grown);
+        grown.push((place, before + change.grown));
+    }
     rebuild(map, |token| {
         let (line, column) = token.get_dst();
-        let grown: i64 = places
-            .iter()
-            .skip(places.partition_point(|place| place.0 < line))
-            .take_while(|(changed, end, _)| *changed == line && *end <= column)
-            .map(|(_, _, grown)| grown)
-            .sum();
-        let column = u32::try_from(i64::from(column) + grown).unwrap_or(column);
-        ((line, column), token.get_src())
+        let behind = grown.partition_point(|(place, _)| *place <= (line, column)).checked_sub(1);
+        let behind = behind.and_then(|index| grown.get(index)).filter(|(place, _)| place.0 == line);
+        let column = behind.map_or(i64::from(column), |(_, grown)| i64::from(column) + grown);
+        ((line, u32::try_from(column).unwrap_or_default()), token.get_src())
     })
 }
 
@@ -98,48 +108,61 @@ fn rebuild(map: &SourceMap, place: impl Fn(&Token<'_>) -> (Place, Place)) -> Sou
     builder.into_sourcemap()
 }
 
-/// A spelled source by its lines.
-struct Lines {
-    spelled: Spelled,
-    /// Whether something was spelled otherwise, and each line is still the same one.
-    is_changed: bool,
+/// The lines of a source that were spelled otherwise; none where lines were added or removed.
+struct Respelled(HashMap<u32, Respelling>);
+
+/// What is the same at both ends of a line, and its lengths, in columns.
+struct Respelling {
+    before: u32,
+    behind: u32,
+    original: u32,
+    given: u32,
 }
 
-impl Lines {
-    fn new(spelled: Spelled) -> Self {
-        let Spelled { original, given } = &spelled;
-        let is_changed = original != given && original.lines().count() == given.lines().count();
-        Self { spelled, is_changed }
+impl Respelled {
+    fn lines_of(source: &Spelled) -> Self {
+        let Spelled { original, given } = source;
+        if original == given || original.lines().count() != given.lines().count() {
+            return Self(HashMap::new());
+        }
+        let lines = (0..).zip(original.lines().zip(given.lines()));
+        let changed = lines.filter(|(_, (original, given))| original != given);
+        Self(changed.filter_map(|(line, (a, b))| Some((line, Respelling::new(a, b)?))).collect())
+    }
+
+    fn original_column(&self, line: u32, column: u32) -> u32 {
+        self.0.get(&line).map_or(column, |respelling| respelling.original_column(column))
+    }
+}
+
+impl Respelling {
+    fn new(original: &str, given: &str) -> Option<Self> {
+        let (original, given): (Vec<u16>, Vec<u16>) =
+            (original.encode_utf16().collect(), given.encode_utf16().collect());
+        let same = |pairs: &mut dyn Iterator<Item = (&u16, &u16)>| pairs.take_while(|(a, b)| a == b).count();
+        let before = same(&mut original.iter().zip(&given));
+        let shorter = original.len().min(given.len());
+        let behind = same(&mut original.iter().rev().zip(given.iter().rev())).min(shorter - before);
+        let count = |count: usize| u32::try_from(count).ok();
+        Some(Self {
+            before: count(before)?,
+            behind: count(behind)?,
+            original: count(original.len())?,
+            given: count(given.len())?,
+        })
     }
 
     /// A place within what was changed is where that begins.
-    fn original_column(&self, line: u32, column: u32) -> u32 {
-        let line = line as usize;
-        let Spelled { original, given } = &self.spelled;
-        let lines = original.lines().nth(line).zip(given.lines().nth(line));
-        match lines.filter(|_| self.is_changed) {
-            Some((original, given)) if original != given => unchanged_column(original, given, column),
-            Some(_) | None => column,
+    fn original_column(&self, column: u32) -> u32 {
+        let Self { before, behind, original, given } = *self;
+        if column <= before {
+            column
+        } else if column.saturating_add(behind) >= given {
+            column.saturating_add(original).saturating_sub(given)
+        } else {
+            before
         }
     }
-}
-
-fn unchanged_column(original: &str, given: &str, column: u32) -> u32 {
-    let (original, given): (Vec<u16>, Vec<u16>) =
-        (original.encode_utf16().collect(), given.encode_utf16().collect());
-    let same = |pairs: &mut dyn Iterator<Item = (&u16, &u16)>| pairs.take_while(|(a, b)| a == b).count();
-    let before = same(&mut original.iter().zip(&given));
-    let shorter = original.len().min(given.len());
-    let behind = same(&mut original.iter().rev().zip(given.iter().rev())).min(shorter - before);
-    let at = column as usize;
-    let column = if at <= before {
-        at
-    } else if at + behind >= given.len() {
-        (at + original.len()).saturating_sub(given.len())
-    } else {
-        before
-    };
-    u32::try_from(column).unwrap_or(u32::MAX)
 }
 
 /// How long it is in columns.

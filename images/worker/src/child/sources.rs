@@ -9,8 +9,8 @@ use std::{
     rc::Rc,
 };
 
-use super::protocol::{self, FromChild, Known, ToChild};
-use crate::resolve::{Syntax, decided_by, siblings};
+use super::protocol::{self, FromChild, Known, Settled, ToChild};
+use crate::resolve::{Syntax, siblings};
 
 /// A tenant's files, by their absolute paths. Errors are the parent's or the kernel's, never the tenant's.
 pub(super) trait Sources {
@@ -20,6 +20,11 @@ pub(super) trait Sources {
     /// As `has`, of what is known without a question.
     fn knows(&self, _path: &str) -> Option<bool> {
         None
+    }
+
+    /// Whether nothing is known of `path`, which is for `@import` alone, and its name is loaded as a module alone.
+    fn is_of_module(&self, _path: &str) -> bool {
+        false
     }
 
     /// As `read`, of what is known without a question. It does not count as read.
@@ -35,6 +40,7 @@ pub(super) struct ParentSources<R> {
     texts: RefCell<HashMap<String, Option<Rc<str>>>>,
     /// The place of each path among the known ones.
     places: HashMap<String, usize>,
+    settled: Settled,
     /// Of the entry.
     syntax: Syntax,
     /// The places of what was read without a question.
@@ -43,7 +49,7 @@ pub(super) struct ParentSources<R> {
 
 impl<R: Read> ParentSources<R> {
     pub(super) fn new(input: R, entry: &str, known: Known) -> Self {
-        let Known { sources, absent } = known;
+        let Known { sources, absent, settled } = known;
         let places = sources.keys().cloned().zip(0..).collect();
         let present = sources.keys().map(|path| (path.clone(), true));
         let probed = present.chain(absent.into_iter().map(|path| (path, false))).collect();
@@ -53,6 +59,7 @@ impl<R: Read> ParentSources<R> {
             probed: RefCell::new(probed),
             texts: RefCell::new(texts),
             places,
+            settled,
             syntax: Syntax::of(entry),
             used: RefCell::default(),
         }
@@ -102,12 +109,13 @@ impl<R: Read> Sources for ParentSources<R> {
         }
     }
 
-    /// Beside a likely spelling that is there, the parent names no others, since they are taken for absent.
     fn knows(&self, path: &str) -> Option<bool> {
-        let probed = self.probed.borrow();
-        let is_there = |path: &String| probed.get(path) == Some(&true);
-        let decided_by = || decided_by(path, self.syntax).filter(|likely| likely.iter().any(is_there));
-        probed.get(path).copied().or_else(|| decided_by().map(|_| false))
+        let known = self.probed.borrow().get(path).copied();
+        known.or_else(|| self.settled.is_undecisive(path, self.syntax).then_some(false))
+    }
+
+    fn is_of_module(&self, path: &str) -> bool {
+        self.knows(path).is_none() && self.settled.is_of_module(path, self.syntax)
     }
 
     fn peek(&self, path: &str) -> Option<Rc<str>> {
@@ -118,14 +126,19 @@ impl<R: Read> Sources for ParentSources<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resolve::By;
 
     #[test]
     fn nothing_is_asked_that_the_parent_has_told() {
+        let mut settled = Settled::default();
+        settled.add("/_a.scss", By::Module);
+        settled.add("/_b.scss", By::Import);
+        let texts =
+            [("/app.scss", ""), ("/_a.scss", "b"), ("/_b.scss", ""), ("/c.css", "d"), ("/_d.scss", "")];
         let known = Known {
-            sources: [("/app.scss", ""), ("/_a.scss", "b"), ("/c.css", "d")]
-                .map(|(path, text)| (path.to_owned(), text.to_owned()))
-                .into(),
+            sources: texts.map(|(path, text)| (path.to_owned(), text.to_owned())).into(),
             absent: vec!["/a.scss".to_owned(), "/_c.css".to_owned()],
+            settled,
         };
         // A question would find no answer here.
         let sources = ParentSources::new(io::empty(), "/app.scss", known);
@@ -133,13 +146,16 @@ mod tests {
             ("/_a.scss", true),
             ("/a.scss", false),
             ("/_a.sass", false),
-            ("/a.import.scss", false),
+            ("/b.import.sass", false),
             ("/c.css", true),
             ("/_c.css", false),
         ] {
             assert_eq!(sources.has(path).unwrap(), is_there, "{path}");
         }
+        for unknown in ["/c.scss", "/a.import.scss", "/_d.sass", "/d.css"] {
+            assert!(sources.knows(unknown).is_none(), "{unknown}");
+        }
+        assert!(sources.is_of_module("/a.import.scss") && !sources.is_of_module("/b.import.scss"));
         assert_eq!(sources.read("/_a.scss").unwrap().as_deref(), Some("b"));
-        assert!(sources.knows("/c.scss").is_none(), "no likely spelling of it is there");
     }
 }

@@ -194,6 +194,7 @@ impl Ahead<'_> {
 
     fn begin(&mut self, search: Search) {
         let index = self.searches.len();
+        search.spellings().iter().for_each(|spellings| spellings.note_written(&mut self.sources.settled));
         self.searches.push(search);
         self.open += 1;
         self.go_on(index);
@@ -247,6 +248,7 @@ impl Ahead<'_> {
 
     fn settle_found(&mut self, found: &str, spellings: &Spellings) {
         if spellings.likely.iter().any(|path| path == found) {
+            spellings.settle(found, &mut self.sources.settled);
             let beside = spellings.likely.iter().cloned().chain(spellings.for_import_alone());
             self.settle_beside(found, beside);
         } else {

@@ -19,8 +19,9 @@ pub(crate) struct Load<'t> {
 
 const LOAD_CSS: &str = "load-css(";
 
-/// The loads in a source, some more than `most` where there are so many; of modules of Sass's own, of URLs and of plain CSS imports none.
-pub(crate) fn find_loads(text: &str, most: usize) -> Vec<Load<'_>> {
+/// The loads in a source, some more than `most` where there are so many; of modules of Sass's own, of URLs and of
+/// plain CSS imports none.
+pub(super) fn find_loads(text: &str, most: usize) -> Vec<Load<'_>> {
     let mut loads = Vec::new();
     let bytes = text.as_bytes();
     let mut is_comment = false;
@@ -46,6 +47,13 @@ pub(crate) fn find_loads(text: &str, most: usize) -> Vec<Load<'_>> {
         let value = named.and_then(|rest| rest.strip_prefix(':')).unwrap_or(arguments);
         add(&mut loads, quoted(value.trim_start()), By::Module);
     }
+    loads
+}
+
+/// The loads of one at-rule, given what stands behind its `@`.
+pub(crate) fn loads_of(rule: &str) -> Vec<Load<'_>> {
+    let mut loads = Vec::new();
+    add_rule(&mut loads, rule);
     loads
 }
 

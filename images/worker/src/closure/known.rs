@@ -13,16 +13,19 @@ const MAX_KNOWN_BYTES: usize = 32 << 20;
 impl Sources {
     /// Sources that are no text are left out: whoever asks for one is told what is wrong with it.
     pub(crate) fn known(&self) -> Known {
-        let absent = self.asked.iter().filter(|path| self.found_at(path).is_none());
+        // In an order that is always the same, should there not be room for all.
+        let mut asked: Vec<&String> = self.asked.iter().collect();
+        asked.sort_unstable();
+        let absent = asked.iter().copied().filter(|path| self.found_at(path).is_none());
         let mut room = MAX_KNOWN_BYTES;
         let mut has_room = |text: &str| {
             let rest = room.checked_sub(escaped_bytes(text));
             room = rest.unwrap_or(room);
             rest.is_some()
         };
-        let mut known = Known::default();
+        let mut known = Known { settled: self.settled.clone(), ..Known::default() };
         known.absent.extend(self.assumed_absent.keys().chain(absent).filter(|path| has_room(path)).cloned());
-        for path in &self.asked {
+        for path in asked {
             let text = self.found_at(path).and_then(|source| str::from_utf8(&source.body).ok());
             if let Some(text) = text.filter(|text| has_room(text)) {
                 known.sources.insert(path.clone(), text.to_owned());

@@ -99,10 +99,19 @@ impl HttpOrigin {
             request = request.header(name, value);
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| Self::name_failure(url, &error))?;
-        match client.request(request).await {
-            Ok(response) => Ok((response, condition)),
-            Err(error) => Err(Self::name_failure(url, &error)),
-        }
+        let answered = match client.request(request.clone()).await {
+            // The server may have closed a connection that was kept, or drained it, and a GET does nothing twice.
+            Err(error) if !error.is_connect() => client.request(request).await,
+            answered => answered,
+        };
+        answered.map(|response| (response, condition)).map_err(|error| {
+            if error.is_connect() && is_timeout(&error) {
+                let url = redirect::shown(url);
+                let problem = format!("{url} could not be connected to within {CONNECT_TIMEOUT:?}");
+                return OriginError::TimedOut(problem);
+            }
+            Self::name_failure(url, &error)
+        })
     }
 
     async fn read(
@@ -119,11 +128,6 @@ impl HttpOrigin {
             return OriginError::Refused(refused);
         }
         let url = redirect::shown(url);
-        if is_timeout(error) {
-            return OriginError::TimedOut(format!(
-                "{url} could not be connected to within {CONNECT_TIMEOUT:?}"
-            ));
-        }
         OriginError::Failed(format!("{url} could not be fetched: {}", chain(error)))
     }
 

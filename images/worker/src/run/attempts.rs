@@ -29,6 +29,7 @@ const MAX_WRITES: u32 = 4;
 /// The stored object.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Attempts {
+    #[serde(default)]
     jobs: BTreeMap<JobId, Begun>,
 }
 

@@ -68,7 +68,7 @@ fn converse(child: &mut Child, input: &Input) -> Option<Result<String, String>> 
         options: CompileOptions::default(),
         known: Known::default(),
     };
-    tell(child, &ToChild::Compile(order))?;
+    tell(child, &ToChild::Compile(Box::new(order)))?;
     let present: Vec<_> = input.files.iter().map(|(path, _)| format!("/{path}")).collect();
     loop {
         let answer = match hear(child)? {

@@ -53,13 +53,13 @@ pub(crate) fn speech() -> impl Strategy<Value = Vec<u8>> {
 }
 
 pub(crate) fn order(entry: String) -> ToChild {
-    ToChild::Compile(Order {
+    ToChild::Compile(Box::new(Order {
         entry,
         load_paths: Vec::new(),
         site: None,
         options: CompileOptions::default(),
         known: Known::default(),
-    })
+    }))
 }
 
 fn framed(body: Vec<u8>) -> Vec<u8> {

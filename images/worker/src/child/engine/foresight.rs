@@ -10,16 +10,13 @@ use std::{collections::HashSet, io, rc::Rc};
 use super::{Task, sasso_engine::importer::find};
 use crate::{
     child::{
-        blocks::{Piece, walk_indented, walk_scss},
+        blocks::{Piece, walk_scss},
         scan::{Scan, Signs},
         sources::Sources,
     },
-    closure::find_loads,
+    closure::loads_of,
     resolve::{By, has_ending},
 };
-
-/// One statement's.
-const MOST_LOADS: usize = 1_000;
 
 /// What was found, and where it was looked for.
 pub(in super::super) struct Foresight {
@@ -28,7 +25,7 @@ pub(in super::super) struct Foresight {
 }
 
 /// Up to the first thing that the engine gets wrong.
-pub(super) fn foresee(task: Task<'_>, sources: &dyn Sources, signs: &'static Signs) -> Foresight {
+pub(super) fn foresee(task: Task<'_>, sources: &dyn Sources, signs: &'static Signs) -> io::Result<Foresight> {
     let mut foresight = Foresight { scan: Scan::new(signs), looked_through: HashSet::new() };
     let known = Known(sources);
     // Depth first, as engines read; the next one stands last.
@@ -39,6 +36,10 @@ pub(super) fn foresee(task: Task<'_>, sources: &dyn Sources, signs: &'static Sig
         };
         foresight.scan.add(&path, &text);
         if foresight.scan.found().is_some() {
+            // The choice depends on all of them.
+            for path in foresight.looked_through.iter().chain([&path]) {
+                sources.read(path)?;
+            }
             break;
         }
         let loads = loads_outside_of_blocks(&path, &text);
@@ -48,23 +49,23 @@ pub(super) fn foresee(task: Task<'_>, sources: &dyn Sources, signs: &'static Sig
         to_read.extend(found);
         foresight.looked_through.insert(path);
     }
-    foresight
+    Ok(foresight)
 }
 
 fn loads_outside_of_blocks(path: &str, text: &str) -> Vec<(String, By)> {
     let mut loads = Vec::new();
-    let mut visit = |stack: &[&str], piece: Piece<'_>| {
-        if let (true, Piece::Statement(statement)) = (stack.is_empty(), piece)
-            && statement.starts_with('@')
-        {
-            let found = find_loads(statement, MOST_LOADS);
-            loads.extend(found.into_iter().map(|load| (load.url.to_owned(), load.by)));
-        }
+    let mut add = |statement: &str| {
+        let found = statement.strip_prefix('@').map(loads_of).unwrap_or_default();
+        loads.extend(found.into_iter().map(|load| (load.url.to_owned(), load.by)));
     };
     if has_ending(path, "sass") {
-        walk_indented(text, &mut visit);
+        // What is indented may be a comment that goes on.
+        text.lines().for_each(add);
     } else if !has_ending(path, "css") {
-        walk_scss(text, &mut visit);
+        walk_scss(text, &mut |stack, piece| match piece {
+            Piece::Statement(statement) if stack.is_empty() => add(statement),
+            Piece::Statement(_) | Piece::Block(_) => {}
+        });
     }
     loads
 }

@@ -51,8 +51,9 @@ impl grass::Fs for Files<'_> {
         if path.extension().and_then(|ending| ending.to_str()).is_some_and(|it| it.starts_with("import")) {
             return false;
         }
-        // A parent that is gone ends this process with the next write.
-        normalize(path).is_some_and(|path| self.0.has(&path).unwrap_or(false))
+        // It takes files for `@import` alone for modules, too. A parent that is gone ends this process with the
+        // next write.
+        normalize(path).is_some_and(|path| !self.0.is_of_module(&path) && self.0.has(&path).unwrap_or(false))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {

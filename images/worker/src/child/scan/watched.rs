@@ -43,6 +43,18 @@ impl Sources for WatchedSources<'_> {
         Ok(is_there)
     }
 
+    fn knows(&self, path: &str) -> Option<bool> {
+        self.inner.knows(path)
+    }
+
+    fn is_of_module(&self, path: &str) -> bool {
+        self.inner.is_of_module(path)
+    }
+
+    fn peek(&self, path: &str) -> Option<Rc<str>> {
+        self.inner.peek(path)
+    }
+
     fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
         let text = self.inner.read(path)?;
         if let Some(text) = text.as_ref().filter(|_| !self.foreseen.borrow_mut().remove(path)) {

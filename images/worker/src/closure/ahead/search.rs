@@ -40,6 +40,11 @@ impl Search {
         Self { candidates, by, at: 0, is_open: true, awaited: 0 }
     }
 
+    /// Of all places.
+    pub(super) fn spellings(&self) -> &[Spellings] {
+        &self.candidates
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.is_open
     }

@@ -45,7 +45,7 @@ impl SourcesImporter<'_> {
 
     /// What sasso was given of a source that it has read.
     pub(super) fn spelled(&self, path: &str) -> Option<Spelled> {
-        let text = self.sources.read(path).ok()??;
+        let text = self.sources.peek(path)?;
         Some(Spelled { given: self.spell(path, &text), original: text.to_string() })
     }
 }
