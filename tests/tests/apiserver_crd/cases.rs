@@ -39,7 +39,7 @@ fn lowest() -> Value {
         "freshness": {"maxAgeSeconds": 0, "maxStaleSeconds": 0},
         "service": {"type": "NodePort", "nodePort": 1},
         "limits": {"requestsPerSecond": 1, "missesPerSecond": 1, "coldPathsPerMinute": 1},
-        "compile": {"style": "Expanded", "urls": "Rebase"},
+        "compile": {"style": "Expanded", "urls": "Rebase", "sourceMaps": "None"},
         "errors": "Status",
         "liveReload": "Disabled",
         "ingress": {"className": "c", "scheme": "InternetFacing"},
@@ -59,7 +59,7 @@ fn highest() -> Value {
         "freshness": {"maxAgeSeconds": 31_536_000, "maxStaleSeconds": 31_536_000},
         "service": {"type": "NodePort", "nodePort": 65_535},
         "limits": {"requestsPerSecond": 1_000_000, "missesPerSecond": 100_000, "coldPathsPerMinute": 1_000_000},
-        "compile": {"style": "Compressed", "engine": "Sasso", "urls": "Keep"},
+        "compile": {"style": "Compressed", "engine": "Sasso", "urls": "Keep", "sourceMaps": "Inline"},
         "errors": "Show",
         "liveReload": "Enabled",
     })

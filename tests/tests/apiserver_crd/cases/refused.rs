@@ -49,6 +49,7 @@ fn words() -> Vec<Refused> {
         wrong("spec.compile.style", r#"supported values: "Expanded", "Compressed""#, "Nested"),
         wrong("spec.compile.engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
         wrong("spec.compile.urls", r#"supported values: "Rebase", "Keep""#, "Move"),
+        wrong("spec.compile.sourceMaps", r#"supported values: "None", "Inline""#, "File"),
         wrong("spec.tenants[0].engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
         wrong("spec.errors", r#"supported values: "Show", "Status""#, "Hide"),
         wrong("spec.liveReload", r#"supported values: "Enabled", "Disabled""#, "On"),
