@@ -124,8 +124,8 @@ impl Compiler {
     }
 
     /// From now on has children wait for so many jobs at a time, and one more, since a new one is started only
-    /// when a job has ended; and as many that have served stay for their tenants' next jobs. Fails where children cannot be confined, and says what this kernel lacks where
-    /// they can do without.
+    /// when a job has ended; and as many that have served stay for their tenants' next jobs. Fails where children
+    /// cannot be confined, and says what this kernel lacks where they can do without.
     pub async fn keep_warm_for(&mut self, jobs: u16) -> io::Result<()> {
         let (_, confinement) = self.children.take().await?;
         if let Some(lacking) = confinement.lacks() {

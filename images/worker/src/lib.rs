@@ -22,8 +22,9 @@ pub use closure::SourceLimits;
 pub use compiler::{Compiled, Compiler, Limits, LoneSheet};
 pub use compress::encode_densely;
 pub use spans::Span;
-use tikv_jemallocator::Jemalloc;
 pub use worker::{Worker, WorkerPorts, WorkerSettings};
+
+use tikv_jemallocator::Jemalloc;
 
 /// Engines do little else than allocate: with this one they take a tenth to a third less time than with glibc's.
 #[global_allocator]

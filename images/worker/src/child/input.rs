@@ -20,6 +20,11 @@ pub(super) struct TimedInput<R> {
     cpu_time: Duration,
 }
 
+/// What this process has used so far, exactly.
+pub(super) fn used_cpu_time() -> io::Result<Duration> {
+    Ok(Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?))
+}
+
 impl<R> TimedInput<R> {
     pub(super) fn new(input: R, cpu_seconds: u64) -> Self {
         Self { input, cpu_time: Duration::from_secs(cpu_seconds) }
@@ -29,8 +34,7 @@ impl<R> TimedInput<R> {
 impl<R: Read> Read for TimedInput<R> {
     /// Ends the process where its time is used up: no error of the engine's is to hide it.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let used = Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?);
-        if used > self.cpu_time {
+        if used_cpu_time()? > self.cpu_time {
             process::exit(OUT_OF_TIME.into());
         }
         self.input.read(buffer)

@@ -2,9 +2,7 @@
 
 use std::{io, time::Duration};
 
-use nix::time::{ClockId, clock_gettime};
-
-use super::limits::ChildLimits;
+use super::{input::used_cpu_time, limits::ChildLimits};
 
 /// The limit of CPU time is of the whole process: what earlier orders have used is missing to the next one. This
 /// part of it may be missing.
@@ -12,6 +10,5 @@ const MOST_CPU_PART: u32 = 20;
 
 /// Whether this process is to be replaced rather than given another order.
 pub(super) fn is_worn(limits: ChildLimits) -> io::Result<bool> {
-    let used = Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?);
-    Ok(used * MOST_CPU_PART > Duration::from_secs(limits.cpu_seconds))
+    Ok(used_cpu_time()? * MOST_CPU_PART > Duration::from_secs(limits.cpu_seconds))
 }

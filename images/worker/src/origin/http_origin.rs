@@ -52,8 +52,7 @@ impl HttpOrigin {
         let (tls, names) = (tls_config()?, Names::new());
         let build =
             |reach| build_client(&tls, GuardedResolver { guard: guard.clone(), reach, names: names.clone() });
-        let (everywhere, inside) = (build(Reach::Public), build(Reach::Named));
-        Ok(Self { guard, public: everywhere, named: inside, timeout, header: None })
+        Ok(Self { public: build(Reach::Public), named: build(Reach::Named), guard, timeout, header: None })
     }
 
     /// Asks `asked` and whatever it redirects to. Validators belong to the URL that gave them: they are not sent
@@ -120,7 +119,7 @@ impl HttpOrigin {
         response: Response,
         condition: Condition,
     ) -> Result<Fetched, OriginError> {
-        read_answer(&redirect::shown(url), response, condition, |error| Self::name_failure(url, &error)).await
+        read_answer(url, response, condition, |error| Self::name_failure(url, &error)).await
     }
 
     fn name_failure(url: &Url, error: &(dyn StdError + 'static)) -> OriginError {

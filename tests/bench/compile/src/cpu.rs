@@ -5,6 +5,7 @@
 //! is of its whole process tree. brotli at its densest, which is made once nobody waits, is shown and not counted.
 
 mod bodies;
+mod companion;
 mod origin;
 mod ours;
 mod reference;

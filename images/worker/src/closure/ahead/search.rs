@@ -106,9 +106,8 @@ impl Search {
     fn next_unlikely(&mut self, mut known: impl FnMut(&str) -> Option<bool>) -> Step {
         let candidates = self.candidates.get(self.at..).unwrap_or_default();
         let Some(spellings) = candidates.first().cloned() else { return Step::Nowhere };
-        let undecided = undecided(candidates, &mut known);
         if spellings.all().any(|path| known(&path).is_none()) {
-            return Step::Wait { first: None, others: undecided };
+            return Step::Wait { first: None, others: undecided(candidates, &mut known) };
         }
         let found = spellings.all().find(|path| known(path) == Some(true));
         if let Some(path) = found {

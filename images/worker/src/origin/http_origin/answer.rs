@@ -9,10 +9,12 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::SignedDuration;
 use pipeline::ports::{Fetched, OriginError, SourceFile};
+use url::Url;
+
+use super::redirect::shown;
+use crate::origin::MAX_SOURCE_BYTES;
 
 pub(super) type Response = http::Response<Incoming>;
-
-use crate::origin::MAX_SOURCE_BYTES;
 
 /// A file that was changed less than this before it was sent may be changed again within the same second,
 /// which is all that `Last-Modified` tells (RFC 9110 §8.8.2.2).
@@ -29,7 +31,7 @@ pub(super) enum Condition {
 
 /// Takes the answer of `url`, its body included. `name_failure` names what broke in the middle of it.
 pub(super) async fn read_answer(
-    url: &str,
+    url: &Url,
     response: Response,
     condition: Condition,
     name_failure: impl Fn(hyper::Error) -> OriginError,
@@ -39,8 +41,10 @@ pub(super) async fn read_answer(
         (StatusCode::OK, _) => read(url, response, name_failure).await.map(Fetched::Found),
         (StatusCode::NOT_MODIFIED, Condition::IfChanged) => Ok(Fetched::NotModified),
         (StatusCode::NOT_FOUND | StatusCode::GONE, _) => Ok(Fetched::Absent),
-        (StatusCode::GATEWAY_TIMEOUT, _) => Err(OriginError::TimedOut(format!("{url} answered 504"))),
-        (status, _) => Err(OriginError::Failed(format!("{url} answered {}", status.as_u16()))),
+        (StatusCode::GATEWAY_TIMEOUT, _) => {
+            Err(OriginError::TimedOut(format!("{} answered 504", shown(url))))
+        }
+        (status, _) => Err(OriginError::Failed(format!("{} answered {}", shown(url), status.as_u16()))),
     }
 }
 
@@ -49,7 +53,7 @@ pub(super) fn header(response: &Response, name: HeaderName) -> Option<String> {
 }
 
 async fn read(
-    url: &str,
+    url: &Url,
     mut response: Response,
     name_failure: impl Fn(hyper::Error) -> OriginError,
 ) -> Result<SourceFile, OriginError> {
@@ -59,7 +63,10 @@ async fn read(
     while let Some(frame) = response.frame().await {
         let Ok(chunk) = frame.map_err(&name_failure)?.into_data() else { continue };
         if body.len() + chunk.len() > MAX_SOURCE_BYTES {
-            return Err(OriginError::Refused(format!("{url} is longer than {MAX_SOURCE_BYTES} bytes")));
+            return Err(OriginError::Refused(format!(
+                "{} is longer than {MAX_SOURCE_BYTES} bytes",
+                shown(url)
+            )));
         }
         body.extend_from_slice(&chunk);
     }

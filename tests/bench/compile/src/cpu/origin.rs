@@ -7,10 +7,10 @@ use std::{
     collections::HashSet,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, BufRead, BufReader},
+    io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::Arc,
 };
 
@@ -22,6 +22,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::{net::TcpListener, task::spawn_blocking};
+
+use super::companion::Companion;
 
 /// Has this program be the origin.
 pub(crate) const ORIGIN_ARGUMENT: &str = "--origin";
@@ -63,35 +65,19 @@ fn read(folder: &Folder, path: &str) -> Option<Vec<u8>> {
 
 /// The origin's process, which ends when this is dropped.
 pub(crate) struct OriginProcess {
-    process: Child,
+    process: Companion,
     pub(crate) address: SocketAddr,
 }
 
 impl OriginProcess {
     pub(crate) fn start(checkout: &Path) -> anyhow::Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg(ORIGIN_ARGUMENT)
-            .arg("--checkout")
-            .arg(checkout)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the origin")?;
-        let mut line = String::new();
-        let said = process.stdout.take().context("the origin has no output")?;
-        BufReader::new(said).read_line(&mut line)?;
-        let address = line.trim().parse().context("the origin did not start")?;
+        let mut command = Command::new(std::env::current_exe()?);
+        let mut process = Companion::start(command.arg(ORIGIN_ARGUMENT).arg("--checkout").arg(checkout))?;
+        let address = process.hear()?.trim().parse().context("the origin did not start")?;
         Ok(Self { process, address })
     }
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
-    }
-}
-
-impl Drop for OriginProcess {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        self.process.wait().ok();
     }
 }
