@@ -2,9 +2,9 @@
 //! what it loads is asked for at once, so that round trips grow with the depth of the tree of imports.
 //!
 //! For each load the two spellings that nearly all style sheets use are asked for first. Where one is there,
-//! its twin and, for `@import`, the files for it alone are assumed absent until they are verified, and the other
-//! spellings decide nothing: nobody asks for them, and engines take them for absent. Which these are
-//! depends on nothing but what the origin has. Where none is there, all spellings are asked for, then those of
+//! its twin and, for `@import`, the files for it alone are assumed absent until they are verified (from a far
+//! origin already while other sources are on their way), and the other spellings decide nothing: nobody asks for
+//! them, and engines take them for absent. Which these are depends on nothing but what the origin has. Where none is there, all spellings are asked for, then those of
 //! the index file, then the load paths'; of a far origin the likely ones of these already while it is not known
 //! whether they are needed.
 //!
@@ -49,6 +49,9 @@ struct Ahead<'s> {
     /// By rank and turn. A path may stand in it more than once.
     queue: BTreeMap<(Rank, usize), String>,
     turn: usize,
+    /// What was assumed absent of late and may be verified ahead, and what is being verified.
+    unverified: Vec<String>,
+    verifying: HashSet<String>,
     open: usize,
     requests: usize,
     looked_through: HashSet<String>,
@@ -69,6 +72,8 @@ impl Sources {
             waiting: HashMap::new(),
             queue: BTreeMap::new(),
             turn: 0,
+            unverified: Vec::new(),
+            verifying: HashSet::new(),
             open: 0,
             requests: 0,
             looked_through: HashSet::new(),
@@ -111,11 +116,30 @@ impl Ahead<'_> {
     }
 
     fn start(&mut self) {
-        while self.sources.under_way.len() < MAX_PARALLEL_FETCHES
+        while self.sources.under_way.len() < MAX_PARALLEL_FETCHES + self.verifying.len()
             && let Some((path, url)) = self.next()
         {
             self.requests += 1;
             self.sources.under_way.start(self.sources.origin.clone(), path, url);
+        }
+        if self.sources.is_far() {
+            self.verify();
+        }
+    }
+
+    /// Takes no place from what decides, and nobody waits for it here.
+    fn verify(&mut self) {
+        while self.verifying.len() < MAX_PARALLEL_FETCHES
+            && let Some(path) = self.unverified.pop()
+        {
+            let is_open = self.sources.assumed_absent.contains_key(&path);
+            if let Some(url) = self.sources.url_of(&path).filter(|_| is_open)
+                && !self.sources.under_way.has(&path)
+                && !self.sources.is_believed_absent(&path)
+            {
+                self.verifying.insert(path.clone());
+                self.sources.under_way.start(self.sources.origin.clone(), path, url);
+            }
         }
     }
 
@@ -124,6 +148,7 @@ impl Ahead<'_> {
     fn take(&mut self, answer: Answer) -> Vec<usize> {
         let path = answer.path.clone();
         let waiting = self.waiting.remove(&path).unwrap_or_default();
+        self.verifying.remove(&path);
         if self.sources.note(answer).is_err() {
             for index in &waiting {
                 self.give_up(*index);
@@ -135,6 +160,7 @@ impl Ahead<'_> {
             self.look_through(&path);
         }
         if self.sources.assumed_absent.remove(&path).is_some() {
+            self.sources.note_unlikely(&path);
             self.sources.asked.insert(path);
         }
         waiting
@@ -211,7 +237,10 @@ impl Ahead<'_> {
             let Some(search) = self.searches.get_mut(index) else { return };
             let sources = &*self.sources;
             match search.step(|path| sources.by_path.get(path).map(|had| had.source.is_some())) {
-                Step::Wait { first, others } => {
+                Step::Wait { first, mut others } => {
+                    if first.is_some() {
+                        others.retain(|twin| !self.sources.is_believed_absent(twin));
+                    }
                     self.ask_all(first, Rank::First, index);
                     self.ask_all(others, Rank::Decisive, index);
                     return;
@@ -250,6 +279,7 @@ impl Ahead<'_> {
         if spellings.likely.iter().any(|path| path == found) {
             spellings.settle(found, &mut self.sources.settled);
             let beside = spellings.likely.iter().cloned().chain(spellings.for_import_alone());
+            beside.clone().for_each(|path| self.sources.note_unlikely(&path));
             self.settle_beside(found, beside);
         } else {
             self.settle_beside(found, spellings.all());
@@ -264,7 +294,9 @@ impl Ahead<'_> {
             let is_new = if by_path.contains_key(&path) {
                 asked.insert(path)
             } else {
-                assumed_absent.insert(path, found.to_owned()).is_none()
+                let is_new = assumed_absent.insert(path.clone(), found.to_owned()).is_none();
+                self.unverified.extend(is_new.then_some(path));
+                is_new
             };
             *paths_bytes += if is_new { length } else { 0 };
         }

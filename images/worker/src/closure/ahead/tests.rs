@@ -14,6 +14,7 @@ use url::Url;
 use super::super::{Assumptions, SourceLimits, Sources};
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);
+const NEAR: Duration = Duration::from_millis(1);
 const LIMITS: SourceLimits = SourceLimits { files: 100, bytes: 10_000, requests: 10_000 };
 
 /// Files by path. Fails at paths that hold `broken`.
@@ -143,7 +144,7 @@ async fn index_files_and_load_paths_cost_no_further_round_trip_where_modules_loa
 async fn nothing_is_asked_for_before_it_is_needed_where_answers_come_at_once() {
     let files = [("/app.scss", "@use 'a';"), ("/_a.scss", "")];
     assert_eq!(look(&files, &["/lib"]).await.requests(), 1 + 2 + 2 + 4);
-    let near = look_at(Duration::from_millis(1), LIMITS, &files, &["/lib"]).await;
+    let near = look_at(NEAR, LIMITS, &files, &["/lib"]).await;
     assert_eq!(near.requests(), 1 + 2);
 }
 
@@ -160,13 +161,30 @@ async fn spelling_that_was_taken_for_absent_and_is_there_is_noticed() {
         let files = [("/app.scss", format!("@import 'a';{loads}")), ("/_a.scss", String::new())];
         let mut files: Vec<_> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
         files.push((beside, ""));
-        let mut look = look(&files, &[]).await;
+        let mut look = look_at(NEAR, LIMITS, &files, &[]).await;
         let before = look.sources.probe("/a.scss").await.unwrap();
         assert_eq!(before, ["/_a.scss"], "{beside} was there at once");
         assert_eq!(look.verify().await, expected, "{beside}");
         let found = look.sources.probe("/a.scss").await.unwrap();
         assert_eq!(found.contains(&beside.to_owned()), expected == Assumptions::Wrong, "{found:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_for_absent_is_verified_while_other_sources_are_on_their_way_from_afar() {
+    let files = [
+        ("/app.scss", "@import 'a';"),
+        ("/_a.scss", "@import 'b';"),
+        ("/_a.import.scss", ""),
+        ("/_b.scss", ""),
+    ];
+    let mut look = look(&files, &[]).await;
+    assert_eq!(look.round_trips, 2, "nobody waits for it");
+    let found = look.sources.probe("/a.scss").await.unwrap();
+    assert_eq!(found, ["/_a.import.scss", "/_a.scss"], "it is known before anything is compiled");
+    assert_eq!(look.verify().await, Assumptions::Right);
+    let near = look_at(NEAR, LIMITS, &files, &[]).await;
+    assert!(!near.absent().contains("/a.import.scss"), "of a near origin nothing is verified ahead");
 }
 
 #[tokio::test(start_paused = true)]
