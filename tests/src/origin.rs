@@ -1,10 +1,10 @@
 //! A tenant's own web server, in the test's process: its files can be changed, held back and broken.
 //!
-//! It listens on the bridge, where pods reach the host.
+//! For pods it listens on the bridge, where they reach the host.
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -50,9 +50,19 @@ struct Site {
 }
 
 impl Origin {
+    /// For pods.
     pub async fn listen() -> Result<Self> {
         let listener = TcpListener::bind((HOST_ADDRESS, 0)).await;
-        let listener = listener.context("cannot listen on the cluster's bridge: run `cargo xtask test`")?;
+        Self::serve(listener.context("cannot listen on the cluster's bridge: run `cargo xtask test`")?)
+    }
+
+    /// For programs on this machine alone.
+    pub async fn listen_on_loopback() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        Self::serve(listener.context("cannot listen on loopback")?)
+    }
+
+    fn serve(listener: TcpListener) -> Result<Self> {
         let address = listener.local_addr().context("the listener has no address")?;
         let site = Arc::new(Mutex::new(Site::default()));
         let routes = Router::new().fallback(answer).with_state(site.clone());
