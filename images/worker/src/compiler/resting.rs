@@ -93,3 +93,89 @@ fn resident_bytes(child: &WarmChild) -> Option<usize> {
     let pages = fs::read_to_string(format!("/proc/{}/statm", child.process.id()?)).ok()?;
     pages.split(' ').nth(1)?.parse::<usize>().ok()?.checked_mul(rustix::param::page_size())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Stdio, sync::Arc};
+
+    use tokio::{io::BufReader, process::Command};
+
+    use super::*;
+
+    /// Any process that waits for its input does.
+    fn child() -> WarmChild {
+        let mut command = Command::new("cat");
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().unwrap();
+        let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
+        WarmChild { process, input, output: BufReader::new(output) }
+    }
+
+    fn tenant(name: &str) -> TenantId {
+        name.parse().unwrap()
+    }
+
+    impl RestingChildren {
+        fn put_new(&self, name: &str) -> Option<u32> {
+            let child = child();
+            let id = child.process.id();
+            self.put(tenant(name), child);
+            id
+        }
+
+        fn ids(&self) -> Vec<Option<u32>> {
+            self.lock().iter().map(|resting| resting.child.process.id()).collect()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn child_that_gets_no_order_is_ended_after_ten_seconds() {
+        let resting = Arc::new(RestingChildren::new(9));
+        let keeper = tokio::spawn({
+            let resting = resting.clone();
+            async move { resting.keep().await }
+        });
+        let start = Instant::now();
+        let at = |milliseconds| sleep_until(start + Duration::from_millis(milliseconds));
+        let first = resting.put_new("one");
+        at(4_000).await;
+        let second = resting.put_new("two");
+        at(6_000).await;
+        // The first one has an order, and rests again from its end on.
+        let served = resting.take(&tenant("one")).unwrap();
+        let third = resting.put_new("one");
+        at(9_000).await;
+        resting.put(tenant("one"), served);
+        for (milliseconds, left) in [
+            (13_998, &[second, third, first][..]),
+            (14_002, &[third, first]),
+            (15_998, &[third, first]),
+            (16_002, &[first]),
+            (18_998, &[first]),
+            (19_002, &[]),
+        ] {
+            at(milliseconds).await;
+            assert_eq!(resting.ids(), left, "after {milliseconds} ms");
+        }
+        // After a while without any, too.
+        at(60_000).await;
+        let last = resting.put_new("one");
+        at(69_998).await;
+        assert_eq!(resting.ids(), [last]);
+        at(70_002).await;
+        assert_eq!(resting.ids(), []);
+        keeper.abort();
+    }
+
+    #[tokio::test]
+    async fn child_is_its_tenants_alone() {
+        let resting = RestingChildren::new(3);
+        let [older, _, newer] = ["one", "two", "one"].map(|name| resting.put_new(name));
+        for other in ["three", "on", "one2"] {
+            assert!(resting.take(&tenant(other)).is_none(), "{other}");
+        }
+        let take = || resting.take(&tenant("one")).map(|child| child.process.id());
+        assert_eq!([take(), take(), take()], [Some(newer), Some(older), None]);
+        assert_eq!(resting.ids().len(), 1);
+    }
+}
