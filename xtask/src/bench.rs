@@ -24,7 +24,8 @@ enum Bench {
     Serve(Length),
     /// The memory of visitors who wait, beside a bare hyper handler that sleeps
     Hold(Length),
-    /// Compiling: CPU beside a warm reference compiler, and what the child and an origin's distance add
+    /// Compiling: CPU beside a warm reference compiler, what the child and an origin's distance add, and what a
+    /// tenant feels of another one's hostile Sass
     Compile(Length),
     /// Visitors of a pipeline on the local cluster: restarts of the web tier, and lost notices
     Fleet(Length),

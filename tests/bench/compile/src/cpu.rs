@@ -6,8 +6,8 @@
 
 mod bodies;
 mod companion;
-mod origin;
-mod ours;
+pub(crate) mod origin;
+pub(crate) mod ours;
 mod reference;
 mod table;
 mod used;
@@ -46,7 +46,7 @@ pub(crate) const QUICK: Plan =
 /// One after the other, in one round.
 const MOST_TIMES: u16 = 200;
 
-const CORPUS: &str = "tests/corpus";
+pub(crate) const CORPUS: &str = "tests/corpus";
 /// In the corpus.
 const ORACLE: &str = "oracle";
 const MODULES: &str = "oracle/node_modules";
@@ -87,7 +87,7 @@ pub(crate) async fn measure(plan: &Plan, checkout: &Path, name: Option<&str>) ->
 }
 
 /// What the reference compiles, and what a worker does.
-fn material(corpus: &Path) -> anyhow::Result<Vec<(corpus::Job, Sheet)>> {
+pub(crate) fn material(corpus: &Path) -> anyhow::Result<Vec<(corpus::Job, Sheet)>> {
     let modules = corpus.join(MODULES);
     ensure!(modules.is_dir(), "{} is not there; `cargo xtask bench compile` fetches it", modules.display());
     let code_bases = code_base::read_all(&corpus.join("code_bases.json"))?;

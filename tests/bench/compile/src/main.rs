@@ -1,5 +1,5 @@
 //! `cargo xtask bench compile`: what compiling costs: CPU beside a warm reference compiler, what the child adds to
-//! the engine's own time, and what an origin's distance adds.
+//! the engine's own time, what an origin's distance adds, and what a tenant feels of another one's hostile Sass.
 //!
 //! Owns the measuring and what is written about it; deliberately not here: fetching npm packages, and
 //! building (`xtask`). This program is also the child that it measures,
@@ -9,6 +9,7 @@ mod child;
 mod cpu;
 mod far;
 mod material;
+mod neighbour;
 mod serial;
 mod server;
 
@@ -43,7 +44,21 @@ enum Only {
     Child,
     Far,
     Cpu,
+    Neighbour,
 }
+
+/// How much is measured.
+struct Plan {
+    child: child::Plan,
+    far_runs: usize,
+    cpu: cpu::Plan,
+    neighbour: neighbour::Plan,
+}
+
+const FULL: Plan =
+    Plan { child: child::FULL, far_runs: far::FULL, cpu: cpu::FULL, neighbour: neighbour::FULL };
+const QUICK: Plan =
+    Plan { child: child::QUICK, far_runs: far::QUICK, cpu: cpu::QUICK, neighbour: neighbour::QUICK };
 
 fn main() -> ExitCode {
     if let Some(code) = worker::child::run_if_child() {
@@ -62,11 +77,7 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         cpu::serve(checkout).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (child_plan, far_runs, cpu_plan) = if arguments.quick {
-        (&child::QUICK, far::QUICK, &cpu::QUICK)
-    } else {
-        (&child::FULL, far::FULL, &cpu::FULL)
-    };
+    let plan = if arguments.quick { &QUICK } else { &FULL };
     let is_wanted = |part| arguments.only.is_none_or(|only| only == part);
     let mut is_reached = true;
     let mut before = load_average()?;
@@ -77,16 +88,20 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         report(arguments, part, load, table)
     };
     if is_wanted(Only::Child) {
-        let added = child::measure(child_plan, checkout).await?;
+        let added = child::measure(&plan.child, checkout).await?;
         note(Part::Child, &added.table(), added.is_reached())?;
     }
     if is_wanted(Only::Far) {
-        let distance = far::measure(far_runs, checkout).await?;
+        let distance = far::measure(plan.far_runs, checkout).await?;
         note(Part::Far, &distance.table(), distance.is_reached())?;
     }
     if is_wanted(Only::Cpu) {
-        let cost = cpu::measure(cpu_plan, checkout, arguments.code_base.as_deref()).await?;
+        let cost = cpu::measure(&plan.cpu, checkout, arguments.code_base.as_deref()).await?;
         note(Part::Cpu, &cost.table(), cost.is_reached())?;
+    }
+    if is_wanted(Only::Neighbour) {
+        let neighbour = neighbour::measure(&plan.neighbour, checkout).await?;
+        note(Part::Neighbour, &neighbour.table(), neighbour.is_reached())?;
     }
     Ok(if is_reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -15,6 +15,7 @@ pub enum Part {
     Child,
     Far,
     Cpu,
+    Neighbour,
 }
 
 impl Part {
@@ -26,6 +27,7 @@ impl Part {
             Self::Child => "child",
             Self::Far => "far",
             Self::Cpu => "cpu",
+            Self::Neighbour => "neighbour",
         }
     }
 }

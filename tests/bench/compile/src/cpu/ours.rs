@@ -51,13 +51,20 @@ const NOTICE_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Ours {
     queue: Arc<MemoryQueue>,
     store: Arc<WriteOnlyBodies>,
-    notices: Receiver<Notice>,
+    notifier: Arc<MemoryNotifier>,
+    client: Client,
     /// Of the latest job.
     manifest_etag: Option<ETag>,
     /// This process's children that are not the worker's.
     others: Vec<u32>,
     shutdown: CancellationToken,
     working: JoinHandle<()>,
+}
+
+/// Sends jobs, and waits for each.
+pub(crate) struct Client {
+    queue: Arc<MemoryQueue>,
+    notices: Receiver<Notice>,
 }
 
 /// A style sheet, as jobs name it.
@@ -74,12 +81,12 @@ impl Ours {
         let guard = Guard { private_networks: vec!["127.0.0.1/32".parse::<IpNet>()?] };
         let (queue, store) = (Arc::new(MemoryQueue::new(100)), Arc::<WriteOnlyBodies>::default());
         let notifier = Arc::new(MemoryNotifier::default());
-        let notices = notifier.subscribe();
+        let client = Client { queue: queue.clone(), notices: notifier.subscribe() };
         let ports = WorkerPorts {
             queue: queue.clone(),
             refresh_queue: Arc::new(MemoryQueue::new(100)),
             store: store.clone(),
-            notifier,
+            notifier: notifier.clone(),
             origin: Arc::new(HttpOrigin::new(guard, FETCH_TIMEOUT)?),
             direct: None,
         };
@@ -94,16 +101,17 @@ impl Ours {
         let worker = Worker::new(ports, settings, WorkerMetrics::register(&mut Registry::default()));
         let shutdown = CancellationToken::new();
         let working = tokio::spawn(Arc::new(worker).work(shutdown.clone()));
-        Ok(Self { queue, store, notices, manifest_etag: None, others, shutdown, working })
+        Ok(Self { queue, store, notifier, client, manifest_etag: None, others, shutdown, working })
+    }
+
+    /// Another one who sends jobs to it.
+    pub(crate) fn client(&self) -> Client {
+        Client { queue: self.queue.clone(), notices: self.notifier.subscribe() }
     }
 
     /// What one job of several in a row takes. Nothing else runs before and after.
     pub(crate) async fn used_for_one(&mut self, jobs: &[Job]) -> anyhow::Result<Used> {
-        let before = self.settled().await?;
-        for job in jobs {
-            self.run(job).await?;
-        }
-        let used = self.settled().await?;
+        let used = self.used_for_any(jobs).await?;
         let last = jobs.last().context("no jobs")?;
         let manifest = self.manifest(last).await?;
         ensure!(
@@ -113,22 +121,27 @@ impl Ours {
             manifest.outcome
         );
         ensure!(manifest.job == last.id, "{} left an older manifest", last.path);
-        Ok(used.since(before) / u32::try_from(jobs.len())?)
+        Ok(used)
+    }
+
+    /// The same, however they end.
+    pub(crate) async fn used_for_any(&mut self, jobs: &[Job]) -> anyhow::Result<Used> {
+        let before = self.settled().await?;
+        for job in jobs {
+            self.run(job).await?;
+        }
+        Ok(self.settled().await?.since(before) / u32::try_from(jobs.len())?)
     }
 
     async fn run(&mut self, job: &Job) -> anyhow::Result<()> {
-        // Later than what an earlier job has read, which would make this one needless.
-        let job = Job { not_before: Timestamp::now(), ..job.clone() };
-        self.queue.send(&job.to_message(), "bench").await.map_err(|error| anyhow!(error))?;
-        let notice = timeout(NOTICE_WITHIN, self.notices.recv()).await.context("a job does not end")??;
-        ensure!(notice.job == job.id, "another job has ended");
+        let notice = self.client.run(job).await?;
         let earlier = self.manifest_etag.replace(notice.etag.clone());
         ensure!(earlier != Some(notice.etag), "{} wrote no manifest", job.path);
         Ok(())
     }
 
     /// When no child does anything, and as many as should wait for any tenant's job: the CPU used until then.
-    async fn settled(&self) -> anyhow::Result<Used> {
+    pub(crate) async fn settled(&self) -> anyhow::Result<Used> {
         let settle = async {
             loop {
                 sleep(REST).await;
@@ -171,6 +184,25 @@ impl Ours {
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
         self.shutdown.cancel();
         Ok(self.working.await?)
+    }
+}
+
+impl Client {
+    /// The notice of its end.
+    pub(crate) async fn run(&mut self, job: &Job) -> anyhow::Result<Notice> {
+        // Later than what an earlier job has read, which would make this one needless.
+        let job = Job { not_before: Timestamp::now(), ..job.clone() };
+        let sent = self.queue.send(&job.to_message(), job.tenant_id.as_str()).await;
+        sent.map_err(|error| anyhow!(error))?;
+        let end = async {
+            loop {
+                let notice = self.notices.recv().await?;
+                if notice.job == job.id {
+                    return Ok(notice);
+                }
+            }
+        };
+        timeout(NOTICE_WITHIN, end).await.context("a job does not end")?
     }
 }
 
