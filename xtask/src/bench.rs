@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: measurements beside peers, with everything they need. What is measured, and how, is
 //! each bench's own business, in `tests/bench`.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -10,7 +11,7 @@ use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options};
 
 use crate::cargo::cargo;
-use crate::{images, npm, operator, up};
+use crate::{images, npm, operator, profile, up};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -46,9 +47,11 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
         Bench::Compile(length) => {
             npm::ensure(&npm::EXAMPLE, &cache, &progress)?;
             npm::ensure(&npm::CORPUS, &cache, &progress)?;
-            let mut build = cargo(&cache)?;
-            build.args(["build", "--locked", "--release", "--package", "bench_compile"]);
-            measure(&cache, build, "release/bench_compile", &[], length, &progress)
+            // The worker as it ships.
+            let mut build = profile::build(&cache, &profile::worker_flags(&cache)?)?;
+            build.args(["--package", "bench_compile"]);
+            let program = profile::built(&cache)?.join("bench_compile");
+            measure(&cache, build, &program, &[], length, &progress)
         }
         Bench::Fleet(length) => {
             let cluster = Cluster::new(cache, Options::default());
@@ -58,7 +61,8 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
             operator::install(&cluster, &images, &progress)?;
             let mut build = cargo(&cluster.cache)?;
             build.args(["build", "--locked", "--package", "bench_fleet"]);
-            measure(&cluster.cache, build, "debug/bench_fleet", &[], length, &progress)
+            let program = cluster.cache.cargo_target().join("debug/bench_fleet");
+            measure(&cluster.cache, build, &program, &[], length, &progress)
         }
     }
 }
@@ -67,21 +71,22 @@ fn measure_web(cache: &Cache, name: &str, length: &Length, progress: &Progress) 
     packages::ensure(&BENCH_WEB, cache, progress)?;
     let mut build = cargo(cache)?;
     build.args(["build", "--locked", "--release", "--package", "bench_web"]);
-    measure(cache, build, "release/bench_web", &[name], length, progress)
+    let program = cache.cargo_target().join("release/bench_web");
+    measure(cache, build, &program, &[name], length, progress)
 }
 
 /// Builds the bench and runs it. It says itself what is missed, or what went wrong.
 fn measure(
     cache: &Cache,
     mut build: Command,
-    program: &str,
+    program: &Path,
     arguments: &[&str],
     length: &Length,
     progress: &Progress,
 ) -> Result<ExitCode> {
     progress.say("building the bench (minutes the first time, then kept)");
     logged(&mut build, &cache.root.join("log/build-bench.log"), "building the bench", progress)?;
-    let mut bench = Command::new(cache.cargo_target().join(program));
+    let mut bench = Command::new(program);
     bench.args(arguments).arg("--checkout").arg(&cache.checkout);
     if length.quick {
         bench.arg("--quick");

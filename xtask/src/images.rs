@@ -15,8 +15,7 @@ use cluster::progress::Progress;
 use cluster::{Cache, Cluster};
 use serde::{Deserialize, Serialize};
 
-use crate::cargo::{cargo, host_triple};
-use crate::npm;
+use crate::{npm, profile};
 
 const PREFIX: &str = "localhost/assetpipeline";
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -88,14 +87,18 @@ pub(crate) fn import(cluster: &Cluster, images: &Images) -> Result<()> {
 
 /// Builds the programs without any library to load at run time, and answers their folder.
 fn build_binaries(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
-    let (target, triple) = (cache.root.join("target-images"), host_triple()?);
-    let mut build = cargo(cache)?;
-    build.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", "-C target-feature=+crt-static");
-    build.args(["build", "--locked", "--release", "--target", &triple]);
-    build.args(["--package", "web", "--package", "worker", "--package", "operator", "--bins"]);
     progress.say("building the static binaries (minutes the first time, then what changed)");
-    logged(&mut build, &cache.root.join("log/build-binaries.log"), "building the static binaries", progress)?;
-    Ok(target.join(triple).join("release"))
+    let builds = [
+        ("web and operator", profile::STATIC.to_owned(), &["--package", "web", "--package", "operator"][..]),
+        ("worker", profile::worker_flags(cache)?, &["--package", "worker"]),
+    ];
+    for (what, flags, packages) in builds {
+        let mut build = profile::build(cache, &flags)?;
+        build.args(packages).arg("--bins");
+        let log = cache.root.join(format!("log/build-{}.log", what.replace(' ', "-")));
+        logged(&mut build, &log, &format!("building the static binaries of {what}"), progress)?;
+    }
+    profile::built(cache)
 }
 
 fn build_program(cache: &Cache, name: &str, binary: &Path, progress: &Progress) -> Result<Tagged> {

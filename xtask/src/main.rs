@@ -1,4 +1,5 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `images`, `generate`, `bench`.
+//! The project's commands: `cargo xtask up`, `down`, `test`, `images`, `profile`, `generate`,
+//! `bench`.
 //!
 //! Owns the order of steps and what a person sees of them. The local cluster itself is the crate
 //! `cluster`.
@@ -12,6 +13,7 @@ mod images;
 mod lock;
 mod npm;
 mod operator;
+mod profile;
 mod test;
 mod up;
 
@@ -38,6 +40,8 @@ enum Command {
     Test(test::Arguments),
     /// Build the images that changed
     Images,
+    /// Profile a worker at work, for the builds that ship
+    Profile,
     /// Write the generated files
     Generate(generate::Arguments),
     /// Measure, and compare with what others reach
@@ -70,6 +74,10 @@ fn run(command: Command) -> Result<ExitCode> {
             Ok(test::run(cache, &arguments))
         }
         Command::Images => images::run(&cache),
+        Command::Profile => {
+            let _lock = lock::take(&cache)?;
+            profile::run(&cache)
+        }
         Command::Generate(arguments) => generate::run(&cache, &arguments),
         Command::Bench(arguments) => {
             let _lock = lock::take(&cache)?;

@@ -5,6 +5,8 @@
 
 use std::{
     collections::VecDeque,
+    env,
+    ffi::OsString,
     io,
     os::fd::AsFd,
     path::PathBuf,
@@ -31,6 +33,8 @@ const START_BACKOFF: Duration = Duration::from_secs(1);
 const PIPE_BYTES: usize = 1 << 20;
 /// jemalloc's setting: the kernel provides memory 2 MiB at a time where it can, and not 4 KiB.
 const ALLOCATOR: (&str, &str) = ("_RJEM_MALLOC_CONF", "thp:always");
+/// LLVM's name for it.
+const PROFILE_FILE: &str = "LLVM_PROFILE_FILE";
 /// A child's first message is short.
 const LONGEST_HELLO: usize = 4 << 10;
 
@@ -121,11 +125,12 @@ impl WarmChildren {
             .args(self.terms.to_arguments())
             .env_clear()
             .envs([ALLOCATOR])
+            .envs(profile_file())
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
+            .kill_on_drop(!cfg!(training))
             .spawn()?;
         match (process.stdin.take(), process.stdout.take()) {
             (Some(input), Some(output)) => {
@@ -136,6 +141,13 @@ impl WarmChildren {
             _ => Err(io::Error::other("the child has no pipes")),
         }
     }
+}
+
+/// Where a child writes what its build counts. Only a build that is profiled counts, and its children end by
+/// themselves.
+fn profile_file() -> Option<(&'static str, OsString)> {
+    let file = cfg!(training).then(|| env::var_os(PROFILE_FILE)).flatten()?;
+    Some((PROFILE_FILE, file))
 }
 
 /// Lets a whole order, and a whole style sheet, be on its way: both sides go on at once then. Where the kernel

@@ -18,7 +18,6 @@ use anyhow::{Context, anyhow, ensure};
 use corpus::code_base;
 use pipeline::job::{Job, Task};
 use tokio::task::block_in_place;
-use url::Url;
 use worker::encode_densely;
 
 use origin::OriginProcess;
@@ -47,6 +46,9 @@ pub(crate) const QUICK: Plan =
 const MOST_TIMES: u16 = 200;
 
 pub(crate) const CORPUS: &str = "tests/corpus";
+/// Of the code bases, those with which the worker is profiled: the first of so many.
+const TRAINED_EVERY: usize = 2;
+const TRAINING_TIMES: usize = 4;
 /// In the corpus.
 const ORACLE: &str = "oracle";
 const MODULES: &str = "oracle/node_modules";
@@ -55,7 +57,6 @@ struct Bench {
     ours: Ours,
     reference: Reference,
     origin: OriginProcess,
-    origins_given: u32,
 }
 
 /// Is the origin of the code bases, until stdin ends.
@@ -67,6 +68,21 @@ pub(crate) async fn serve(checkout: &Path) -> anyhow::Result<()> {
     origin::run(corpus, built).await
 }
 
+/// Does what is measured, for every second code base: a profile must not know all that it is judged by.
+pub(crate) async fn train(checkout: &Path) -> anyhow::Result<()> {
+    let corpus = checkout.join(CORPUS);
+    let material = material(&corpus)?;
+    let origin = OriginProcess::start(checkout)?;
+    let mut ours = Ours::start(vec![origin.id()]).await?;
+    for (_, sheet) in material.iter().step_by(TRAINED_EVERY) {
+        let jobs = compiles(&origin, sheet, TRAINING_TIMES)?;
+        ours.used_for_one(&jobs).await?;
+        let last = jobs.last().context("no job")?;
+        ours.used_for_one(&[sheet.job(last.origin.clone(), Task::Revalidate)?]).await?;
+    }
+    ours.stop().await
+}
+
 /// `name` is that of the only code base that is measured, where there is one.
 pub(crate) async fn measure(plan: &Plan, checkout: &Path, name: Option<&str>) -> anyhow::Result<Cost> {
     let corpus = checkout.join(CORPUS);
@@ -75,11 +91,15 @@ pub(crate) async fn measure(plan: &Plan, checkout: &Path, name: Option<&str>) ->
     let reference = Reference::start(&corpus.join(ORACLE))?;
     let ours = Ours::start(vec![origin.id(), reference.id()]).await?;
     let starts = ours.start_seconds().await?;
-    let mut bench = Bench { ours, reference, origin, origins_given: 0 };
+    let mut bench = Bench { ours, reference, origin };
     let mut code_bases = Vec::new();
-    for (job, sheet) in material.iter().filter(|(job, _)| name.is_none_or(|name| name == job.name)) {
-        code_bases.push(bench.measure_one(plan, job, sheet).await.with_context(|| job.name.clone())?);
-        eprint!(".");
+    for (index, (job, sheet)) in material.iter().enumerate() {
+        if name.is_none_or(|name| name == job.name) {
+            let mut measured = bench.measure_one(plan, job, sheet).await.with_context(|| job.name.clone())?;
+            measured.is_trained_with = index % TRAINED_EVERY == 0;
+            code_bases.push(measured);
+            eprint!(".");
+        }
     }
     eprintln!();
     bench.ours.stop().await?;
@@ -118,7 +138,7 @@ impl Bench {
         for _ in 0..plan.warm_up {
             block_in_place(|| self.reference.compile(job))?;
         }
-        let warm_up = self.compiles(sheet, plan.warm_up)?;
+        let warm_up = compiles(&self.origin, sheet, plan.warm_up)?;
         let about = self.ours.used_for_one(&warm_up).await?.seconds();
         let last = warm_up.last().context("no warm-up")?;
         let unchanged = self.unchanged_seconds(sheet, last, 1).await?;
@@ -131,7 +151,7 @@ impl Bench {
             if round % 2 == 0 {
                 measured.reference.push(self.reference_seconds(plan, job)?);
             }
-            let jobs = self.compiles(sheet, jobs)?;
+            let jobs = compiles(&self.origin, sheet, jobs)?;
             measured.note_job(self.ours.used_for_one(&jobs).await?);
             let last = jobs.last().context("no job")?;
             measured.unchanged.push(self.unchanged_seconds(sheet, last, revalidations).await?);
@@ -155,22 +175,17 @@ impl Bench {
         Ok(used.seconds())
     }
 
-    /// Jobs that know nothing of each other's sources.
-    fn compiles(&mut self, sheet: &Sheet, count: usize) -> anyhow::Result<Vec<Job>> {
-        let jobs = (0..count).map(|_| {
-            self.origins_given += 1;
-            let origin = Url::parse(&format!("http://{}/{}/", self.origin.address, self.origins_given))?;
-            sheet.job(origin, Task::Compile)
-        });
-        jobs.collect()
-    }
-
     async fn dense_seconds(&self, job: &Job) -> anyhow::Result<f64> {
         let css = self.ours.css(job).await?;
         let before = Used::now([])?;
         block_in_place(|| encode_densely(&css))?;
         Ok(Used::now([])?.since(before).seconds())
     }
+}
+
+/// Jobs that know nothing of each other's sources.
+fn compiles(origin: &OriginProcess, sheet: &Sheet, count: usize) -> anyhow::Result<Vec<Job>> {
+    (0..count).map(|_| sheet.job(origin.next_site()?, Task::Compile)).collect()
 }
 
 /// How often what takes `each` is done until `wanted` is used.

@@ -34,6 +34,9 @@ struct Arguments {
     /// The checkout
     #[arg(long)]
     checkout: PathBuf,
+    /// Measure nothing: be profiled at work, by `cargo xtask profile`
+    #[arg(long, hide = true)]
+    train: bool,
     /// Be the origin of the code bases, until stdin ends
     #[arg(long, hide = true)]
     origin: bool,
@@ -75,6 +78,10 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let checkout = &arguments.checkout;
     if arguments.origin {
         cpu::serve(checkout).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.train {
+        cpu::train(checkout).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let plan = if arguments.quick { &QUICK } else { &FULL };

@@ -17,7 +17,6 @@ use pipeline::{
     manifest::Outcome,
     names::JobId,
 };
-use url::Url;
 
 use crate::cpu::{
     CORPUS, material,
@@ -96,8 +95,6 @@ struct Bench {
     loud: LoudSite,
     origin: OriginProcess,
     sheet: Sheet,
-    /// Each of the neighbour's jobs has an origin of its own, of which nothing is known.
-    origins_given: Cell<u32>,
 }
 
 pub(crate) async fn measure(plan: &Plan, checkout: &Path) -> anyhow::Result<Neighbour> {
@@ -108,7 +105,7 @@ pub(crate) async fn measure(plan: &Plan, checkout: &Path) -> anyhow::Result<Neig
     let origin = OriginProcess::start(checkout)?;
     let ours = Ours::start(vec![origin.id()]).await?;
     let loud = LoudSite::serve(&inputs).await?;
-    let mut bench = Bench { ours, loud, origin, sheet, origins_given: Cell::default() };
+    let mut bench = Bench { ours, loud, origin, sheet };
     let turns = bench.calibrate(plan, &inputs).await?;
     let mut client = bench.ours.client();
     for _ in 0..WARM_UP {
@@ -175,10 +172,7 @@ impl Bench {
     }
 
     async fn run_neighbours(&self, client: &mut Client) -> anyhow::Result<()> {
-        let number = self.origins_given.get() + 1;
-        self.origins_given.set(number);
-        let origin = Url::parse(&format!("http://{}/{number}/", self.origin.address))?;
-        client.run(&self.sheet.job(origin, Task::Compile)?).await.map(drop)
+        client.run(&self.sheet.job(self.origin.next_site()?, Task::Compile)?).await.map(drop)
     }
 
     async fn measure_round(&self, side: Side, turns: &[Turn]) -> anyhow::Result<Round> {

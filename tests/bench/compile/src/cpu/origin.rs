@@ -4,6 +4,7 @@
 //! earlier one has fetched.
 
 use std::{
+    cell::Cell,
     collections::HashSet,
     fs,
     hash::{DefaultHasher, Hash, Hasher},
@@ -22,6 +23,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio::{net::TcpListener, task::spawn_blocking};
+use url::Url;
 
 use super::companion::Companion;
 
@@ -66,7 +68,8 @@ fn read(folder: &Folder, path: &str) -> Option<Vec<u8>> {
 /// The origin's process, which ends when this is dropped.
 pub(crate) struct OriginProcess {
     process: Companion,
-    pub(crate) address: SocketAddr,
+    address: SocketAddr,
+    sites_given: Cell<u32>,
 }
 
 impl OriginProcess {
@@ -74,7 +77,14 @@ impl OriginProcess {
         let mut command = Command::new(std::env::current_exe()?);
         let mut process = Companion::start(command.arg(ORIGIN_ARGUMENT).arg("--checkout").arg(checkout))?;
         let address = process.hear()?.trim().parse().context("the origin did not start")?;
-        Ok(Self { process, address })
+        Ok(Self { process, address, sites_given: Cell::default() })
+    }
+
+    /// The code bases under a name that nobody was given yet.
+    pub(crate) fn next_site(&self) -> anyhow::Result<Url> {
+        let number = self.sites_given.get() + 1;
+        self.sites_given.set(number);
+        Ok(Url::parse(&format!("http://{}/{number}/", self.address))?)
     }
 
     pub(crate) fn id(&self) -> u32 {
