@@ -1,6 +1,7 @@
 //! The spec of an `AssetPipeline`: one struct per part, each in its own file.
 
 mod aws;
+mod bindings;
 mod compile;
 mod ingress;
 mod limits;
@@ -14,6 +15,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use aws::{AwsSpec, NotificationsSpec};
+pub use bindings::{
+    BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, QueueNames, QueuesSpec, TopicSpec, WhenNotEmpty,
+};
 pub use compile::{
     CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec,
     LiveReload,
@@ -48,6 +52,30 @@ pub const MAX_NAME_LENGTH: usize = 50;
     ).message(
         "metadata.name must have at most 50 characters, start with a letter and hold only a-z, 0-9 and -: \
          it begins the names of Services"
+    ),
+    validation = Rule::new(
+        "has(self.spec.bindings.bucket.name) == has(oldSelf.spec.bindings.bucket.name) && \
+         (!has(self.spec.bindings.bucket.name) || \
+          self.spec.bindings.bucket.name == oldSelf.spec.bindings.bucket.name)"
+    ).message(
+        "spec.bindings.bucket.name cannot be set, changed or removed later, since files and registrations would \
+         stay behind: make a new AssetPipeline"
+    ),
+    validation = Rule::new(
+        "has(self.spec.bindings.queues.names) == has(oldSelf.spec.bindings.queues.names) && \
+         (!has(self.spec.bindings.queues.names) || \
+          self.spec.bindings.queues.names == oldSelf.spec.bindings.queues.names)"
+    ).message(
+        "spec.bindings.queues.names cannot be set, changed or removed later, since jobs would stay behind: make a \
+         new AssetPipeline"
+    ),
+    validation = Rule::new(
+        "has(self.spec.bindings.topic.name) == has(oldSelf.spec.bindings.topic.name) && \
+         (!has(self.spec.bindings.topic.name) || \
+          self.spec.bindings.topic.name == oldSelf.spec.bindings.topic.name)"
+    ).message(
+        "spec.bindings.topic.name cannot be set, changed or removed later, since notices would be lost: make a new \
+         AssetPipeline"
     ),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(
@@ -132,6 +160,9 @@ pub struct AssetPipelineSpec {
     /// What the pods need to reach AWS.
     #[serde(default)]
     pub aws: AwsSpec,
+    /// The AWS resources: by default the operator makes all of them, and keeps the bucket at the end.
+    #[serde(default)]
+    pub bindings: BindingsSpec,
     /// The sites that are served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]

@@ -16,6 +16,8 @@ pub mod condition_type {
     pub const STALLED: &str = "Stalled";
     /// The bucket, queues and topic exist, are ours and are configured.
     pub const BINDINGS_READY: &str = "BindingsReady";
+    /// What the operator may not change, since the spec says `ReadOnly`, is as it should be all the same.
+    pub const DRIFT_FREE: &str = "DriftFree";
     /// SNS posts notices to the endpoint.
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
     /// Every tenant of the spec is in the registry.
@@ -48,6 +50,12 @@ pub mod condition_reason {
     pub const AWS_REFUSED: &str = "AwsRefused";
     /// A resource of the needed name exists and is not marked as this pipeline's: by tags on AWS, by its controller in the cluster.
     pub const FOREIGN_RESOURCE: &str = "ForeignResource";
+    /// A resource is not this pipeline's, and neither its tag nor the Helm values allow that it is used.
+    pub const ADOPTION_NOT_ALLOWED: &str = "AdoptionNotAllowed";
+    /// A resource that the spec names for adoption, or for reading only, does not exist.
+    pub const RESOURCE_MISSING: &str = "ResourceMissing";
+    /// A resource with mode `ReadOnly` is not set as it should be; the message says how.
+    pub const DRIFTED: &str = "Drifted";
     /// A tenant's host is claimed by somebody else.
     pub const HOST_TAKEN: &str = "HostTaken";
     /// The spec names no endpoint, so nothing is subscribed.
@@ -73,7 +81,7 @@ pub struct AssetPipelineStatus {
     /// The `metadata.generation` that this status speaks of; -1 before the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `SubscriptionReady` and `TenantsReady` for details.
+    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady` and `TenantsReady` for details.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -123,7 +131,7 @@ pub struct QueueStatus {
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BindingsStatus {
-    /// Name of the bucket of files and registry. It stays when the pipeline is deleted.
+    /// Name of the bucket of files and registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     /// URL of the queue of jobs that visitors wait for.

@@ -1,26 +1,34 @@
 //! A pipeline's AWS resources, its *bindings*: one service a file, each with `observe_` (reads),
 //! `plan_` (pure) and `apply_` (writes).
 //!
-//! Nothing is touched whose tags do not say that it is this pipeline's. What a name resolves to is
-//! looked at before every write, since creation is not exclusive on AWS.
+//! Nothing is touched whose tags do not say that it is this pipeline's, or that it may become so: `mode` has the
+//! table of what is done, `ending` that of how it ends. What a name resolves to is looked at before every
+//! write, since creation is not exclusive on AWS.
 
 mod bindings;
 pub mod bucket;
+pub mod ending;
 mod error;
+mod left_behind;
+pub mod mode;
 mod names;
 mod ownership;
 mod policy;
 pub mod queue;
 pub mod subscription;
+mod terms;
 pub mod topic;
 
 pub use bindings::{
-    BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release,
+    BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
     observe_bindings, plan_bindings, plan_release,
 };
+pub use left_behind::find_left_behind;
+pub use mode::Refusal;
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;
 pub use policy::Transport;
+pub use terms::{Adoptable, BindingsTerms};
 
 /// One client per service, from one configuration.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 
-use crate::aws::Transport;
+use crate::aws::{Adoptable, Transport};
 
 /// Reconciles `AssetPipeline` objects into workloads and AWS resources.
 #[derive(Debug, Parser)]
@@ -37,6 +37,10 @@ pub struct Options {
     /// Where the certificate of SNS's signer is fetched instead of SNS's own host, for an emulator.
     #[arg(long, env = "SNS_CERTIFICATE_ENDPOINT")]
     sns_certificate_endpoint: Option<String>,
+    /// What pipelines may use on AWS though no tag there allows it: JSON, names of `buckets`, `queues` and
+    /// `topics` by namespace.
+    #[arg(long, env = "ADOPTABLE_BINDINGS", default_value = "{}", value_parser = parse_adoptable)]
+    adoptable_bindings: Adoptable,
     /// Where /health, /ready and /metrics are served.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -48,6 +52,7 @@ pub struct Config {
     pub workloads: WorkloadConfig,
     pub cluster_name: String,
     pub aws_region: String,
+    pub adoptable: Adoptable,
     pub listen: SocketAddr,
 }
 
@@ -88,6 +93,7 @@ impl From<Options> for Config {
             aws_endpoint_url,
             sns_certificate_authority,
             sns_certificate_endpoint,
+            adoptable_bindings,
             listen,
         } = options;
         let is_set = |text: &String| !text.is_empty();
@@ -102,8 +108,12 @@ impl From<Options> for Config {
             sns_certificate_authority: sns_certificate_authority.filter(is_set),
             sns_certificate_endpoint: sns_certificate_endpoint.filter(is_set),
         };
-        Self { workloads, cluster_name, aws_region, listen }
+        Self { workloads, cluster_name, aws_region, adoptable: adoptable_bindings, listen }
     }
+}
+
+fn parse_adoptable(text: &str) -> Result<Adoptable, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 #[cfg(test)]
@@ -123,7 +133,29 @@ impl Config {
             },
             cluster_name: "east".into(),
             aws_region: "eu-west-1".into(),
+            adoptable: Adoptable::default(),
             listen: "127.0.0.1:8080".parse().unwrap(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(adoptable: &[&str]) -> Result<Config, clap::Error> {
+        let needed =
+            ["operator", "--web-image=w", "--worker-image=w", "--cluster-name=east", "--aws-region=r"];
+        Options::try_parse_from(needed.iter().chain(adoptable)).map(Config::from)
+    }
+
+    #[test]
+    fn names_that_namespaces_may_adopt_are_read_whole_or_not_at_all() {
+        assert_eq!(parse(&[]).unwrap().adoptable, Adoptable::default());
+        let one = parse(&[r#"--adoptable-bindings={"shop": {"buckets": ["site"]}}"#]).unwrap();
+        assert_ne!(one.adoptable, Adoptable::default());
+        for wrong in ["", "shop", r#"{"shop": ["site"]}"#, r#"{"shop": {"bucket": ["site"]}}"#] {
+            assert!(parse(&[&format!("--adoptable-bindings={wrong}")]).is_err(), "{wrong}");
         }
     }
 }

@@ -26,19 +26,14 @@ use tokio::time::{Instant, timeout};
 use self::{
     apply::{ApplyError, apply, apply_claim},
     finalize::{FinalizeError, apply_removal, observe_remains, plan_removal},
-    observe::{ObserveError, has_finalizer, observe},
+    observe::{ObserveError, has_finalizer, observe, owner_of},
     plan::{Chance, Plan, plan},
     status::{Outcome, StatusError, write_status},
     validate::validate,
 };
 pub use validate::validate_limits;
 
-use crate::{
-    aws::{BindingSuffix, Owner},
-    context::Context,
-    metrics::OutcomeLabels,
-    names::qualified,
-};
+use crate::{aws::BindingSuffix, context::Context, metrics::OutcomeLabels, names::qualified};
 
 /// No round takes longer; what it did not reach is the next one's.
 const ROUND_TIMEOUT: Duration = Duration::from_mins(2);
@@ -125,6 +120,10 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
             // The claim is a change of the object, which starts the next round.
             return Ok(Action::await_change());
         }
+        Plan::Unknown(error) => {
+            tell(context, object, &Outcome::Unknown(&error)).await?;
+            return Ok(schedule::after(&error));
+        }
         Plan::Settle(settle) => *settle,
     };
     match apply(context, object, settle).await {
@@ -147,13 +146,8 @@ async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
     if !has_finalizer(object) {
         return Ok(Action::await_change());
     }
-    let owner = Owner {
-        cluster: context.config.cluster_name.clone(),
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-    };
     let stage = async {
-        let removal = plan_removal(&owner, observe_remains(context, object).await?);
+        let removal = plan_removal(&owner_of(context, object), observe_remains(context, object).await?);
         apply_removal(context, object, removal).await
     };
     match stage.await {

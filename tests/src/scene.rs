@@ -86,6 +86,12 @@ impl Scene {
         changed.map(drop).context("cannot change the pipeline")
     }
 
+    /// Makes the pipeline that was deleted anew, by the same spec, and waits until it is ready.
+    pub async fn set_again(&self, setting: &Setting) -> Result<()> {
+        self.set(setting).await?;
+        self.wait_until_ready(setting).await
+    }
+
     /// Asks the API server to delete the pipeline, and waits until it is gone.
     pub async fn delete_pipeline(&self) -> Result<()> {
         self.ask_for_deletion().await?;

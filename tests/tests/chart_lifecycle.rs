@@ -37,6 +37,8 @@ fn unknown_and_malformed_values_are_refused_by_name() -> Result<()> {
         ("replicas=2", "replicas"),
         ("aws.regoin=eu-west-1", "regoin"),
         ("crds.keep=perhaps", "keep"),
+        ("adoptable.shop.bucket={site}", "bucket"),
+        ("adoptable.shop.buckets=site", "buckets"),
         ("aws.region=", "aws.region must be set"),
         ("clusterName=", "clusterName must be set"),
     ] {

@@ -6,12 +6,14 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::types::Tag;
 use cluster::command::capture;
 use crds::BindingsStatus;
+use kube::api::{Patch, PatchParams};
 use pipeline::aws::{s3_client, sns_client, sqs_client};
+use serde_json::json;
 use tests::{
     control::Control,
     patience::eventually,
     sass,
-    scene::{Scene, Setting, play},
+    scene::{PIPELINE, Scene, Setting, play},
 };
 
 const SASS: &str = "a { b: 1px + 1px; }\n";
@@ -41,6 +43,31 @@ async fn deleted_pipeline_leaves_nothing_but_its_bucket() -> Result<()> {
             Ok(())
         })
         .await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn pipeline_that_is_applied_again_takes_its_bucket_back() -> Result<()> {
+    play("again", Setting::default(), async |scene| {
+        scene.origin.put("/app.scss", SASS);
+        assert_eq!(scene.visitor.get("/app.css").await?.status, 200);
+        let bucket = scene.bindings().await?.bucket.context("the status named no bucket")?;
+        let renamed = json!({"spec": {"bindings": {"bucket": {"mode": "Adopt", "name": "another"}}}});
+        let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
+        let refused = scene.pipelines().patch(PIPELINE, &parameters, &Patch::Merge(&renamed)).await;
+        let message = refused.err().context("the bucket was given another name")?.to_string();
+        ensure!(message.contains("spec.bindings.bucket.name cannot be set, changed or removed"), "{message}");
+
+        scene.delete_pipeline().await?;
+        assert_eq!(state_tag(&scene.control, &bucket).await?, "released");
+        scene.set_again(&Setting::default()).await?;
+
+        assert_eq!(scene.bindings().await?.bucket.as_ref(), Some(&bucket));
+        assert_eq!(state_tag(&scene.control, &bucket).await?, "owned");
+        ensure!(holds_files(&scene.control, &bucket).await?, "the bucket is empty");
+        assert_eq!(scene.visitor.get("/app.css").await?.status, 200);
+        Ok(())
     })
     .await
 }

@@ -98,6 +98,14 @@ fn an_empty_spec_is_complete_by_defaults() {
     assert_eq!(spec["freshness"]["default"], json!({"maxAgeSeconds": 300, "maxStaleSeconds": 86_400}));
     assert_eq!(spec["errors"]["default"], json!("Status"));
     assert_eq!(
+        spec["bindings"]["default"],
+        json!({
+            "bucket": {"mode": "Create", "deletionPolicy": "Retain", "whenNotEmpty": "Keep"},
+            "queues": {"mode": "Create", "deletionPolicy": "Delete"},
+            "topic": {"mode": "Create", "deletionPolicy": "Delete"},
+        })
+    );
+    assert_eq!(
         spec["limits"]["default"],
         json!({"requestsPerSecond": 10_000, "missesPerSecond": 200, "coldPathsPerMinute": 600})
     );

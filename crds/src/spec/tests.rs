@@ -15,6 +15,10 @@ fn tenant(host: &str, origin: &str, load_path: &str) -> Value {
     json!({"tenants": [{"host": host, "origin": origin, "loadPaths": [load_path]}]})
 }
 
+fn queues(mode: &str, visits: &str, refreshes: &str) -> Value {
+    json!({"mode": mode, "names": {"visits": visits, "refreshes": refreshes, "deadLetters": "d"}})
+}
+
 #[test]
 fn working_specs_are_accepted() {
     for spec in [
@@ -25,6 +29,9 @@ fn working_specs_are_accepted() {
         json!({"privateNetworks": ["10.0.0.0/8", "fd00::/8"]}),
         json!({"notifications": {"endpoint": "https://hooks.example.com/work_complete"}}),
         tenant("assets.example.com", "http://origin.web.svc:8000/theme", "/node_modules"),
+        json!({"bindings": {"bucket": {"mode": "AdoptOrCreate"}, "queues": {"mode": "AdoptOrCreate"}}}),
+        json!({"bindings": {"bucket": {"mode": "ReadOnly", "name": "site"}, "queues": queues("ReadOnly", "v", "r")}}),
+        json!({"bindings": {"bucket": {"deletionPolicy": "Delete", "whenNotEmpty": "DeleteAllObjects"}}}),
         tenant("localhost", "https://www.example.com", "/"),
         tenant("10.0.0.1.example.com", "https://www.example.com", "/"),
     ] {
@@ -53,6 +60,27 @@ fn each_broken_rule_names_the_field_and_the_fix() {
             json!({"notifications": {"endpoint": "http://a@b/work_complete"}}),
             "spec.notifications.endpoint must be",
         ),
+        (json!({"bindings": {"bucket": {"mode": "Adopt"}}}), "spec.bindings.bucket.name is needed with"),
+        (json!({"bindings": {"bucket": {"name": "site"}}}), "spec.bindings.bucket.name needs mode"),
+        (
+            json!({"bindings": {"bucket": {"whenNotEmpty": "DeleteAllObjects"}}}),
+            "spec.bindings.bucket.whenNotEmpty DeleteAllObjects needs deletionPolicy Delete",
+        ),
+        (json!({"bindings": {"queues": {"mode": "ReadOnly"}}}), "spec.bindings.queues.names is needed with"),
+        (
+            json!({"bindings": {"queues": queues("Create", "v", "r")}}),
+            "spec.bindings.queues.names needs mode",
+        ),
+        (
+            json!({"bindings": {"queues": queues("Adopt", "v", "v")}}),
+            "spec.bindings.queues.names must name three",
+        ),
+        (
+            json!({"bindings": {"queues": queues("Adopt", "d", "r")}}),
+            "spec.bindings.queues.names must name three",
+        ),
+        (json!({"bindings": {"topic": {"mode": "ReadOnly"}}}), "spec.bindings.topic.name is needed with"),
+        (json!({"bindings": {"topic": {"name": "site"}}}), "spec.bindings.topic.name needs mode"),
         (tenant("Shop.example.com", "https://www.example.com", "/"), "host must be a DNS name"),
         (tenant("shop.example.com:80", "https://www.example.com", "/"), "host must be a DNS name"),
         (tenant("10.0.0.1", "https://www.example.com", "/"), "host must be a DNS name and not an IP address"),
@@ -82,4 +110,36 @@ fn names_that_cannot_begin_a_service_name_are_refused() {
         assert_eq!(refusals(name, json!({})).len(), 1, "{name}");
     }
     assert!(refusals(&"a".repeat(MAX_NAME_LENGTH), json!({})).is_empty());
+}
+
+#[test]
+fn names_of_bindings_stay_as_they_were_first_written() {
+    let pipeline = |bindings: Value| {
+        let spec = json!({"bindings": bindings});
+        AssetPipeline::new("storefront", serde_json::from_value(spec).unwrap())
+    };
+    let (drawn, bucket) = (json!({}), json!({"bucket": {"mode": "Adopt", "name": "site"}}));
+    let queues = |visits| json!({"queues": queues("Adopt", visits, "r")});
+    let topic = json!({"topic": {"mode": "Adopt", "name": "site"}});
+    for (before, after, field) in [
+        (&drawn, &bucket, "spec.bindings.bucket.name"),
+        (&bucket, &json!({"bucket": {"mode": "Adopt", "name": "other"}}), "spec.bindings.bucket.name"),
+        (&bucket, &drawn, "spec.bindings.bucket.name"),
+        (&drawn, &queues("v"), "spec.bindings.queues.names"),
+        (&queues("v"), &queues("w"), "spec.bindings.queues.names"),
+        (&drawn, &topic, "spec.bindings.topic.name"),
+        (&topic, &drawn, "spec.bindings.topic.name"),
+    ] {
+        let refused = pipeline(after.clone()).validate_cel_update(&pipeline(before.clone()));
+        let messages: Vec<_> =
+            refused.unwrap_err().into_vec().into_iter().map(|error| error.message).collect();
+        assert!(
+            messages.len() == 1
+                && messages[0].starts_with(&format!("{field} cannot be set, changed or removed")),
+            "{before} to {after}: {messages:?}"
+        );
+    }
+    // Who may change a resource is no name.
+    let read_only = json!({"bucket": {"mode": "ReadOnly", "name": "site", "deletionPolicy": "Delete"}});
+    assert!(pipeline(read_only).validate_cel_update(&pipeline(bucket)).is_ok());
 }

@@ -3,23 +3,29 @@
 //! One round of observe, plan and apply does what the round before made possible: the queues of jobs and the
 //! topic need the account that the dead-letter queue's ARN tells. Rounds go on until a plan is empty.
 
+use crds::BindingMode;
 use pipeline::Error;
 
 use super::{
     BindingNames, Clients, Owner, Transport,
     bucket::{
-        BucketStep, ObservedBucket, Written, apply_bucket, observe_bucket, plan_bucket, plan_bucket_release,
+        self, BucketStep, ObservedBucket, Written, apply_bucket, observe_bucket, plan_bucket,
+        plan_bucket_release,
     },
+    ending::{Disposal, Ending},
+    mode::{Planned, Refusal, check},
+    ownership::Standing,
     queue::{
-        ObservedQueue, QueueStep, apply_queue, observe_queue, plan_queue, plan_queue_release,
+        self, ObservedQueue, QueueStep, apply_queue, observe_queue, plan_queue, plan_queue_release,
         want_dead_letters, want_jobs,
     },
     subscription::{
         Subscription, SubscriptionStep, SubscriptionWant, apply_subscription, observe_subscriptions,
         plan_subscription, plan_subscription_release,
     },
+    terms::{BindingsTerms, Terms},
     topic::{
-        ObservedTopic, TopicStep, apply_topic, observe_topic, plan_topic, plan_topic_release, topic_arn,
+        self, ObservedTopic, TopicStep, apply_topic, observe_topic, plan_topic, plan_topic_release, topic_arn,
     },
 };
 
@@ -27,6 +33,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindingsWant {
     pub names: BindingNames,
+    pub terms: BindingsTerms,
     pub owner: Owner,
     pub region: String,
     pub transport: Transport,
@@ -67,11 +74,24 @@ pub struct ReleasePlan {
     pub refresh_queue: Option<QueueStep>,
     pub dead_letter_queue: Option<QueueStep>,
     pub bucket: Option<BucketStep>,
+    /// What stays and why; no write.
+    pub kept: Vec<String>,
 }
 
 impl BindingsPlan {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl ReleasePlan {
+    pub fn is_empty(&self) -> bool {
+        let Self { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket, kept: _ } = self;
+        let queues = [queue, refresh_queue, dead_letter_queue];
+        subscription.is_empty()
+            && topic.is_none()
+            && queues.iter().all(|step| step.is_none())
+            && bucket.is_none()
     }
 }
 
@@ -92,41 +112,139 @@ pub async fn observe_bindings(clients: &Clients, names: &BindingNames) -> Result
     Ok(ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions })
 }
 
-/// The writes of this round, or which resource is somebody else's. Then nothing at all is written.
-pub fn plan_bindings(observed: &ObservedBindings, want: &BindingsWant) -> Result<BindingsPlan, String> {
-    let BindingsWant { names, owner, region, transport, visibility_seconds, subscription } = want;
+/// The writes of this round, and what is not as it should be but may not be changed. Or why a resource cannot
+/// be used; then nothing at all is written.
+pub fn plan_bindings(
+    observed: &ObservedBindings,
+    want: &BindingsWant,
+) -> Result<(BindingsPlan, Vec<String>), Refusal> {
+    if let Some(refusal) = refuse(observed, want) {
+        return Err(refusal);
+    }
+    let BindingsWant { names: _, terms, owner, region, transport, visibility_seconds, subscription } = want;
     let transport = *transport;
-    let dead_letters = want_dead_letters(names.dead_letter_queue.clone());
+    let mut drift = Vec::new();
+    let dead_letters = want_dead_letters(terms.dead_letter_queue.name.clone());
+    let bucket = plan_bucket(&observed.bucket, region, transport, (&terms.bucket, owner))?;
+    let queue = |observed, want, terms| plan_queue(observed, want, transport, (terms, owner));
+    let dead = queue(&observed.dead_letter_queue, dead_letters, &terms.dead_letter_queue)?;
     let mut plan = BindingsPlan {
-        bucket: plan_bucket(&observed.bucket, &names.bucket, region, transport, owner)?,
-        dead_letter_queue: plan_queue(&observed.dead_letter_queue, dead_letters, transport, owner)?,
+        bucket: split(bucket, &terms.bucket, BucketStep::lack, &mut drift),
+        dead_letter_queue: split(dead, &terms.dead_letter_queue, QueueStep::lack, &mut drift),
         ..BindingsPlan::default()
     };
-    let Some(dead_letter_queue) = observed.dead_letter_queue.found() else { return Ok(plan) };
-    let jobs = |name: &str| want_jobs(name.to_owned(), *visibility_seconds, &dead_letter_queue.arn);
-    plan.queue = plan_queue(&observed.queue, jobs(&names.queue), transport, owner)?;
-    plan.refresh_queue = plan_queue(&observed.refresh_queue, jobs(&names.refresh_queue), transport, owner)?;
-    if let Some(arn) = topic_arn(&dead_letter_queue.arn, &names.topic) {
-        plan.topic = plan_topic(&observed.topic, &names.topic, &arn, transport, owner)?;
+    let Some(dead_letter_queue) = observed.dead_letter_queue.found() else { return Ok((plan, drift)) };
+    for (observed, terms, steps) in [
+        (&observed.queue, &terms.queue, &mut plan.queue),
+        (&observed.refresh_queue, &terms.refresh_queue, &mut plan.refresh_queue),
+    ] {
+        let jobs = want_jobs(terms.name.clone(), *visibility_seconds, &dead_letter_queue.arn);
+        *steps = split(queue(observed, jobs, terms)?, terms, QueueStep::lack, &mut drift);
     }
-    if let Some(topic) = observed.topic.found() {
-        plan.subscription = plan_subscription(&observed.subscriptions, &topic.arn, subscription);
+    if let Some(arn) = topic_arn(&dead_letter_queue.arn, &terms.topic.name) {
+        let topic = plan_topic(&observed.topic, &arn, transport, (&terms.topic, owner))?;
+        plan.topic = split(topic, &terms.topic, TopicStep::lack, &mut drift);
     }
-    Ok(plan)
+    if let Some(found) = observed.topic.found() {
+        let steps = plan_subscription(&observed.subscriptions, &found.arn, subscription);
+        let planned = allow_by_mode(steps, terms.topic.mode);
+        plan.subscription = split(planned, &terms.topic, SubscriptionStep::lack, &mut drift);
+    }
+    Ok((plan, drift))
+}
+
+/// A subscription has no tags: it is its topic's.
+fn allow_by_mode(steps: Vec<SubscriptionStep>, mode: BindingMode) -> Planned<SubscriptionStep> {
+    match mode {
+        BindingMode::ReadOnly => Planned { steps: Vec::new(), forbidden: steps },
+        BindingMode::Create | BindingMode::Adopt | BindingMode::AdoptOrCreate => {
+            Planned { steps, forbidden: Vec::new() }
+        }
+    }
+}
+
+/// Everything that stands in the way, told together.
+fn refuse(observed: &ObservedBindings, want: &BindingsWant) -> Option<Refusal> {
+    let BindingsWant { terms, owner, .. } = want;
+    let queue = |observed, terms| (queue::stand(observed, terms, owner), terms);
+    let mut standings = vec![
+        (bucket::stand(&observed.bucket, &terms.bucket, owner), &terms.bucket),
+        queue(&observed.dead_letter_queue, &terms.dead_letter_queue),
+        queue(&observed.queue, &terms.queue),
+        queue(&observed.refresh_queue, &terms.refresh_queue),
+    ];
+    // Before that nobody could look for the topic.
+    if observed.dead_letter_queue.found().is_some() {
+        standings.push((topic::stand(&observed.topic, &terms.topic, owner), &terms.topic));
+    }
+    let refusals = standings.iter().filter_map(|(standing, terms)| check(terms, owner, standing));
+    refusals.reduce(|first, next| Refusal {
+        reason: first.reason,
+        message: format!("{}; {}", first.message, next.message),
+    })
+}
+
+/// The steps that are done; of the others it is told what is lacking.
+fn split<Step, Text: AsRef<str>>(
+    planned: Planned<Step>,
+    terms: &Terms,
+    lack: impl Fn(&Step) -> Text,
+    drift: &mut Vec<String>,
+) -> Vec<Step> {
+    let Planned { steps, forbidden } = planned;
+    let resource = format!("{} {}", terms.kind.as_str(), terms.name);
+    drift.extend(forbidden.iter().map(|step| format!("{resource} {}", lack(step).as_ref())));
+    steps
+}
+
+/// Whether the bucket holds this pipeline's registrations, or may.
+pub fn holds_registry(observed: &ObservedBucket, terms: &Terms, owner: &Owner) -> bool {
+    match bucket::stand(observed, terms, owner) {
+        Standing::Ours(_) => true,
+        Standing::Released | Standing::Foreign { consent: Some(_), .. } => {
+            terms.mode == BindingMode::ReadOnly
+        }
+        Standing::Missing | Standing::Foreign { consent: None, .. } => false,
+    }
 }
 
 /// What is left to do for a pipeline that is going. Resources of others are passed over.
-pub fn plan_release(observed: &ObservedBindings, owner: &Owner) -> ReleasePlan {
+pub fn plan_release(observed: &ObservedBindings, terms: &BindingsTerms, owner: &Owner) -> ReleasePlan {
     let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions } = observed;
-    let topic = plan_topic_release(topic, owner);
+    let mut kept = Vec::new();
+    let topic = plan_topic_release(topic, &terms.topic, owner);
+    let topic = note_kept(topic, &terms.topic, &mut kept);
+    let [queue, refresh_queue, dead_letter_queue] = [
+        (queue, &terms.queue),
+        (refresh_queue, &terms.refresh_queue),
+        (dead_letter_queue, &terms.dead_letter_queue),
+    ]
+    .map(|(queue, terms)| note_kept(plan_queue_release(queue, terms, owner), terms, &mut kept));
+    let bucket = plan_bucket_release(bucket, &terms.bucket, owner);
     ReleasePlan {
         subscription: if topic.is_some() { plan_subscription_release(subscriptions) } else { Vec::new() },
         topic,
-        queue: plan_queue_release(queue, owner),
-        refresh_queue: plan_queue_release(refresh_queue, owner),
-        dead_letter_queue: plan_queue_release(dead_letter_queue, owner),
-        bucket: plan_bucket_release(bucket, owner),
+        queue,
+        refresh_queue,
+        dead_letter_queue,
+        bucket: note_kept(bucket, &terms.bucket, &mut kept),
+        kept,
     }
+}
+
+fn note_kept<Step>(ending: Option<(Ending, Step)>, terms: &Terms, kept: &mut Vec<String>) -> Option<Step> {
+    let (ending, step) = ending?;
+    let field = terms.kind.field();
+    let why = match (ending, terms.disposal) {
+        (Ending::Release, Disposal::Retain) => format!("{field}.deletionPolicy is Retain"),
+        (Ending::Release, Disposal::Delete | Disposal::EmptyAndDelete) => {
+            format!("it is not empty, and {field}.whenNotEmpty is Keep")
+        }
+        (Ending::GiveBack, _) => "it was adopted".to_owned(),
+        (Ending::Delete | Ending::Empty | Ending::Leave, _) => return Some(step),
+    };
+    kept.push(format!("{} {} stays: {why}", terms.kind.as_str(), terms.name));
+    Some(step)
 }
 
 pub async fn apply_bindings(
@@ -160,7 +278,7 @@ pub async fn apply_bindings(
 /// No notice is sent into the void, no job is left without its queue's topic, and the bucket's tag comes
 /// last: it is what says that the rest is done.
 pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: ReleasePlan) -> Result<(), Error> {
-    let ReleasePlan { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket } = plan;
+    let ReleasePlan { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket, kept: _ } = plan;
     for step in subscription {
         tell(names, step.told());
         apply_subscription(&clients.sns, step).await?;
@@ -189,104 +307,4 @@ fn tell(names: &BindingNames, (step, resource): (&str, &str)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::aws::{bucket::FoundBucket, queue::FoundQueue};
-
-    fn want() -> BindingsWant {
-        let owner = Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() };
-        BindingsWant {
-            names: BindingNames::new("shop", "storefront", &"0123456789".parse().unwrap()),
-            owner,
-            region: "eu-west-1".into(),
-            transport: Transport::Tls,
-            visibility_seconds: 8,
-            subscription: SubscriptionWant::None,
-        }
-    }
-
-    fn nothing() -> ObservedBindings {
-        ObservedBindings {
-            bucket: ObservedBucket::Missing,
-            dead_letter_queue: ObservedQueue::Missing,
-            queue: ObservedQueue::Missing,
-            refresh_queue: ObservedQueue::Missing,
-            topic: ObservedTopic::Missing,
-            subscriptions: vec![],
-        }
-    }
-
-    fn dead_letters() -> ObservedQueue {
-        ObservedQueue::Found(FoundQueue {
-            url: "http://sqs/dead".into(),
-            arn: "arn:aws:sqs:eu-west-1:1:dead".into(),
-            attributes: want_dead_letters("dead".into()).attributes,
-            tags: want().owner.owned_tags(),
-        })
-    }
-
-    #[test]
-    fn queues_and_topic_wait_for_the_dead_letter_queue() {
-        let first = plan_bindings(&nothing(), &want()).unwrap();
-        assert!(!first.bucket.is_empty() && !first.dead_letter_queue.is_empty());
-        assert!(first.queue.is_empty() && first.refresh_queue.is_empty() && first.topic.is_empty());
-        let second =
-            plan_bindings(&ObservedBindings { dead_letter_queue: dead_letters(), ..nothing() }, &want());
-        let second = second.unwrap();
-        assert!(!second.topic.is_empty());
-        let created = |steps: &[QueueStep]| match steps {
-            [QueueStep::Create { want, tags }] => (want.clone(), tags.clone()),
-            other => panic!("{other:?}"),
-        };
-        let (jobs, refreshes) = (created(&second.queue), created(&second.refresh_queue));
-        assert_eq!(
-            (jobs.0.name.as_str(), refreshes.0.name.as_str()),
-            ("ap-shop-storefront-0123456789", "ap-shop-storefront-0123456789-refresh")
-        );
-        assert_eq!((jobs.0.attributes, jobs.1), (refreshes.0.attributes, refreshes.1));
-    }
-
-    #[test]
-    fn queue_of_refreshes_is_ours_to_correct_and_to_delete_and_nobody_elses() {
-        let refreshes = |tags| {
-            ObservedQueue::Found(FoundQueue {
-                url: "http://sqs/refresh".into(),
-                arn: "arn:aws:sqs:eu-west-1:1:refresh".into(),
-                attributes: [("VisibilityTimeout".to_owned(), "30".to_owned())].into(),
-                tags,
-            })
-        };
-        let observed = |tags| ObservedBindings {
-            dead_letter_queue: dead_letters(),
-            refresh_queue: refreshes(tags),
-            ..nothing()
-        };
-        let ours = observed(want().owner.owned_tags());
-        let plan = plan_bindings(&ours, &want()).unwrap();
-        assert!(matches!(&plan.refresh_queue[0], QueueStep::SetAttributes { changed, .. }
-            if changed["VisibilityTimeout"] == "8" && changed.contains_key("RedrivePolicy")));
-        let delete = QueueStep::Delete { url: "http://sqs/refresh".into() };
-        assert_eq!(plan_release(&ours, &want().owner).refresh_queue, Some(delete));
-        let foreign = observed(Owner { cluster: "west".into(), ..want().owner }.owned_tags());
-        assert!(plan_bindings(&foreign, &want()).is_err());
-        assert_eq!(plan_release(&foreign, &want().owner).refresh_queue, None);
-    }
-
-    #[test]
-    fn one_foreign_resource_stops_all_writes() {
-        let bucket = ObservedBucket::Found(FoundBucket {
-            tags: Owner { cluster: "west".into(), ..want().owner }.owned_tags(),
-            holds_objects: true,
-            blocks_public_access: true,
-            is_encrypted: true,
-            policy: None,
-        });
-        let observed = ObservedBindings { bucket, ..nothing() };
-        assert!(plan_bindings(&observed, &want()).is_err());
-    }
-
-    #[test]
-    fn release_of_nothing_is_nothing() {
-        assert_eq!(plan_release(&nothing(), &want().owner), ReleasePlan::default());
-    }
-}
+mod tests;

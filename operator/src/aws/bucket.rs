@@ -1,4 +1,4 @@
-//! The bucket of files and registry: private, TLS only, encrypted. Made by us, and never deleted by us.
+//! The bucket of files and registry: private, TLS only, encrypted. Deleted only where we made it and the spec says so.
 
 use aws_sdk_s3::{
     Client,
@@ -9,12 +9,15 @@ use aws_sdk_s3::{
         ServerSideEncryptionRule, Tag, Tagging,
     },
 };
-use pipeline::Error;
+use pipeline::{Error, ErrorKind};
 
 use super::{
+    ending::{Contents, Ending, Origin, decide_ending},
     error::{failed, is_denied, is_missing, is_taken},
-    ownership::{Holder, Owner, Tags, plan_tags},
-    policy::{Transport, build_policy, is_same_json},
+    mode::{AtHand, Planned, Refusal, plan_by_mode},
+    ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
+    policy::{Rest, Transport, build_policy, plan_policy},
+    terms::{Naming, Terms},
 };
 
 /// What the bucket's name resolves to.
@@ -38,23 +41,49 @@ pub struct FoundBucket {
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BucketStep {
-    Create,
+    /// S3 sets the tags in the same call, so that no crash leaves a bucket that is nobody's.
+    Create(Tags),
     /// Replaces all tags by these.
     SetTags(Tags),
     BlockPublicAccess,
     Encrypt,
     SetPolicy(String),
+    /// Deletes what the bucket holds, as much of it as one round has time for.
+    Empty,
+    Delete,
 }
 
 impl BucketStep {
     /// As logs name it.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Create => "create bucket",
+            Self::Create(_) => "create bucket",
             Self::SetTags(_) => "tag bucket",
             Self::BlockPublicAccess => "block public access to bucket",
             Self::Encrypt => "encrypt bucket",
             Self::SetPolicy(_) => "set policy of bucket",
+            Self::Empty => "delete objects of bucket",
+            Self::Delete => "delete bucket",
+        }
+    }
+
+    /// What is not as it should be while the write is not done; follows the bucket's name.
+    pub(super) fn lack(&self) -> &'static str {
+        match self {
+            Self::BlockPublicAccess => "should block all public access",
+            Self::Encrypt => "should encrypt by default",
+            Self::SetPolicy(_) => "should have a policy that denies access without TLS",
+            Self::SetTags(_) => "should have other tags",
+            Self::Create(_) | Self::Empty | Self::Delete => "should not be there as it is",
+        }
+    }
+}
+
+impl ObservedBucket {
+    pub fn found(&self) -> Option<&FoundBucket> {
+        match self {
+            Self::Missing => None,
+            Self::Found(found) => Some(found),
         }
     }
 }
@@ -73,10 +102,11 @@ pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<Observ
     if let Err(error) = head {
         return match error {
             error if is_missing(&error) => Ok(ObservedBucket::Missing),
-            // S3 says the same of another account's bucket. Its name ends at random, so the role it is.
+            // S3 says the same of another account's bucket.
             error if is_denied(&error) => Err(failed(
                 &format!(
-                    "look at bucket {name}; allow the operator's role s3:ListBucket and s3:GetBucket* on it"
+                    "look at bucket {name}; allow the operator's role s3:ListBucket, s3:ListBucketVersions and \
+                     s3:GetBucket* on it, unless it is another account's"
                 ),
                 error,
             )),
@@ -92,58 +122,83 @@ pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<Observ
     }))
 }
 
-/// The writes that make the bucket as it should be, or whose it is instead of ours.
+/// Whose the bucket is.
+pub(super) fn stand(observed: &ObservedBucket, terms: &Terms, owner: &Owner) -> Standing {
+    let Some(found) = observed.found() else { return Standing::Missing };
+    match owner.standing(&found.tags, terms) {
+        // An endpoint that sets no tags at creation leaves this. Nobody but us knows the name that we drew.
+        Standing::Foreign { is_in_use: false, .. }
+            if terms.naming == Naming::Drawn && !has_our_tags(&found.tags) && !found.holds_objects =>
+        {
+            Standing::Ours(Provenance::Made)
+        }
+        standing => standing,
+    }
+}
+
+fn has_our_tags(tags: &Tags) -> bool {
+    OUR_TAGS.iter().any(|key| tags.contains_key(*key))
+}
+
+/// The writes that make the bucket as it should be and its mode allows, or why it cannot be used.
 pub(super) fn plan_bucket(
     observed: &ObservedBucket,
-    name: &str,
     region: &str,
     transport: Transport,
-    owner: &Owner,
-) -> Result<Vec<BucketStep>, String> {
-    let policy = build_bucket_policy(transport, name, region);
-    match observed {
-        ObservedBucket::Missing => {
-            let made = [BucketStep::Create, BucketStep::SetTags(owner.owned_tags())];
-            let closed = [BucketStep::BlockPublicAccess, BucketStep::Encrypt];
-            Ok(made.into_iter().chain(closed).chain(policy.map(BucketStep::SetPolicy)).collect())
-        }
-        ObservedBucket::Found(found) => match owner.holder(&found.tags) {
-            Holder::Ours | Holder::Released => Ok(plan_found(found, policy, owner)),
-            // A crash between creation and tagging leaves a bucket without tags, and it is empty then.
-            Holder::Nobody if !found.holds_objects => Ok(plan_found(found, policy, owner)),
-            Holder::Nobody => {
-                Err(format!("bucket {name} exists, holds objects and carries none of our tags"))
-            }
-            Holder::Other(other) => Err(format!("bucket {name} belongs to {other}")),
-        },
-    }
+    (terms, owner): (&Terms, &Owner),
+) -> Result<Planned<BucketStep>, Refusal> {
+    let standing = stand(observed, terms, owner);
+    let found = observed.found();
+    let none = Tags::new();
+    let tags = found.map_or(&none, |found| &found.tags);
+    let corrections = found.map_or_else(Vec::new, |found| {
+        let policy = build_bucket_policy(transport, &terms.name, region);
+        plan_corrections(found, policy, Rest::of(terms.mode, &standing))
+    });
+    let at_hand = AtHand {
+        standing,
+        tags,
+        // Creation is not exclusive: whether the bucket is ours is seen before anything else is done to it.
+        create: vec![BucketStep::Create(owner.owned_tags())],
+        tag: &|changed| BucketStep::SetTags(merged(tags, changed)),
+        corrections,
+    };
+    plan_by_mode(terms, owner, at_hand)
 }
 
-/// The tags that mark the bucket as kept, where it is ours.
-pub(super) fn plan_bucket_release(observed: &ObservedBucket, owner: &Owner) -> Option<BucketStep> {
-    match observed {
-        ObservedBucket::Found(found) if owner.holder(&found.tags) == Holder::Ours => {
-            Some(BucketStep::SetTags(merged(&found.tags, owner.released_tags())))
-        }
-        ObservedBucket::Found(_) | ObservedBucket::Missing => None,
-    }
-}
-
-fn plan_found(found: &FoundBucket, policy: Option<String>, owner: &Owner) -> Vec<BucketStep> {
+fn plan_corrections(found: &FoundBucket, policy: Option<String>, rest: Rest) -> Vec<BucketStep> {
     let mut steps = Vec::new();
-    if let Some(changed) = plan_tags(&found.tags, &owner.owned_tags()) {
-        steps.push(BucketStep::SetTags(merged(&found.tags, changed)));
-    }
     if !found.blocks_public_access {
         steps.push(BucketStep::BlockPublicAccess);
     }
     if !found.is_encrypted {
         steps.push(BucketStep::Encrypt);
     }
-    let is_drifted =
-        |policy: &String| !found.policy.as_deref().is_some_and(|observed| is_same_json(observed, policy));
-    steps.extend(policy.filter(is_drifted).map(BucketStep::SetPolicy));
+    steps.extend(plan_policy(policy, found.policy.as_deref(), rest).map(BucketStep::SetPolicy));
     steps
+}
+
+/// What becomes of the bucket when its pipeline goes, and the write for it.
+pub(super) fn plan_bucket_release(
+    observed: &ObservedBucket,
+    terms: &Terms,
+    owner: &Owner,
+) -> Option<(Ending, BucketStep)> {
+    let found = observed.found()?;
+    let origin = Origin::of(terms.mode, &owner.standing(&found.tags, terms))?;
+    let contents = if found.holds_objects { Contents::Something } else { Contents::Empty };
+    let ending = decide_ending(origin, terms.disposal, contents);
+    let step = match ending {
+        Ending::Delete => BucketStep::Delete,
+        Ending::Empty => BucketStep::Empty,
+        Ending::Release => BucketStep::SetTags(merged(&found.tags, owner.released_tags())),
+        Ending::GiveBack => {
+            let theirs = found.tags.iter().filter(|(key, _)| !OUR_TAGS.contains(&key.as_str()));
+            BucketStep::SetTags(theirs.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        Ending::Leave => return None,
+    };
+    Some((ending, step))
 }
 
 fn merged(observed: &Tags, changed: Tags) -> Tags {
@@ -170,7 +225,7 @@ pub(super) async fn apply_bucket(
     step: BucketStep,
 ) -> Result<Written, Error> {
     let written = match step {
-        BucketStep::Create => return create_bucket(client, name, region).await,
+        BucketStep::Create(tags) => return create_bucket(client, name, region, tags).await,
         BucketStep::SetTags(tags) => set_tags(client, name, tags).await,
         BucketStep::BlockPublicAccess => block_public_access(client, name).await,
         BucketStep::Encrypt => encrypt(client, name).await,
@@ -178,37 +233,53 @@ pub(super) async fn apply_bucket(
             let sent = client.put_bucket_policy().bucket(name).policy(policy).send().await;
             sent.map(drop).map_err(|error| failed(&format!("set the policy of bucket {name}"), error))
         }
+        BucketStep::Empty => delete_objects(client, name).await,
+        BucketStep::Delete => match client.delete_bucket().bucket(name).send().await {
+            Err(error) if !is_missing(&error) => Err(failed(&format!("delete bucket {name}"), error)),
+            Ok(_) | Err(_) => Ok(()),
+        },
     };
     written.map(|()| Written::Done)
 }
 
-async fn create_bucket(client: &Client, name: &str, region: &str) -> Result<Written, Error> {
+async fn create_bucket(client: &Client, name: &str, region: &str, tags: Tags) -> Result<Written, Error> {
+    let attempted = format!("create bucket {name}");
     // S3 refuses us-east-1 as a constraint: it is the default there.
-    let configuration = (region != "us-east-1").then(|| {
-        CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(region))
-            .build()
-    });
-    let sent =
-        client.create_bucket().bucket(name).set_create_bucket_configuration(configuration).send().await;
+    let constraint = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
+    let configuration = CreateBucketConfiguration::builder()
+        .set_location_constraint(constraint)
+        .set_tags(Some(to_sdk(&attempted, tags)?))
+        .build();
+    let sent = client.create_bucket().bucket(name).create_bucket_configuration(configuration).send().await;
     match sent {
         Ok(_) => Ok(Written::Done),
-        Err(error) if is_taken(&error) => {
-            Ok(Written::Foreign(format!("bucket {name} exists and belongs to another account")))
-        }
-        Err(error) => Err(failed(&format!("create bucket {name}"), error)),
+        Err(error) if is_taken(&error) => Ok(Written::Foreign(format!(
+            "bucket {name} exists and belongs to another account: name another one in a new AssetPipeline"
+        ))),
+        Err(error) => Err(failed(&attempted, error)),
     }
 }
 
+/// Sets exactly these tags.
 async fn set_tags(client: &Client, name: &str, tags: Tags) -> Result<(), Error> {
     let attempted = format!("tag bucket {name}");
-    let invalid =
-        |source: BuildError| Error::new(pipeline::ErrorKind::Invalid, attempted.clone()).with_source(source);
-    let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-    let tags = tags.collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-    let tagging = Tagging::builder().set_tag_set(Some(tags)).build().map_err(invalid)?;
+    if tags.is_empty() {
+        let sent = client.delete_bucket_tagging().bucket(name).send().await;
+        return sent.map(drop).map_err(|error| failed(&attempted, error));
+    }
+    let tagging = Tagging::builder().set_tag_set(Some(to_sdk(&attempted, tags)?)).build();
+    let tagging = tagging.map_err(|source| invalid(&attempted, source))?;
     let sent = client.put_bucket_tagging().bucket(name).tagging(tagging).send().await;
     sent.map(drop).map_err(|error| failed(&attempted, error))
+}
+
+fn to_sdk(attempted: &str, tags: Tags) -> Result<Vec<Tag>, Error> {
+    let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    tags.collect::<Result<_, _>>().map_err(|source| invalid(attempted, source))
+}
+
+fn invalid(attempted: &str, source: BuildError) -> Error {
+    Error::new(ErrorKind::Invalid, attempted).with_source(source)
 }
 
 async fn block_public_access(client: &Client, name: &str) -> Result<(), Error> {
@@ -229,8 +300,7 @@ async fn block_public_access(client: &Client, name: &str) -> Result<(), Error> {
 
 async fn encrypt(client: &Client, name: &str) -> Result<(), Error> {
     let attempted = format!("encrypt bucket {name}");
-    let invalid =
-        |source: BuildError| Error::new(pipeline::ErrorKind::Invalid, attempted.clone()).with_source(source);
+    let invalid = |source| invalid(&attempted, source);
     let by_default = ServerSideEncryptionByDefault::builder()
         .sse_algorithm(ServerSideEncryption::Aes256)
         .build()
@@ -247,7 +317,7 @@ async fn encrypt(client: &Client, name: &str) -> Result<(), Error> {
     sent.map(drop).map_err(|error| failed(&attempted, error))
 }
 
-async fn fetch_tags(client: &Client, name: &str) -> Result<Tags, Error> {
+pub(super) async fn fetch_tags(client: &Client, name: &str) -> Result<Tags, Error> {
     match client.get_bucket_tagging().bucket(name).send().await {
         Ok(answer) => Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()),
         Err(error) if is_missing(&error) => Ok(Tags::new()),
@@ -255,9 +325,10 @@ async fn fetch_tags(client: &Client, name: &str) -> Result<Tags, Error> {
     }
 }
 
+/// Old versions and marks of deletion count: S3 deletes no bucket that has them.
 async fn fetch_holds_objects(client: &Client, name: &str) -> Result<bool, Error> {
-    match client.list_objects_v2().bucket(name).max_keys(1).send().await {
-        Ok(answer) => Ok(!answer.contents().is_empty()),
+    match client.list_object_versions().bucket(name).max_keys(1).send().await {
+        Ok(answer) => Ok(!answer.versions().is_empty() || !answer.delete_markers().is_empty()),
         Err(error) => Err(failed(&format!("list bucket {name}"), error)),
     }
 }
@@ -294,6 +365,10 @@ async fn fetch_policy(client: &Client, name: &str) -> Result<Option<String>, Err
         Err(error) => Err(failed(&format!("read the policy of bucket {name}"), error)),
     }
 }
+
+mod objects;
+
+use objects::delete_objects;
 
 #[cfg(test)]
 mod tests;

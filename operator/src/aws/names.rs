@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crds::{BindingsSpec, QueueNames};
+
 /// Digits of a suffix.
 const SUFFIX_LENGTH: usize = 10;
 /// Longest readable part: a bucket's name ends at 63 characters.
@@ -61,8 +63,7 @@ pub struct BindingNames {
 impl BindingNames {
     /// `ap-<namespace>-<name>-<suffix>`, the readable part cut where a bucket's name would be too long.
     pub fn new(namespace: &str, name: &str, suffix: &BindingSuffix) -> Self {
-        let readable: String = format!("{namespace}-{name}").chars().take(READABLE_LENGTH).collect();
-        let base = format!("ap-{}-{suffix}", readable.trim_end_matches('-'));
+        let base = format!("{}{suffix}", Self::prefix(namespace, name));
         Self {
             bucket: base.clone(),
             queue: base.clone(),
@@ -70,6 +71,24 @@ impl BindingNames {
             dead_letter_queue: format!("{base}-dead"),
             topic: base,
         }
+    }
+
+    /// These, with the names that the spec gives in their places.
+    pub fn given(&self, spec: &BindingsSpec) -> Self {
+        let BindingsSpec { bucket, queues, topic } = spec;
+        let mut names = self.clone();
+        names.bucket = bucket.name.clone().unwrap_or(names.bucket);
+        names.topic = topic.name.clone().unwrap_or(names.topic);
+        if let Some(QueueNames { visits, refreshes, dead_letters }) = queues.names.clone() {
+            (names.queue, names.refresh_queue, names.dead_letter_queue) = (visits, refreshes, dead_letters);
+        }
+        names
+    }
+
+    /// How all drawn names of a pipeline begin; what follows is the suffix, and what follows that.
+    pub fn prefix(namespace: &str, name: &str) -> String {
+        let readable: String = format!("{namespace}-{name}").chars().take(READABLE_LENGTH).collect();
+        format!("ap-{}-", readable.trim_end_matches('-'))
     }
 }
 

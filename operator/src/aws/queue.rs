@@ -7,9 +7,12 @@ use pipeline::Error;
 use serde_json::json;
 
 use super::{
+    ending::{Contents, Ending, Origin, decide_ending},
     error::{failed, is_missing},
-    ownership::{Holder, Owner, Tags, plan_tags},
-    policy::{Transport, build_policy, is_same_json},
+    mode::{AtHand, Planned, Refusal, plan_by_mode},
+    ownership::{OUR_TAGS, Owner, Standing, Tags},
+    policy::{Rest, Transport, build_policy, is_same_json, plan_policy},
+    terms::Terms,
 };
 
 /// Receives after which a message is put aside. High, since a worker that hands a job back counts too.
@@ -67,6 +70,10 @@ pub enum QueueStep {
         url: String,
         policy: String,
     },
+    RemoveTags {
+        url: String,
+        keys: Vec<String>,
+    },
     Delete {
         url: String,
     },
@@ -80,7 +87,22 @@ impl QueueStep {
             Self::SetAttributes { url, changed: _ } => ("set attributes of queue", url),
             Self::AddTags { url, changed: _ } => ("tag queue", url),
             Self::SetPolicy { url, policy: _ } => ("set policy of queue", url),
+            Self::RemoveTags { url, keys: _ } => ("untag queue", url),
             Self::Delete { url } => ("delete queue", url),
+        }
+    }
+
+    /// What is not as it should be while the write is not done; follows the queue's name.
+    pub(super) fn lack(&self) -> String {
+        match self {
+            Self::SetAttributes { url: _, changed } => {
+                let wanted: Vec<String> =
+                    changed.iter().map(|(name, value)| format!("{name} {value}")).collect();
+                format!("should have {}", wanted.join(", "))
+            }
+            Self::SetPolicy { .. } => "should have a policy that denies access without TLS".to_owned(),
+            Self::AddTags { .. } | Self::RemoveTags { .. } => "should have other tags".to_owned(),
+            Self::Create { .. } | Self::Delete { .. } => "should not be there as it is".to_owned(),
         }
     }
 }
@@ -132,61 +154,89 @@ pub(super) async fn observe_queue(client: &Client, name: &str) -> Result<Observe
         Err(error) if is_missing(&error) => return Ok(ObservedQueue::Missing),
         Err(error) => return Err(failed(&format!("read the attributes of queue {name}"), error)),
     };
-    let tags = client.list_queue_tags().queue_url(&url).send().await;
-    let tags = tags.map_err(|error| failed(&format!("read the tags of queue {name}"), error))?;
+    let tags = fetch_queue_tags(client, &url).await?;
     let arn = attributes.get("QueueArn").cloned().unwrap_or_default();
-    Ok(ObservedQueue::Found(FoundQueue {
-        url,
-        arn,
-        attributes,
-        tags: tags.tags.into_iter().flatten().collect(),
-    }))
+    Ok(ObservedQueue::Found(FoundQueue { url, arn, attributes, tags }))
 }
 
-/// The writes that make the queue as it should be, or whose it is instead of ours.
+pub(super) async fn fetch_queue_tags(client: &Client, url: &str) -> Result<Tags, Error> {
+    let sent = client.list_queue_tags().queue_url(url).send().await;
+    let answer = sent.map_err(|error| failed(&format!("read the tags of queue {url}"), error))?;
+    Ok(answer.tags.into_iter().flatten().collect())
+}
+
+/// Whose the queue is.
+pub(super) fn stand(observed: &ObservedQueue, terms: &Terms, owner: &Owner) -> Standing {
+    observed.found().map_or(Standing::Missing, |found| owner.standing(&found.tags, terms))
+}
+
+/// The writes that make the queue as it should be and its mode allows, or why it cannot be used.
 pub(super) fn plan_queue(
     observed: &ObservedQueue,
     want: QueueWant,
     transport: Transport,
-    owner: &Owner,
-) -> Result<Vec<QueueStep>, String> {
-    let found = match observed {
-        ObservedQueue::Missing => return Ok(vec![QueueStep::Create { want, tags: owner.owned_tags() }]),
-        ObservedQueue::Found(found) => found,
+    (terms, owner): (&Terms, &Owner),
+) -> Result<Planned<QueueStep>, Refusal> {
+    let standing = stand(observed, terms, owner);
+    let found = observed.found();
+    let url = found.map(|found| found.url.clone()).unwrap_or_default();
+    let corrections = found.map_or_else(Vec::new, |found| {
+        plan_corrections(found, &want, transport, Rest::of(terms.mode, &standing))
+    });
+    let none = Tags::new();
+    let at_hand = AtHand {
+        standing,
+        tags: found.map_or(&none, |found| &found.tags),
+        create: vec![QueueStep::Create { want, tags: owner.owned_tags() }],
+        tag: &|changed| QueueStep::AddTags { url: url.clone(), changed },
+        corrections,
     };
-    let QueueWant { name, attributes } = want;
-    match owner.holder(&found.tags) {
-        Holder::Ours | Holder::Released => {}
-        Holder::Nobody => return Err(format!("queue {name} exists and carries none of our tags")),
-        Holder::Other(other) => return Err(format!("queue {name} belongs to {other}")),
-    }
-    let mut steps = Vec::new();
-    let url = || found.url.clone();
-    if let Some(changed) = plan_tags(&found.tags, &owner.owned_tags()) {
-        steps.push(QueueStep::AddTags { url: url(), changed });
-    }
-    let is_changed = |(name, value): &(String, String)| {
-        !found.attributes.get(name).is_some_and(|observed| is_same_json(observed, value))
-    };
-    let changed: Attributes = attributes.into_iter().filter(is_changed).collect();
-    if !changed.is_empty() {
-        steps.push(QueueStep::SetAttributes { url: url(), changed });
-    }
-    let policy = build_policy(transport, "sqs:*", std::slice::from_ref(&found.arn));
-    let observed = found.attributes.get("Policy");
-    let is_drifted = |policy: &String| !observed.is_some_and(|observed| is_same_json(observed, policy));
-    steps.extend(policy.filter(is_drifted).map(|policy| QueueStep::SetPolicy { url: url(), policy }));
-    Ok(steps)
+    plan_by_mode(terms, owner, at_hand)
 }
 
-/// The queue's removal, where it is ours.
-pub(super) fn plan_queue_release(observed: &ObservedQueue, owner: &Owner) -> Option<QueueStep> {
-    match observed {
-        ObservedQueue::Found(found) if owner.holder(&found.tags) == Holder::Ours => {
-            Some(QueueStep::Delete { url: found.url.clone() })
-        }
-        ObservedQueue::Found(_) | ObservedQueue::Missing => None,
-    }
+fn plan_corrections(
+    found: &FoundQueue,
+    want: &QueueWant,
+    transport: Transport,
+    rest: Rest,
+) -> Vec<QueueStep> {
+    // A key of somebody's own encrypts at least as well as SQS's.
+    let has_key = found.attributes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty());
+    let is_settled = |name: &String, value: &String| {
+        (has_key && name == "SqsManagedSseEnabled")
+            || found.attributes.get(name).is_some_and(|observed| is_same_json(observed, value))
+    };
+    let changed: Attributes = want
+        .attributes
+        .iter()
+        .filter(|(name, value)| !is_settled(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let url = || found.url.clone();
+    let attributes = (!changed.is_empty()).then(|| QueueStep::SetAttributes { url: url(), changed });
+    let policy = build_policy(transport, "sqs:*", std::slice::from_ref(&found.arn));
+    let policy = plan_policy(policy, found.attributes.get("Policy").map(String::as_str), rest);
+    let policy = policy.map(|policy| QueueStep::SetPolicy { url: url(), policy });
+    attributes.into_iter().chain(policy).collect()
+}
+
+/// What becomes of the queue when its pipeline goes, and the write for it.
+pub(super) fn plan_queue_release(
+    observed: &ObservedQueue,
+    terms: &Terms,
+    owner: &Owner,
+) -> Option<(Ending, QueueStep)> {
+    let found = observed.found()?;
+    let url = found.url.clone();
+    let origin = Origin::of(terms.mode, &owner.standing(&found.tags, terms))?;
+    let ending = decide_ending(origin, terms.disposal, Contents::Empty);
+    let step = match ending {
+        Ending::Delete => QueueStep::Delete { url },
+        Ending::Release => QueueStep::AddTags { url, changed: owner.released_tags() },
+        Ending::GiveBack => QueueStep::RemoveTags { url, keys: OUR_TAGS.map(str::to_owned).into() },
+        Ending::Leave | Ending::Empty => return None,
+    };
+    Some((ending, step))
 }
 
 pub(super) async fn apply_queue(client: &Client, step: QueueStep) -> Result<(), Error> {
@@ -204,6 +254,10 @@ pub(super) async fn apply_queue(client: &Client, step: QueueStep) -> Result<(), 
             let sent =
                 client.tag_queue().queue_url(&url).set_tags(Some(changed.into_iter().collect())).send().await;
             sent.map(drop).map_err(|error| failed(&format!("tag queue {url}"), error))
+        }
+        QueueStep::RemoveTags { url, keys } => {
+            let sent = client.untag_queue().queue_url(&url).set_tag_keys(Some(keys)).send().await;
+            sent.map(drop).map_err(|error| failed(&format!("untag queue {url}"), error))
         }
         QueueStep::Delete { url } => match client.delete_queue().queue_url(&url).send().await {
             Err(error) if !is_missing(&error) => Err(failed(&format!("delete queue {url}"), error)),
@@ -223,69 +277,4 @@ fn to_sdk(attributes: Attributes) -> HashMap<QueueAttributeName, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn owner() -> Owner {
-        Owner { cluster: "east".into(), namespace: "shop".into(), name: "storefront".into() }
-    }
-
-    fn want() -> QueueWant {
-        want_jobs("jobs".into(), 8, "arn:aws:sqs:us-east-1:1:dead")
-    }
-
-    fn settled() -> FoundQueue {
-        let arn = "arn:aws:sqs:us-east-1:1:jobs".to_owned();
-        let mut attributes = want().attributes;
-        attributes.insert(
-            "Policy".into(),
-            build_policy(Transport::Tls, "sqs:*", std::slice::from_ref(&arn)).unwrap(),
-        );
-        attributes.insert("ApproximateNumberOfMessages".into(), "3".into());
-        FoundQueue { url: "http://sqs/jobs".into(), arn, attributes, tags: owner().owned_tags() }
-    }
-
-    fn plan(found: FoundQueue) -> Result<Vec<QueueStep>, String> {
-        plan_queue(&ObservedQueue::Found(found), want(), Transport::Tls, &owner())
-    }
-
-    #[test]
-    fn settled_queue_needs_no_write() {
-        assert_eq!(plan(settled()), Ok(vec![]));
-    }
-
-    #[test]
-    fn missing_queue_is_made_with_its_tags() {
-        let steps = plan_queue(&ObservedQueue::Missing, want(), Transport::Tls, &owner()).unwrap();
-        assert_eq!(steps, [QueueStep::Create { want: want(), tags: owner().owned_tags() }]);
-    }
-
-    #[test]
-    fn only_what_drifted_is_written() {
-        let mut drifted = settled();
-        drifted.attributes.insert("VisibilityTimeout".into(), "30".into());
-        let changed = Attributes::from([("VisibilityTimeout".into(), "8".into())]);
-        assert_eq!(
-            plan(drifted),
-            Ok(vec![QueueStep::SetAttributes { url: "http://sqs/jobs".into(), changed }])
-        );
-    }
-
-    #[test]
-    fn policy_is_compared_as_meaning() {
-        let mut reordered = settled();
-        let redrive = r#"{ "maxReceiveCount": 100, "deadLetterTargetArn": "arn:aws:sqs:us-east-1:1:dead" }"#;
-        reordered.attributes.insert("RedrivePolicy".into(), redrive.into());
-        assert_eq!(plan(reordered), Ok(vec![]));
-    }
-
-    #[test]
-    fn queues_of_others_are_neither_changed_nor_deleted() {
-        let other = Owner { cluster: "west".into(), ..owner() };
-        for tags in [Tags::new(), other.owned_tags()] {
-            let foreign = FoundQueue { tags, ..settled() };
-            assert!(plan(foreign.clone()).is_err());
-            assert_eq!(plan_queue_release(&ObservedQueue::Found(foreign), &owner()), None);
-        }
-    }
-}
+mod tests;

@@ -43,6 +43,14 @@ impl SubscriptionStep {
             Self::Unsubscribe { arn } => ("unsubscribe", arn),
         }
     }
+
+    /// What is not as it should be while the write is not done; follows the topic's name.
+    pub(super) fn lack(&self) -> String {
+        match self {
+            Self::Subscribe { topic_arn: _, endpoint } => format!("should have {endpoint} as a subscriber"),
+            Self::Unsubscribe { arn } => format!("should not have the subscription {arn}"),
+        }
+    }
 }
 
 pub(super) async fn observe_subscriptions(

@@ -6,10 +6,16 @@ use aws_sdk_sns::{Client, types::Tag};
 use pipeline::{Error, ErrorKind};
 
 use super::{
+    ending::{Contents, Ending, Origin, decide_ending},
     error::{failed, is_missing},
-    ownership::{Holder, Owner, Tags, plan_tags},
-    policy::{Transport, build_policy, is_same_json},
+    mode::{AtHand, Planned, Refusal, plan_by_mode},
+    ownership::{OUR_TAGS, Owner, Standing, Tags},
+    policy::{Rest, Transport, build_policy, plan_policy},
+    terms::Terms,
 };
+
+/// The attribute that is compared as meaning.
+const POLICY: &str = "Policy";
 
 /// What the topic's name resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +50,10 @@ pub enum TopicStep {
         arn: String,
         changed: Tags,
     },
+    RemoveTags {
+        arn: String,
+        keys: Vec<String>,
+    },
     Delete {
         arn: String,
     },
@@ -56,7 +66,20 @@ impl TopicStep {
             Self::Create { name, attributes: _, tags: _ } => ("create topic", name),
             Self::SetAttribute { arn, name: _, value: _ } => ("set attribute of topic", arn),
             Self::AddTags { arn, changed: _ } => ("tag topic", arn),
+            Self::RemoveTags { arn, keys: _ } => ("untag topic", arn),
             Self::Delete { arn } => ("delete topic", arn),
+        }
+    }
+
+    /// What is not as it should be while the write is not done; follows the topic's name.
+    pub(super) fn lack(&self) -> String {
+        match self {
+            Self::SetAttribute { name, .. } if name == POLICY => {
+                "should have a policy that denies access without TLS".to_owned()
+            }
+            Self::SetAttribute { arn: _, name, value } => format!("should have {name} {value}"),
+            Self::AddTags { .. } | Self::RemoveTags { .. } => "should have other tags".to_owned(),
+            Self::Create { .. } | Self::Delete { .. } => "should not be there as it is".to_owned(),
         }
     }
 }
@@ -92,53 +115,73 @@ pub(super) async fn observe_topic(client: &Client, arn: &str) -> Result<Observed
     Ok(ObservedTopic::Found(FoundTopic { arn: arn.to_owned(), attributes, tags }))
 }
 
-/// The writes that make the topic as it should be, or whose it is instead of ours.
-pub(super) fn plan_topic(
-    observed: &ObservedTopic,
-    name: &str,
-    arn: &str,
-    transport: Transport,
-    owner: &Owner,
-) -> Result<Vec<TopicStep>, String> {
-    let wanted = want_attributes(transport, arn);
-    let found = match observed {
-        ObservedTopic::Missing => {
-            let create =
-                TopicStep::Create { name: name.to_owned(), attributes: wanted, tags: owner.owned_tags() };
-            return Ok(vec![create]);
-        }
-        ObservedTopic::Found(found) => found,
-    };
-    match owner.holder(&found.tags) {
-        Holder::Ours | Holder::Released => {}
-        Holder::Nobody => return Err(format!("topic {name} exists and carries none of our tags")),
-        Holder::Other(other) => return Err(format!("topic {name} belongs to {other}")),
-    }
-    let tags = plan_tags(&found.tags, &owner.owned_tags());
-    let tags = tags.map(|changed| TopicStep::AddTags { arn: found.arn.clone(), changed });
-    // SNS need not tell an attribute that has its value since the topic's creation: only another value is drift.
-    let drifted = wanted.into_iter().filter(|(name, value)| {
-        found.attributes.get(name).is_some_and(|observed| !is_same_json(observed, value))
-    });
-    let attributes =
-        drifted.map(|(name, value)| TopicStep::SetAttribute { arn: found.arn.clone(), name, value });
-    Ok(tags.into_iter().chain(attributes).collect())
+/// Whose the topic is.
+pub(super) fn stand(observed: &ObservedTopic, terms: &Terms, owner: &Owner) -> Standing {
+    observed.found().map_or(Standing::Missing, |found| owner.standing(&found.tags, terms))
 }
 
-/// The topic's removal, where it is ours.
-pub(super) fn plan_topic_release(observed: &ObservedTopic, owner: &Owner) -> Option<TopicStep> {
-    match observed {
-        ObservedTopic::Found(found) if owner.holder(&found.tags) == Holder::Ours => {
-            Some(TopicStep::Delete { arn: found.arn.clone() })
-        }
-        ObservedTopic::Found(_) | ObservedTopic::Missing => None,
-    }
+/// The writes that make the topic as it should be and its mode allows, or why it cannot be used.
+pub(super) fn plan_topic(
+    observed: &ObservedTopic,
+    arn: &str,
+    transport: Transport,
+    (terms, owner): (&Terms, &Owner),
+) -> Result<Planned<TopicStep>, Refusal> {
+    let standing = stand(observed, terms, owner);
+    let wanted = want_attributes(transport, arn);
+    let found = observed.found();
+    let corrections = found.map_or_else(Vec::new, |found| {
+        plan_corrections(found, wanted.clone(), Rest::of(terms.mode, &standing))
+    });
+    let create = TopicStep::Create { name: terms.name.clone(), attributes: wanted, tags: owner.owned_tags() };
+    let none = Tags::new();
+    let at_hand = AtHand {
+        standing,
+        tags: found.map_or(&none, |found| &found.tags),
+        create: vec![create],
+        tag: &|changed| TopicStep::AddTags { arn: arn.to_owned(), changed },
+        corrections,
+    };
+    plan_by_mode(terms, owner, at_hand)
+}
+
+/// SNS need not tell an attribute that has its value since the topic's creation: only another value is drift.
+fn plan_corrections(found: &FoundTopic, wanted: BTreeMap<String, String>, rest: Rest) -> Vec<TopicStep> {
+    let plan = |(name, value): (String, String)| {
+        let observed = found.attributes.get(&name)?;
+        let value = match name.as_str() {
+            POLICY => plan_policy(Some(value), Some(observed), rest)?,
+            _ if *observed == value => return None,
+            _ => value,
+        };
+        Some(TopicStep::SetAttribute { arn: found.arn.clone(), name, value })
+    };
+    wanted.into_iter().filter_map(plan).collect()
+}
+
+/// What becomes of the topic when its pipeline goes, and the write for it.
+pub(super) fn plan_topic_release(
+    observed: &ObservedTopic,
+    terms: &Terms,
+    owner: &Owner,
+) -> Option<(Ending, TopicStep)> {
+    let found = observed.found()?;
+    let arn = found.arn.clone();
+    let origin = Origin::of(terms.mode, &owner.standing(&found.tags, terms))?;
+    let ending = decide_ending(origin, terms.disposal, Contents::Empty);
+    let step = match ending {
+        Ending::Delete => TopicStep::Delete { arn },
+        Ending::Release => TopicStep::AddTags { arn, changed: owner.released_tags() },
+        Ending::GiveBack => TopicStep::RemoveTags { arn, keys: OUR_TAGS.map(str::to_owned).into() },
+        Ending::Leave | Ending::Empty => return None,
+    };
+    Some((ending, step))
 }
 
 /// Version 2 signs with SHA-256; a topic's default is version 1, SHA-1.
 fn want_attributes(transport: Transport, arn: &str) -> BTreeMap<String, String> {
     let policy = build_policy(transport, "sns:Publish", &[arn.to_owned()]);
-    let policy = policy.map(|policy| ("Policy".to_owned(), policy));
+    let policy = policy.map(|policy| (POLICY.to_owned(), policy));
     policy.into_iter().chain([("SignatureVersion".to_owned(), "2".to_owned())]).collect()
 }
 
@@ -163,6 +206,10 @@ pub(super) async fn apply_topic(client: &Client, step: TopicStep) -> Result<(), 
             let sent = client.tag_resource().resource_arn(arn).set_tags(Some(tags)).send().await;
             sent.map(drop).map_err(|error| failed(&attempted, error))
         }
+        TopicStep::RemoveTags { arn, keys } => {
+            let sent = client.untag_resource().resource_arn(&arn).set_tag_keys(Some(keys)).send().await;
+            sent.map(drop).map_err(|error| failed(&format!("untag topic {arn}"), error))
+        }
         // Deleting a topic that is gone succeeds.
         TopicStep::Delete { arn } => {
             let sent = client.delete_topic().topic_arn(&arn).send().await;
@@ -180,6 +227,7 @@ fn to_sdk(attempted: &str, tags: Tags) -> Result<Vec<Tag>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::BindingsTerms;
 
     const ARN: &str = "arn:aws:sns:us-east-1:1:storefront";
 
@@ -195,8 +243,13 @@ mod tests {
         }
     }
 
-    fn plan(found: FoundTopic) -> Result<Vec<TopicStep>, String> {
-        plan_topic(&ObservedTopic::Found(found), "storefront", ARN, Transport::Tls, &owner())
+    fn terms() -> Terms {
+        BindingsTerms::fixture(serde_json::json!({})).topic
+    }
+
+    fn plan(found: FoundTopic) -> Result<Vec<TopicStep>, Refusal> {
+        let planned = plan_topic(&ObservedTopic::Found(found), ARN, Transport::Tls, (&terms(), &owner()));
+        planned.map(|planned| planned.steps)
     }
 
     #[test]
@@ -224,6 +277,6 @@ mod tests {
     fn topics_of_others_are_neither_changed_nor_deleted() {
         let foreign = FoundTopic { tags: Tags::new(), ..settled() };
         assert!(plan(foreign.clone()).is_err());
-        assert_eq!(plan_topic_release(&ObservedTopic::Found(foreign), &owner()), None);
+        assert_eq!(plan_topic_release(&ObservedTopic::Found(foreign), &terms(), &owner()), None);
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug};
 
-use crds::{AssetPipeline, BindingsStatus};
+use crds::{AssetPipeline, BindingsStatus, condition_reason as reason};
 use jiff::Timestamp;
 use k8s_openapi::{NamespaceResourceScope, api::apps::v1::Deployment};
 use kube::{
@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::plan::{BindingsStep, Change, Children, ForeignChild, RegistryStep, Settle, SubscriptionState};
 use crate::{
-    aws::{BindingSuffix, apply_bindings, bucket::Written},
+    aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
     context::Context,
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
     purges::{AppliedPurges, CarriedOut, HintOrder, HintTarget, PurgesPlan, apply_purges},
@@ -47,6 +47,8 @@ pub struct Applied {
     pub registry: RegistryOutcome,
     pub purges: AppliedPurges,
     pub subscription: SubscriptionState,
+    /// What is not as it should be on AWS, and may not be changed.
+    pub drift: Vec<String>,
     /// What stands in a child's place, and was left alone.
     pub foreign: Vec<ForeignChild>,
     pub web_deployment: Option<Deployment>,
@@ -59,7 +61,8 @@ pub enum BindingsOutcome {
     Settled(BindingsStatus),
     /// Something was written; the next round sees what came of it.
     Worked(BindingsStatus),
-    Foreign(String),
+    /// A resource is not there, or is not ours to use.
+    Refused(Refusal),
     Failed(Error),
 }
 
@@ -101,7 +104,7 @@ pub async fn apply_claim(
 }
 
 pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
-    let Settle { bindings, registry, purges, hints, subscription, children } = settle;
+    let Settle { bindings, registry, purges, hints, subscription, drift, children } = settle;
     let bindings = do_bindings(context, bindings).await;
     let bucket = match &registry {
         RegistryStep::Planned { bucket, owner: _, plan: _ } => Some(bucket.clone()),
@@ -111,7 +114,16 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     let purges = do_purges(context, object, bucket.as_deref(), (purges, hints)).await?;
     let foreign = children.foreign();
     let (worker_deployment, web_deployment) = apply_children(context, object, children).await?;
-    Ok(Applied { bindings, registry, purges, subscription, foreign, web_deployment, worker_deployment })
+    Ok(Applied {
+        bindings,
+        registry,
+        purges,
+        subscription,
+        drift,
+        foreign,
+        web_deployment,
+        worker_deployment,
+    })
 }
 
 async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
@@ -120,11 +132,13 @@ async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
         BindingsStep::Work { plan, names, status } => {
             match apply_bindings(&context.clients, &names, *plan).await {
                 Ok(Written::Done) => BindingsOutcome::Worked(status),
-                Ok(Written::Foreign(message)) => BindingsOutcome::Foreign(message),
+                Ok(Written::Foreign(message)) => {
+                    BindingsOutcome::Refused(Refusal { reason: reason::FOREIGN_RESOURCE, message })
+                }
                 Err(error) => BindingsOutcome::Failed(error),
             }
         }
-        BindingsStep::Foreign(message) => BindingsOutcome::Foreign(message),
+        BindingsStep::Refused(refusal) => BindingsOutcome::Refused(refusal),
         BindingsStep::Unknown(error) => BindingsOutcome::Failed(error),
     }
 }

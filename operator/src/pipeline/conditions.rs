@@ -8,6 +8,7 @@ use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
     plan::{ForeignChild, SubscriptionState},
 };
+use crate::aws::Refusal;
 
 /// Whether something holds, and why or why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,14 +38,27 @@ pub(crate) fn fails(reason: &'static str, message: impl Into<String>) -> Verdict
 pub(super) fn judge_bindings(outcome: &BindingsOutcome) -> (Verdict, Outlook) {
     match outcome {
         BindingsOutcome::Settled(_) => {
-            (holds("bucket, queues and topic exist and are configured"), Outlook::Moving)
+            (holds("bucket, queues and topic exist and may be used"), Outlook::Moving)
         }
         BindingsOutcome::Worked(_) => (
             fails(reason::IN_PROGRESS, "bucket, queues and topic are being made or configured"),
             Outlook::Moving,
         ),
-        BindingsOutcome::Foreign(message) => (fails(reason::FOREIGN_RESOURCE, message), Outlook::Stuck),
+        BindingsOutcome::Refused(Refusal { reason, message }) => (fails(reason, message), Outlook::Stuck),
         BindingsOutcome::Failed(error) => (judge_error(error), Outlook::Moving),
+    }
+}
+
+/// What we may change is corrected and no news; this tells of what we may not.
+pub(super) fn judge_drift(bindings: &Verdict, drift: &[String]) -> Verdict {
+    if !drift.is_empty() {
+        let message =
+            format!("{}; mode ReadOnly leaves it so: correct it there, or set mode Adopt", drift.join("; "));
+        fails(reason::DRIFTED, message)
+    } else if bindings.holds {
+        holds("bucket, queues and topic are set as they should be")
+    } else {
+        fails(reason::BINDINGS_NOT_READY, "bucket, queues and topic are not all there yet")
     }
 }
 

@@ -1,27 +1,33 @@
-//! The end of a pipeline, one stage a round: the pods go first, then what they used. The bucket stays.
+//! The end of a pipeline, one stage a round: the pods go first, then what they used. What becomes of each
+//! resource on AWS is `aws::ending`'s table.
 
-use crds::AssetPipeline;
+use crds::{AssetPipeline, condition_type};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
-    ResourceExt,
+    Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
+    runtime::events::{Event, EventType},
 };
 use serde_json::json;
 
 use super::{
     apply::{ApplyError, is_gone, namespaced, wrap},
-    observe::{ObserveError, binding_names, fetch, has_finalizer},
+    observe::{ObserveError, binding_names, fetch, has_finalizer, owner_of, terms_of},
     ownership::is_controlled_by,
+    status::publish,
 };
 use crate::{
     aws::{
-        BindingNames, ObservedBindings, Owner, ReleasePlan, apply_release, bucket::ObservedBucket,
+        BindingNames, BindingsTerms, ObservedBindings, Owner, ReleasePlan, apply_release, holds_registry,
         observe_bindings, plan_release,
     },
     context::Context,
     names::{FINALIZER, Tier},
     tenants::{ObservedRegistry, TenantStep, apply_tenants, observe_registry, owner_name, plan_departure},
 };
+
+/// The reason of the events that tell what stays.
+const KEPT: &str = "Kept";
 
 /// A stage of the removal failed; the next round tries it again.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +47,16 @@ pub enum FinalizeError {
 pub struct Remains {
     pub workloads: Vec<Deployment>,
     /// Absent where the pipeline never had names for any, so that there are none.
-    pub bindings: Option<(BindingNames, ObservedBindings)>,
+    pub bindings: Option<RemainingBindings>,
     pub registry: ObservedRegistry,
+}
+
+/// What is left on AWS, and on which terms the pipeline had it.
+#[derive(Debug)]
+pub struct RemainingBindings {
+    pub names: BindingNames,
+    pub terms: BindingsTerms,
+    pub observed: ObservedBindings,
 }
 
 /// The next stage of the removal.
@@ -75,15 +89,17 @@ pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Resul
     };
     let bindings =
         observe_bindings(&context.clients, &names).await.map_err(FinalizeError::ObserveBindings)?;
-    let registry = match &bindings.bucket {
-        ObservedBucket::Found(_) => {
-            let store = context.open_store(&names.bucket);
-            let owner = owner_name(&object.namespace().unwrap_or_default(), &object.name_any());
-            observe_registry(&*store, &owner, []).await.map_err(FinalizeError::ObserveBindings)?
-        }
-        ObservedBucket::Missing => ObservedRegistry::default(),
+    let (owner, terms) = (owner_of(context, object), terms_of(context, object, &names));
+    // A bucket that is not ours any more, such as one marked as kept, holds nothing for us to remove.
+    let registry = if holds_registry(&bindings.bucket, &terms.bucket, &owner) {
+        let store = context.open_store(&names.bucket);
+        let owner = owner_name(&owner.namespace, &owner.name);
+        observe_registry(&*store, &owner, []).await.map_err(FinalizeError::ObserveBindings)?
+    } else {
+        ObservedRegistry::default()
     };
-    Ok(Remains { workloads, bindings: Some((names, bindings)), registry })
+    let bindings = Some(RemainingBindings { names, terms, observed: bindings });
+    Ok(Remains { workloads, bindings, registry })
 }
 
 /// Pure.
@@ -94,15 +110,11 @@ pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
         let names: Vec<String> = workloads.iter().filter(is_asked).map(ResourceExt::name_any).collect();
         return if names.is_empty() { Removal::WaitForPods } else { Removal::DeleteWorkloads(names) };
     }
-    let Some((names, observed)) = bindings else { return Removal::LetGo };
-    let bindings = plan_release(&observed, owner);
-    // A bucket that is not ours any more, such as one marked as kept, holds nothing for us to remove.
+    let Some(RemainingBindings { names, terms, observed }) = bindings else { return Removal::LetGo };
+    let bindings = plan_release(&observed, &terms, owner);
     let owner = owner_name(&owner.namespace, &owner.name);
-    let tenants = match bindings.bucket {
-        Some(_) => plan_departure(&owner, &registry),
-        None => Vec::new(),
-    };
-    if tenants.is_empty() && bindings == ReleasePlan::default() {
+    let tenants = plan_departure(&owner, &registry);
+    if tenants.is_empty() && bindings.is_empty() {
         Removal::LetGo
     } else {
         Removal::Release { names, owner, tenants, bindings: Box::new(bindings) }
@@ -126,14 +138,21 @@ pub async fn apply_removal(
         Removal::Release { names, owner, tenants, bindings } => {
             let store = context.open_store(&names.bucket);
             apply_tenants(&*store, &owner, tenants).await.map_err(FinalizeError::ApplyBindings)?;
+            let kept = bindings.kept.clone();
             apply_release(&context.clients, &names, *bindings).await.map_err(FinalizeError::ApplyBindings)?;
-            Ok(Some("removing subscription, topic and queues; the bucket stays"))
+            publish(context, &object.object_ref(&()), kept.into_iter().map(build_kept).collect()).await;
+            Ok(Some("removing what goes with the pipeline on AWS, and marking what stays"))
         }
         Removal::LetGo => {
             remove_finalizer(context, object).await.map_err(FinalizeError::Apply)?;
             Ok(None)
         }
     }
+}
+
+fn build_kept(note: String) -> Event {
+    let action = condition_type::READY.to_owned();
+    Event { type_: EventType::Normal, reason: KEPT.to_owned(), note: Some(note), action, secondary: None }
 }
 
 /// In the foreground: the Deployment stays visible until its pods are gone.

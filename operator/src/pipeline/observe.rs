@@ -1,6 +1,6 @@
 //! What is there: the pipeline's children in the cluster, its bindings on AWS, its tenants in the bucket.
 
-use crds::AssetPipeline;
+use crds::{AssetPipeline, BindingsSpec};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -17,7 +17,10 @@ use std::fmt::Debug;
 
 use super::ownership::is_controlled_by;
 use crate::{
-    aws::{BindingNames, BindingSuffix, ObservedBindings, bucket::ObservedBucket, observe_bindings},
+    aws::{
+        BindingNames, BindingSuffix, BindingsTerms, ObservedBindings, Owner, find_left_behind,
+        holds_registry, observe_bindings,
+    },
     context::Context,
     names::{FINALIZER, SUFFIX_ANNOTATION, Tier, notice_secret, peers_service},
     tenants::{ObservedRegistry, observe_registry, owner_name},
@@ -37,6 +40,8 @@ pub struct ObserveError {
 #[derive(Debug)]
 pub struct Observed {
     pub has_finalizer: bool,
+    /// What an earlier pipeline of this name left; looked for only while this one has no names of its own.
+    pub left_behind: Sight<Option<BindingSuffix>>,
     pub bindings: Sight<ObservedBindings>,
     pub registry: Sight<ObservedRegistry>,
     pub children: ObservedChildren,
@@ -78,23 +83,61 @@ impl ObservedChildren {
 pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observed, ObserveError> {
     let children = Box::pin(observe_children(context, object)).await?;
     let (bindings, registry) = observe_outside(context, object).await;
-    Ok(Observed { has_finalizer: has_finalizer(object), bindings, registry, children })
+    let left_behind = observe_left_behind(context, object).await;
+    Ok(Observed { has_finalizer: has_finalizer(object), left_behind, bindings, registry, children })
 }
 
 pub fn has_finalizer(object: &AssetPipeline) -> bool {
     object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// The end of the bindings' names as the status tells it: only the operator writes there.
+/// The end of the drawn names as the status tells it: only the operator writes there. A name that the spec
+/// gives may look like a drawn one, and is none.
 pub fn told_suffix(object: &AssetPipeline) -> Option<BindingSuffix> {
-    BindingSuffix::of_bucket(object.status.as_ref()?.bindings.as_ref()?.bucket.as_deref()?)
+    let BindingsSpec { bucket, queues, topic } = &object.spec.bindings;
+    let told = object.status.as_ref()?.bindings.as_ref()?;
+    let last = |text: &Option<String>, separator| Some(text.as_ref()?.rsplit(separator).next()?.to_owned());
+    let drawn = [
+        told.bucket.clone().filter(|_| bucket.name.is_none()),
+        last(&told.queue_url, '/').filter(|_| queues.names.is_none()),
+        last(&told.topic_arn, ':').filter(|_| topic.name.is_none()),
+    ];
+    drawn.into_iter().flatten().find_map(|name| BindingSuffix::of_bucket(&name))
+}
+
+/// Who owns the bindings of the pipeline.
+pub fn owner_of(context: &Context, object: &AssetPipeline) -> Owner {
+    Owner {
+        cluster: context.config.cluster_name.clone(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    }
+}
+
+/// The terms as the spec has them; what it says is checked in `validate`.
+pub(super) fn terms_of(context: &Context, object: &AssetPipeline, names: &BindingNames) -> BindingsTerms {
+    let namespace = object.namespace().unwrap_or_default();
+    BindingsTerms::new(names, &object.spec.bindings, &namespace, &context.config.adoptable)
 }
 
 /// The bindings' names, where the pipeline tells their end. What it tells is checked in `validate`.
 pub fn binding_names(object: &AssetPipeline) -> Option<BindingNames> {
     let written = || object.annotations().get(SUFFIX_ANNOTATION)?.parse().ok();
     let suffix = told_suffix(object).or_else(written)?;
-    Some(BindingNames::new(&object.namespace()?, &object.name_any(), &suffix))
+    let drawn = BindingNames::new(&object.namespace()?, &object.name_any(), &suffix);
+    Some(drawn.given(&object.spec.bindings))
+}
+
+async fn observe_left_behind(context: &Context, object: &AssetPipeline) -> Sight<Option<BindingSuffix>> {
+    // A suffix that cannot be read is told by `validate`.
+    if told_suffix(object).is_some() || object.annotations().contains_key(SUFFIX_ANNOTATION) {
+        return Sight::Nothing;
+    }
+    let owner = owner_of(context, object);
+    match find_left_behind(&context.clients, &owner, &object.spec.bindings).await {
+        Ok(found) => Sight::Seen(found),
+        Err(error) => Sight::Failed(error),
+    }
 }
 
 /// Bindings that were settled a moment ago are taken for unchanged: each look costs eighteen calls.
@@ -110,17 +153,17 @@ async fn observe_outside(
         Ok(bindings) => bindings,
         Err(error) => return (Sight::Failed(error), Sight::Nothing),
     };
-    let registry = match &bindings.bucket {
-        ObservedBucket::Found(_) => {
-            let owner = owner_name(&object.namespace().unwrap_or_default(), &object.name_any());
-            // What is no host name is told by `validate`.
-            let hosts = object.spec.tenants.iter().filter_map(|tenant| tenant.host.parse().ok());
-            match observe_registry(&*context.open_store(&names.bucket), &owner, hosts).await {
-                Ok(registry) => Sight::Seen(registry),
-                Err(error) => Sight::Failed(error),
-            }
+    let (owner, terms) = (owner_of(context, object), terms_of(context, object, &names));
+    let registry = if holds_registry(&bindings.bucket, &terms.bucket, &owner) {
+        let owner = owner_name(&owner.namespace, &owner.name);
+        // What is no host name is told by `validate`.
+        let hosts = object.spec.tenants.iter().filter_map(|tenant| tenant.host.parse().ok());
+        match observe_registry(&*context.open_store(&names.bucket), &owner, hosts).await {
+            Ok(registry) => Sight::Seen(registry),
+            Err(error) => Sight::Failed(error),
         }
-        ObservedBucket::Missing => Sight::Nothing,
+    } else {
+        Sight::Nothing
     };
     if let Sight::Seen(registry) = &registry {
         context.settled.note(object, &bindings, registry);

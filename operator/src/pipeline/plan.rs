@@ -22,9 +22,10 @@ pub use change::Change;
 pub use children::{Children, ForeignChild};
 
 use jiff::Timestamp;
+use pipeline::Error;
 
 use super::{
-    observe::Observed,
+    observe::{Observed, Sight},
     validate::{Suffix, ValidPipeline},
 };
 use crate::{
@@ -38,6 +39,8 @@ use crate::{
 pub enum Plan {
     /// Write the finalizer and the names' random end on the pipeline. Nothing is made before they are there.
     Claim(BindingSuffix),
+    /// Nothing: AWS did not tell whether an earlier pipeline of this name has left anything.
+    Unknown(Error),
     Settle(Box<Settle>),
 }
 
@@ -50,6 +53,8 @@ pub struct Settle {
     /// Whom to tell of them; absent where somebody else's Secret stands in the place of ours.
     pub hints: Option<HintTarget>,
     pub subscription: SubscriptionState,
+    /// What is not as it should be on AWS, and may not be changed.
+    pub drift: Vec<String>,
     pub children: Children,
 }
 
@@ -66,11 +71,17 @@ pub struct Chance {
 
 /// The names, and the pipeline that they belong to, are `valid`'s; what is there is `observed`.
 pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: &Chance) -> Plan {
-    let Observed { has_finalizer, bindings, registry, children } = observed;
+    let Observed { has_finalizer, left_behind, bindings, registry, children } = observed;
     let suffix = match &valid.suffix {
         Suffix::Written(suffix) if has_finalizer => suffix,
         Suffix::Written(suffix) | Suffix::Lost(suffix) => return Plan::Claim(suffix.clone()),
-        Suffix::Absent => return Plan::Claim(chance.suffix.clone()),
+        Suffix::Absent => {
+            return match left_behind {
+                Sight::Seen(Some(suffix)) => Plan::Claim(suffix),
+                Sight::Seen(None) | Sight::Nothing => Plan::Claim(chance.suffix.clone()),
+                Sight::Failed(error) => Plan::Unknown(error),
+            };
+        }
     };
     let want = bindings::build_want(valid, suffix, config, &children);
     let bindings = bindings::plan_step(bindings, &valid.told, &want);
@@ -82,6 +93,7 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
         purges: valid.purges.clone(),
         hints: hints::plan_hints(valid, &children.notice_secret, &config.workloads),
         subscription: bindings.subscription,
+        drift: bindings.drift,
         children,
     }))
 }

@@ -30,6 +30,8 @@ const WORKED: Duration = Duration::from_millis(200);
 const MAX_DOUBLINGS: u32 = 8;
 /// While objects of others stand in the children's places: nobody tells us when they go.
 const FOREIGN: Duration = Duration::from_secs(30);
+/// While a resource on AWS may not be used: nobody tells us when it may.
+const REFUSED: Duration = Duration::from_mins(1);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
 
@@ -70,6 +72,11 @@ pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied
     Action::requeue(delay.mul_f64(rand::random_range(0.9..1.1)))
 }
 
+/// The next try after a failure on AWS.
+pub(super) fn after(error: &Error) -> Action {
+    Action::requeue(error.retry_after.unwrap_or(FAILED))
+}
+
 pub(super) fn next_stage() -> Action {
     Action::requeue(STAGE)
 }
@@ -102,6 +109,8 @@ fn due_in(
         PENDING
     } else if !applied.foreign.is_empty() {
         FOREIGN
+    } else if matches!(applied.bindings, BindingsOutcome::Refused(_)) {
+        REFUSED
     } else if is_queue_busy {
         BUSY
     } else {
@@ -112,7 +121,7 @@ fn due_in(
 fn bindings_failure(applied: &Applied) -> Option<&Error> {
     match &applied.bindings {
         BindingsOutcome::Failed(error) => Some(error),
-        BindingsOutcome::Settled(_) | BindingsOutcome::Worked(_) | BindingsOutcome::Foreign(_) => None,
+        BindingsOutcome::Settled(_) | BindingsOutcome::Worked(_) | BindingsOutcome::Refused(_) => None,
     }
 }
 
@@ -137,6 +146,7 @@ mod tests {
             registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
             purges: AppliedPurges::default(),
             subscription: SubscriptionState::Pending,
+            drift: vec![],
             foreign: vec![],
             web_deployment: None,
             worker_deployment: None,

@@ -20,8 +20,8 @@ use serde_json::json;
 use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
     conditions::{
-        Outlook, Verdict, fails, judge_bindings, judge_foreign, judge_ready, judge_registry,
-        judge_subscription,
+        Outlook, Verdict, fails, judge_bindings, judge_drift, judge_error, judge_foreign, judge_ready,
+        judge_registry, judge_subscription,
     },
     validate::InvalidSpec,
 };
@@ -42,6 +42,8 @@ pub enum Outcome<'a> {
     Applied(&'a Applied),
     Invalid(&'a InvalidSpec),
     Refused(&'a ApplyError),
+    /// AWS did not tell what there is before anything was made.
+    Unknown(&'a pipeline::Error),
     /// The pipeline is going; the text says what it waits for.
     Deleting(&'a str),
 }
@@ -95,6 +97,7 @@ pub fn compute_status(
         }
         Outcome::Invalid(error) => judge_stopped(reason::INVALID_SPEC, error.to_string(), Outlook::Stuck),
         Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
+        Outcome::Unknown(error) => judge_whole(judge_error(error), Outlook::Moving),
         Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
     };
     for (type_, verdict) in verdicts {
@@ -114,9 +117,11 @@ fn judge_applied(applied: &Applied) -> Verdicts {
         stuck.into_iter().find(|(_, outlook)| *outlook == Outlook::Stuck).map(|(verdict, _)| verdict.clone());
     let stuck = judge_foreign(&applied.foreign).or(stuck);
     let mut verdicts = judge_progress(&ready, stuck.as_ref());
+    let drift = judge_drift(&bindings, &applied.drift);
     verdicts.extend([
         (kind::READY, ready),
         (kind::BINDINGS_READY, bindings),
+        (kind::DRIFT_FREE, drift),
         (kind::TENANTS_READY, tenants),
         (kind::SUBSCRIPTION_READY, judge_subscription(&applied.subscription)),
     ]);
@@ -152,6 +157,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         registry,
         purges,
         subscription: _,
+        drift: _,
         foreign: _,
         web_deployment,
         worker_deployment,
@@ -164,7 +170,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
             next.bindings = (*status != BindingsStatus::default()).then(|| status.clone());
         }
         // What was last known is still the best that can be told.
-        BindingsOutcome::Foreign(_) | BindingsOutcome::Failed(_) => {}
+        BindingsOutcome::Refused(_) | BindingsOutcome::Failed(_) => {}
     }
     match registry {
         RegistryOutcome::Settled { registered, taken: _ } => {

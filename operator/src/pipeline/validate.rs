@@ -3,6 +3,7 @@
 //! The API server refuses most wrong specs already. The same rules stand here for objects that were
 //! stored before a rule existed, together with those that a schema cannot express.
 
+mod bindings;
 mod limits;
 mod rates;
 mod tenant;
@@ -15,8 +16,9 @@ use std::{
 };
 
 use crds::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsStatus, CompileErrors, CompileSourceMaps, CompileSpec,
-    CompileStyle, CompileUrls, FreshnessSpec, IngressSpec, LiveReload, ServiceSpec, ServiceType,
+    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsSpec, BindingsStatus, CompileErrors,
+    CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec, IngressSpec, LiveReload,
+    ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -104,6 +106,7 @@ pub struct ValidPipeline {
     /// Name of the Secret with the headers for origins.
     pub origin_credentials: Option<String>,
     pub aws: AwsSpec,
+    pub bindings: BindingsSpec,
     pub tenants: Vec<WantedTenant>,
 }
 
@@ -140,6 +143,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         private_networks,
         origin_credentials,
         aws,
+        bindings,
         tenants,
     } = &object.spec;
     let tenants = tenants.iter().map(tenant::validate).collect::<Result<Vec<_>, _>>()?;
@@ -179,6 +183,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             .collect::<Result<_, _>>()?,
         origin_credentials: origin_credentials.as_ref().map(|credentials| credentials.secret_name.clone()),
         aws: aws.clone(),
+        bindings: bindings::validate(bindings)?,
         tenants,
     })
 }

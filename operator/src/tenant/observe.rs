@@ -1,6 +1,6 @@
 //! What is there: the tenant's pipeline, and what the registry holds of the tenant and its hosts.
 
-use crds::{AssetPipeline, AssetTenant, condition_type};
+use crds::{AssetPipeline, AssetTenant, condition_reason as reason, condition_type};
 use kube::{Api, ResourceExt};
 use url::Url;
 
@@ -12,6 +12,9 @@ use crate::{
 };
 
 use super::validate::owner_of;
+
+/// Why a pipeline's bindings are not its own to use, whatever they were before.
+const REFUSED: [&str; 3] = [reason::FOREIGN_RESOURCE, reason::ADOPTION_NOT_ALLOWED, reason::RESOURCE_MISSING];
 
 /// The cluster did not tell what is there.
 #[derive(Debug, thiserror::Error)]
@@ -84,15 +87,14 @@ pub(super) fn see_pipeline(pipeline: Option<&AssetPipeline>, object: &AssetTenan
     if pipeline.metadata.deletion_timestamp.is_some() {
         return PipelineSight::Going { bucket };
     }
-    let is_set_up = status.is_some_and(|status| {
-        let mut conditions = status.conditions.iter();
-        conditions
-            .any(|condition| condition.type_ == condition_type::BINDINGS_READY && condition.status == "True")
-    });
+    let conditions = status.map_or(&[][..], |status| &status.conditions);
+    let bindings = conditions.iter().find(|condition| condition.type_ == condition_type::BINDINGS_READY);
+    let is_set_up = bindings.is_some_and(|bindings| bindings.status == "True");
+    let is_refused = bindings.is_some_and(|bindings| REFUSED.contains(&bindings.reason.as_str()));
     // A bucket that was good enough for this tenant before is so during an outage, too.
     let known = object.status.as_ref().and_then(|status| status.bucket.as_ref());
     match bucket {
-        Some(bucket) if is_set_up || known == Some(&bucket) => {
+        Some(bucket) if is_set_up || (known == Some(&bucket) && !is_refused) => {
             let endpoint = pipeline.spec.notifications.endpoint.as_deref();
             let endpoint = endpoint.and_then(|endpoint| endpoint.parse::<Url>().ok());
             let notice_host = endpoint.and_then(|url| url.host_str().map(str::to_owned));

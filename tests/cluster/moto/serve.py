@@ -1,9 +1,10 @@
-"""moto's server with SNS made faithful where our pods look closely.
+"""moto's server made faithful where our pods and the operator look closely.
 
 As it comes, moto delivers to HTTP subscribers that nobody confirmed, signs each message with a key that no
 authority vouches for, and leaves the subject out of what it signs. Here a subscription to an HTTP endpoint
 waits until it is confirmed with the token that was posted to it, and messages are signed as Amazon SNS does,
-by the key and certificate in the files that the environment names:
+by the key and certificate in the files that the environment names. A bucket has the tags that it was made
+with, which moto passes over.
 
 SNS_SIGNER_KEY, SNS_SIGNER_CERTIFICATE   PEM; the certificate with what connects it to its authority
 END_WITH_STDIN                           if set, the process ends with its standard input
@@ -20,11 +21,13 @@ import threading
 import time
 
 import requests
+import xmltodict
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from moto.core.responses import ActionResult
 from moto.core.utils import iso_8601_datetime_with_milliseconds
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.s3.responses import S3Response
 from moto.server import main
 from moto.sns import models
 from moto.sns.exceptions import SNSInvalidParameter
@@ -151,6 +154,19 @@ def confirm_subscription(self):
     raise SNSInvalidParameter("Invalid token")
 
 
+plain_put_bucket = S3Response._bucket_response_put
+
+
+def put_bucket(self, request, bucket_name, querystring):
+    answer = plain_put_bucket(self, request, bucket_name, querystring)
+    if not querystring and self.body:
+        made = xmltodict.parse(self.body, force_list=["Tag"]).get("CreateBucketConfiguration") or {}
+        tags = (made.get("Tags") or {}).get("Tag", [])
+        if tags:
+            self.backend.put_bucket_tagging(bucket_name, {tag["Key"]: tag["Value"] for tag in tags})
+    return answer
+
+
 plain_call = DomainDispatcherApplication.__call__
 
 
@@ -163,6 +179,7 @@ def call(self, environ, start_response):
 
 
 DomainDispatcherApplication.__call__ = call
+S3Response._bucket_response_put = put_bucket
 models.Subscription.get_post_data = get_post_data
 models.Subscription.publish = publish
 models.SNSBackend.subscribe = subscribe

@@ -26,7 +26,35 @@ pub(crate) fn accepted() -> Vec<Value> {
         tenant(&json!({"origin": "https://www.example.com:8443/site/", "development": true})),
         tenant(&json!({"engine": "Grass"})),
         tenants(100),
+        json!({"bindings": {"bucket": {"deletionPolicy": "Delete", "whenNotEmpty": "DeleteAllObjects"}}}),
+        json!({"bindings": {"queues": {"deletionPolicy": "Delete"}, "topic": {"deletionPolicy": "Delete"}}}),
+        json!({"bindings": bindings("Create", None)}),
+        json!({"bindings": bindings("Adopt", Some(3))}),
+        json!({"bindings": bindings("AdoptOrCreate", None)}),
+        json!({"bindings": bindings("AdoptOrCreate", Some(63))}),
+        json!({"bindings": bindings("ReadOnly", Some(63))}),
     ]
+}
+
+/// Every binding with this mode, and, where it has one, a name of this length; those of queues and topic may be
+/// longer than a bucket's.
+fn bindings(mode: &str, length: Option<usize>) -> Value {
+    let retained = |field: &str, names: Option<Value>| {
+        let given = names.map(|names| (field.to_owned(), names));
+        let all = [("mode", mode), ("deletionPolicy", "Retain")]
+            .map(|(field, value)| (field.to_owned(), json!(value)));
+        Value::Object(all.into_iter().chain(given).collect())
+    };
+    let name = |first: &str, more: usize| {
+        length.map(|length| json!(first.to_owned() + &"a".repeat(length + more - 1)))
+    };
+    let queues = name("V", 17)
+        .map(|visits| json!({"visits": visits, "refreshes": name("_", 17), "deadLetters": name("-", 17)}));
+    json!({
+        "bucket": retained("name", name("b", 0)),
+        "queues": retained("names", queues),
+        "topic": retained("name", name("T", 193)),
+    })
 }
 
 fn lowest() -> Value {

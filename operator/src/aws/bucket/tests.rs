@@ -1,4 +1,7 @@
+use serde_json::json;
+
 use super::*;
+use crate::aws::BindingsTerms;
 
 const NAME: &str = "ap-shop-storefront-0123456789";
 
@@ -20,8 +23,16 @@ fn settled() -> FoundBucket {
     }
 }
 
-fn plan(observed: &ObservedBucket) -> Result<Vec<BucketStep>, String> {
-    plan_bucket(observed, NAME, "us-east-1", Transport::Tls, &owner())
+fn terms() -> Terms {
+    BindingsTerms::fixture(json!({})).bucket
+}
+
+fn plan(observed: &ObservedBucket) -> Result<Vec<BucketStep>, Refusal> {
+    plan_over(Transport::Tls, observed)
+}
+
+fn plan_over(transport: Transport, observed: &ObservedBucket) -> Result<Vec<BucketStep>, Refusal> {
+    plan_bucket(observed, "us-east-1", transport, (&terms(), &owner())).map(|planned| planned.steps)
 }
 
 #[test]
@@ -31,20 +42,14 @@ fn settled_bucket_needs_no_write() {
 
 #[test]
 fn endpoint_without_tls_gets_no_policy_that_would_lock_us_out() {
-    let steps =
-        plan_bucket(&ObservedBucket::Missing, NAME, "us-east-1", Transport::Plaintext, &owner()).unwrap();
-    assert!(!steps.iter().any(|step| matches!(step, BucketStep::SetPolicy(_))));
-    let without = FoundBucket { policy: None, ..settled() };
-    let steps =
-        plan_bucket(&ObservedBucket::Found(without), NAME, "us-east-1", Transport::Plaintext, &owner());
-    assert_eq!(steps, Ok(vec![]));
+    let without = ObservedBucket::Found(FoundBucket { policy: None, ..settled() });
+    assert_eq!(plan_over(Transport::Plaintext, &without), Ok(vec![]));
+    assert_eq!(plan(&without), Ok(vec![BucketStep::SetPolicy(policy().unwrap())]));
 }
 
 #[test]
-fn missing_bucket_is_tagged_before_anything_else_is_done_to_it() {
-    let steps = plan(&ObservedBucket::Missing).unwrap();
-    assert_eq!(steps[..2], [BucketStep::Create, BucketStep::SetTags(owner().owned_tags())]);
-    assert_eq!(steps.len(), 5);
+fn bucket_is_made_with_its_tags_and_looked_at_before_anything_else_is_done_to_it() {
+    assert_eq!(plan(&ObservedBucket::Missing), Ok(vec![BucketStep::Create(owner().owned_tags())]));
 }
 
 #[test]
@@ -72,14 +77,16 @@ fn buckets_of_others_are_not_touched() {
         ObservedBucket::Found(FoundBucket { tags: other.released_tags(), holds_objects: false, ..settled() }),
     ] {
         assert!(plan(&observed).is_err(), "{observed:?}");
-        assert_eq!(plan_bucket_release(&observed, &owner()), None, "{observed:?}");
+        assert_eq!(plan_bucket_release(&observed, &terms(), &owner()), None, "{observed:?}");
     }
 }
 
 #[test]
-fn empty_bucket_left_untagged_by_a_crash_is_taken() {
-    let left = FoundBucket { tags: Tags::new(), holds_objects: false, ..settled() };
-    assert_eq!(plan(&ObservedBucket::Found(left)), Ok(vec![BucketStep::SetTags(owner().owned_tags())]));
+fn empty_bucket_without_tags_is_taken_under_a_drawn_name_alone() {
+    let left = ObservedBucket::Found(FoundBucket { tags: Tags::new(), holds_objects: false, ..settled() });
+    assert_eq!(plan(&left), Ok(vec![BucketStep::SetTags(owner().owned_tags())]));
+    let given = BindingsTerms::fixture(json!({"bucket": {"mode": "AdoptOrCreate", "name": "site"}})).bucket;
+    assert!(plan_bucket(&left, "us-east-1", Transport::Tls, (&given, &owner())).is_err());
 }
 
 #[test]
@@ -88,6 +95,6 @@ fn release_keeps_the_tags_of_others() {
     found.tags.insert("cost-center".into(), "42".into());
     let mut expected = owner().released_tags();
     expected.insert("cost-center".into(), "42".into());
-    let step = plan_bucket_release(&ObservedBucket::Found(found), &owner());
-    assert_eq!(step, Some(BucketStep::SetTags(expected)));
+    let step = plan_bucket_release(&ObservedBucket::Found(found), &terms(), &owner());
+    assert_eq!(step, Some((Ending::Release, BucketStep::SetTags(expected))));
 }

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::{
-    bucket::{BucketStep, FoundBucket},
+    bucket::{BucketStep, FoundBucket, ObservedBucket},
     queue::{FoundQueue, ObservedQueue, QueueStep},
     subscription::{Subscription, SubscriptionStep},
     topic::{FoundTopic, ObservedTopic, TopicStep},
@@ -56,7 +56,8 @@ fn deployment(name: &str, is_going: bool) -> Deployment {
 }
 
 fn remains(workloads: Vec<Deployment>, bindings: Option<ObservedBindings>) -> Remains {
-    let bindings = bindings.map(|observed| (names(), observed));
+    let terms = BindingsTerms::fixture(json!({}));
+    let bindings = bindings.map(|observed| RemainingBindings { names: names(), terms, observed });
     Remains { workloads, bindings, registry: ObservedRegistry::default() }
 }
 
@@ -78,6 +79,7 @@ fn everything_but_the_bucket_is_removed() {
         refresh_queue: Some(QueueStep::Delete { url: "http://sqs/refresh".into() }),
         dead_letter_queue: Some(QueueStep::Delete { url: "http://sqs/dead".into() }),
         bucket: Some(BucketStep::SetTags(owner().released_tags())),
+        kept: vec![format!("bucket {} stays: spec.bindings.bucket.deletionPolicy is Retain", names().bucket)],
     };
     let removal = plan_removal(&owner(), remains(vec![], Some(bindings())));
     let owner = "assetpipeline/shop/storefront".into();

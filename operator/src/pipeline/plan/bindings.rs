@@ -1,11 +1,12 @@
 //! What is to be done on AWS and in the registry, and what the pods may already know of it.
 
-use crds::BindingsStatus;
+use crds::{BindingsStatus, condition_reason as reason};
 use pipeline::Error;
 
 use crate::{
     aws::{
-        BindingNames, BindingSuffix, BindingsPlan, BindingsWant, ObservedBindings, Owner,
+        BindingNames, BindingSuffix, BindingsPlan, BindingsTerms, BindingsWant, ObservedBindings, Owner,
+        Refusal,
         bucket::ObservedBucket,
         plan_bindings,
         subscription::{Subscription, SubscriptionWant},
@@ -28,8 +29,8 @@ pub enum BindingsStep {
         names: BindingNames,
         status: BindingsStatus,
     },
-    /// Nothing, since a resource of that name is somebody else's.
-    Foreign(String),
+    /// Nothing, since a resource is not there, or is not ours to use.
+    Refused(Refusal),
     /// AWS did not tell what is there.
     Unknown(Error),
 }
@@ -68,6 +69,7 @@ pub struct KnownBindings {
 pub(super) struct PlannedBindings {
     pub step: BindingsStep,
     pub subscription: SubscriptionState,
+    pub drift: Vec<String>,
     /// Absent until all of them exist.
     pub known: Option<KnownBindings>,
 }
@@ -85,8 +87,10 @@ pub(super) fn build_want(
         }
         Some(_) => SubscriptionWant::Later,
     };
+    let names = BindingNames::new(&valid.namespace, &valid.name, suffix).given(&valid.bindings);
     BindingsWant {
-        names: BindingNames::new(&valid.namespace, &valid.name, suffix),
+        terms: BindingsTerms::new(&names, &valid.bindings, &valid.namespace, &config.adoptable),
+        names,
         owner: Owner {
             cluster: config.cluster_name.clone(),
             namespace: valid.namespace.clone(),
@@ -105,7 +109,12 @@ pub(super) fn plan_step(
     told: &BindingsStatus,
     want: &BindingsWant,
 ) -> PlannedBindings {
-    let unsettled = |step| PlannedBindings { step, subscription: SubscriptionState::Unknown, known: None };
+    let unsettled = |step| PlannedBindings {
+        step,
+        subscription: SubscriptionState::Unknown,
+        drift: Vec::new(),
+        known: None,
+    };
     let observed = match sight {
         Sight::Seen(observed) => observed,
         Sight::Failed(error) => {
@@ -114,12 +123,13 @@ pub(super) fn plan_step(
         }
         // A claimed pipeline has names, so there was something to look at.
         Sight::Nothing => {
-            return unsettled(BindingsStep::Foreign("the names of the bindings are unknown".to_owned()));
+            let message = "the names of the bindings are unknown".to_owned();
+            return unsettled(BindingsStep::Refused(Refusal { reason: reason::FOREIGN_RESOURCE, message }));
         }
     };
-    let plan = match plan_bindings(&observed, want) {
-        Ok(plan) => plan,
-        Err(foreign) => return unsettled(BindingsStep::Foreign(foreign)),
+    let (plan, drift) = match plan_bindings(&observed, want) {
+        Ok(planned) => planned,
+        Err(refusal) => return unsettled(BindingsStep::Refused(refusal)),
     };
     let known = build_known(&observed, want);
     let status = build_status(&observed, want);
@@ -128,7 +138,7 @@ pub(super) fn plan_step(
     } else {
         BindingsStep::Work { plan: Box::new(plan), names: want.names.clone(), status }
     };
-    PlannedBindings { step, subscription: subscription_state(&observed, want), known }
+    PlannedBindings { step, subscription: subscription_state(&observed, want), drift, known }
 }
 
 pub(super) fn plan_registry(
@@ -141,7 +151,7 @@ pub(super) fn plan_registry(
     let bucket = match bindings {
         BindingsStep::Settled(status) => status.bucket.clone(),
         BindingsStep::Work { plan, status, .. } if plan.bucket.is_empty() => status.bucket.clone(),
-        BindingsStep::Work { .. } | BindingsStep::Foreign(_) | BindingsStep::Unknown(_) => None,
+        BindingsStep::Work { .. } | BindingsStep::Refused(_) | BindingsStep::Unknown(_) => None,
     };
     match (bucket, registry) {
         (None, _) | (_, Sight::Nothing) => RegistryStep::Waiting,

@@ -1,6 +1,6 @@
 //! Fixture → validate → plan → golden files, and the plans of pipelines in other states.
 
-use crds::{AssetPipeline, AssetPipelineStatus, BindingsStatus};
+use crds::{AssetPipeline, AssetPipelineStatus, BindingMode, BindingsStatus};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
 use kube::{Resource, ResourceExt};
 use pipeline::{Error, ErrorKind};
@@ -84,13 +84,14 @@ fn told() -> BindingsStatus {
 fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: ObservedChildren) -> Settle {
     let observed = Observed {
         has_finalizer: has_finalizer(object),
+        left_behind: Sight::Nothing,
         bindings,
         registry: Sight::Seen(ObservedRegistry::default()),
         children,
     };
     match plan(&validate(object).unwrap(), observed, &Config::fixture(), &chance()) {
         Plan::Settle(settle) => *settle,
-        Plan::Claim(suffix) => panic!("a claimed pipeline was claimed again with {suffix}"),
+        other @ (Plan::Claim(_) | Plan::Unknown(_)) => panic!("a claimed pipeline was met by {other:?}"),
     }
 }
 
@@ -155,6 +156,7 @@ fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
     object.metadata.finalizers = None;
     let look = |object: &AssetPipeline| Observed {
         has_finalizer: has_finalizer(object),
+        left_behind: Sight::Nothing,
         bindings: Sight::Nothing,
         registry: Sight::Nothing,
         children: ObservedChildren::default(),
@@ -168,12 +170,46 @@ fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
 }
 
 #[test]
+fn what_an_earlier_pipeline_left_is_taken_back() {
+    let mut object = fixture();
+    object.metadata.annotations = None;
+    let look = |left_behind| Observed {
+        has_finalizer: false,
+        left_behind,
+        bindings: Sight::Nothing,
+        registry: Sight::Nothing,
+        children: ObservedChildren::default(),
+    };
+    let plan =
+        |left_behind| plan(&validate(&object).unwrap(), look(left_behind), &Config::fixture(), &chance());
+    let left: BindingSuffix = "00000000aa".parse().unwrap();
+    assert!(matches!(plan(Sight::Seen(Some(left.clone()))), Plan::Claim(suffix) if suffix == left));
+    assert!(matches!(plan(Sight::Seen(None)), Plan::Claim(suffix) if suffix == chance().suffix));
+    let denied = Sight::Failed(Error::new(ErrorKind::Denied, "look for buckets"));
+    assert!(matches!(plan(denied), Plan::Unknown(_)), "it was taken for nothing left");
+}
+
+#[test]
+fn given_name_that_looks_drawn_tells_no_suffix() {
+    let mut object = fixture();
+    object.spec.bindings.bucket.mode = BindingMode::Adopt;
+    object.spec.bindings.bucket.name = Some("ap-old-shop-00000000aa".into());
+    let mut told = told();
+    told.bucket = object.spec.bindings.bucket.name.clone();
+    object.status = Some(AssetPipelineStatus { bindings: Some(told), ..AssetPipelineStatus::default() });
+    assert!(validate(&object).is_ok(), "the annotation was taken for changed by hand");
+    let names = binding_names(&object).unwrap();
+    assert_eq!((names.bucket.as_str(), names.queue.as_str()), ("ap-old-shop-00000000aa", BASE));
+}
+
+#[test]
 fn lost_suffix_is_taken_back_from_the_status() {
     let mut object = fixture();
     object.metadata.annotations.as_mut().unwrap().remove(SUFFIX_ANNOTATION);
     object.status = Some(AssetPipelineStatus { bindings: Some(told()), ..AssetPipelineStatus::default() });
     let observed = Observed {
         has_finalizer: true,
+        left_behind: Sight::Nothing,
         bindings: Sight::Seen(bindings()),
         registry: Sight::Seen(ObservedRegistry::default()),
         children: ObservedChildren::default(),
@@ -298,7 +334,7 @@ fn foreign_bucket_stops_aws_and_registry() {
     let bucket = ObservedBucket::Found(FoundBucket { tags, ..bucket });
     let foreign = ObservedBindings { bucket, ..bindings() };
     let settle = settle(&fixture(), Sight::Seen(foreign), ObservedChildren::default());
-    assert!(matches!(settle.bindings, BindingsStep::Foreign(_)));
+    assert!(matches!(settle.bindings, BindingsStep::Refused(_)));
     assert!(matches!(settle.registry, RegistryStep::Waiting));
     assert_eq!(settle.children.web_deployment, Change::Nothing);
 }

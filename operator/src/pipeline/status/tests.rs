@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    aws::Refusal,
     pipeline::plan::{ForeignChild, SubscriptionState},
     purges::AppliedPurges,
 };
@@ -26,10 +27,15 @@ fn settled() -> Applied {
         registry: RegistryOutcome::Settled { registered: vec![], taken: vec![] },
         purges: AppliedPurges::default(),
         subscription: SubscriptionState::NoEndpoint,
+        drift: vec![],
         foreign: vec![],
         web_deployment: Some(web(3, 3)),
         worker_deployment: None,
     }
+}
+
+fn refused(reason: &'static str) -> BindingsOutcome {
+    BindingsOutcome::Refused(Refusal { reason, message: "bucket b is not ours".into() })
 }
 
 fn status_of(applied: &Applied) -> AssetPipelineStatus {
@@ -56,6 +62,7 @@ fn settled_pipeline_is_ready_as_kstatus_reads_it() {
             "Stalled": "False/NotStalled",
             "Ready": "True/AsSpecified",
             "BindingsReady": "True/AsSpecified",
+            "DriftFree": "True/AsSpecified",
             "TenantsReady": "True/AsSpecified",
             "SubscriptionReady": "False/NoEndpoint",
         })
@@ -83,10 +90,22 @@ fn whatever_is_missing_makes_it_not_ready_and_says_why() {
             "False/NotStalled",
         ),
         (
-            Applied { bindings: BindingsOutcome::Foreign("bucket b is not ours".into()), ..settled() },
+            Applied { bindings: refused(reason::FOREIGN_RESOURCE), ..settled() },
             "False/BindingsNotReady",
             ("BindingsReady", "False/ForeignResource"),
             "True/ForeignResource",
+        ),
+        (
+            Applied { bindings: refused(reason::ADOPTION_NOT_ALLOWED), ..settled() },
+            "False/BindingsNotReady",
+            ("BindingsReady", "False/AdoptionNotAllowed"),
+            "True/AdoptionNotAllowed",
+        ),
+        (
+            Applied { drift: vec!["bucket b should encrypt by default".into()], ..settled() },
+            "True/AsSpecified",
+            ("DriftFree", "False/Drifted"),
+            "False/NotStalled",
         ),
         (
             Applied { registry: taken, ..settled() },

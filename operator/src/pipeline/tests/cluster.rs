@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use aws_smithy_http_client::test_util::infallible_client_fn;
 use kube::{
     Client,
     client::Body,
@@ -78,14 +79,14 @@ impl FakeCluster {
         std::mem::take(&mut self.0.lock().unwrap().hints)
     }
 
-    /// A context whose cluster is this one, and whose AWS clients lead nowhere.
+    /// A context whose cluster is this one, and whose AWS has no bucket and answers nothing else.
     pub(crate) fn context(&self) -> Context {
         let (client, cluster, told) = (self.client(), self.clone(), self.clone());
         let reporter = Reporter { controller: "test".into(), instance: None };
         Context {
             recorder: Recorder::new(client.clone(), reporter),
             client,
-            clients: nowhere(),
+            clients: empty_aws(),
             config: Config::fixture(),
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
@@ -171,9 +172,18 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn nowhere() -> Clients {
+fn empty_aws() -> Clients {
     let region = aws_sdk_s3::config::Region::new("eu-west-1");
-    let s3 = aws_sdk_s3::Config::builder().behavior_version_latest().region(region.clone()).build();
+    let no_bucket = infallible_client_fn(|_| {
+        let body = "<ListAllMyBucketsResult><Buckets></Buckets></ListAllMyBucketsResult>";
+        http::Response::builder().status(200).body(body).unwrap()
+    });
+    let s3 = aws_sdk_s3::Config::builder()
+        .behavior_version_latest()
+        .region(region.clone())
+        .http_client(no_bucket)
+        .credentials_provider(aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"))
+        .build();
     let sqs = aws_sdk_sqs::Config::builder().behavior_version_latest().region(region.clone()).build();
     let sns = aws_sdk_sns::Config::builder().behavior_version_latest().region(region).build();
     Clients {

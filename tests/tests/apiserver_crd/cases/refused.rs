@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::{Refused, arn, base_tenant, long_host, long_url, tenant, tenants};
 
 pub(crate) fn refused() -> Vec<Refused> {
-    [numbers(), words(), lengths(), rules(), rules_of_tenants(), shapes()].into_iter().flatten().collect()
+    [numbers(), words(), lengths(), names(), rules(), rules_of_bindings(), rules_of_tenants(), shapes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A spec in which only `field` is wrong.
@@ -45,6 +48,8 @@ fn numbers() -> Vec<Refused> {
 }
 
 fn words() -> Vec<Refused> {
+    let modes = r#"supported values: "Create", "Adopt", "AdoptOrCreate", "ReadOnly""#;
+    let policies = r#"supported values: "Retain", "Delete""#;
     vec![
         wrong("spec.compile.style", r#"supported values: "Expanded", "Compressed""#, "Nested"),
         wrong("spec.compile.engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
@@ -55,6 +60,17 @@ fn words() -> Vec<Refused> {
         wrong("spec.liveReload", r#"supported values: "Enabled", "Disabled""#, "On"),
         wrong("spec.service.type", r#"supported values: "ClusterIP", "NodePort""#, "LoadBalancer"),
         wrong("spec.ingress.scheme", r#"supported values: "Internal", "InternetFacing""#, "Public"),
+        wrong("spec.bindings.bucket.mode", modes, "Make"),
+        wrong("spec.bindings.queues.mode", modes, "create"),
+        wrong("spec.bindings.topic.mode", modes, ""),
+        wrong("spec.bindings.bucket.deletionPolicy", policies, "Orphan"),
+        wrong("spec.bindings.queues.deletionPolicy", policies, "delete"),
+        wrong("spec.bindings.topic.deletionPolicy", policies, "Keep"),
+        wrong(
+            "spec.bindings.bucket.whenNotEmpty",
+            r#"supported values: "Keep", "DeleteAllObjects""#,
+            "Delete",
+        ),
         wrong("spec.ingress.certificateArn", ":certificate/", "certificate"),
         wrong("spec.aws.webRoleArn", ":role/", "role"),
         wrong("spec.aws.workerRoleArn", ":role/", "role"),
@@ -88,6 +104,69 @@ fn lengths() -> Vec<Refused> {
         wrong("spec.tenants[0].loadPaths", "may not be more than 512", vec![format!("/{}", "a".repeat(512))]),
         Refused { spec: tenants(101), field: "spec.tenants", says: "must have at most 100 items" },
     ]
+}
+
+/// Names that S3, SQS and SNS would not take, or take for something else.
+fn names() -> Vec<Refused> {
+    let (bucket, word) = ("should match '^[a-z0-9]", "should match '^[A-Za-z0-9_-]+$'");
+    let mut cases = vec![
+        wrong("spec.bindings.bucket.name", "at least 3 chars long", "ab"),
+        wrong("spec.bindings.bucket.name", "may not be more than 63", "a".repeat(64)),
+        wrong("spec.bindings.topic.name", "may not be more than 256", "a".repeat(257)),
+        wrong("spec.bindings.queues.names.visits", "may not be more than 80", "a".repeat(81)),
+        wrong("spec.bindings.queues.names.refreshes", "may not be more than 80", "a".repeat(81)),
+        wrong("spec.bindings.queues.names.deadLetters", "may not be more than 80", "a".repeat(81)),
+        wrong(
+            "spec.bindings.queues.names",
+            "names.deadLetters: Required value",
+            json!({"visits": "v", "refreshes": "r"}),
+        ),
+    ];
+    let buckets = ["Site", "-site", "site-", "site_a", "arn:aws:s3:::site"];
+    cases.extend(buckets.map(|name| wrong("spec.bindings.bucket.name", bucket, name)));
+    for name in ["", "jobs.fifo", "arn:aws:sqs:eu-west-1:123456789012:jobs", "https://sqs/jobs"] {
+        cases.extend([
+            wrong("spec.bindings.topic.name", word, name),
+            wrong("spec.bindings.queues.names.visits", word, name),
+            wrong("spec.bindings.queues.names.refreshes", word, name),
+            wrong("spec.bindings.queues.names.deadLetters", word, name),
+        ]);
+    }
+    cases
+}
+
+fn rules_of_bindings() -> Vec<Refused> {
+    let needed = "is needed with mode Adopt or ReadOnly: name the";
+    let (bucket, queues, topic) = (
+        "is needed with mode Adopt or ReadOnly: name the bucket, or set mode Create",
+        "is needed with mode Adopt or ReadOnly: name the queues, or set mode Create",
+        "is needed with mode Adopt or ReadOnly: name the topic, or set mode Create",
+    );
+    let one =
+        "needs mode Adopt, AdoptOrCreate or ReadOnly: set the mode, or leave the name out and one is drawn";
+    let many = "needs mode Adopt, AdoptOrCreate or ReadOnly: set the mode, or leave the names out and they are drawn";
+    let three =
+        "must name three different queues: give each of visits, refreshes and deadLetters one of its own";
+    let emptied =
+        "whenNotEmpty DeleteAllObjects needs deletionPolicy Delete: set it, or leave whenNotEmpty out";
+    let names = |visits, refreshes, dead_letters| json!({"visits": visits, "refreshes": refreshes, "deadLetters": dead_letters});
+    let mut cases = vec![
+        wrong("spec.bindings.bucket", one, json!({"name": "site"})),
+        wrong("spec.bindings.bucket", bucket, json!({"mode": "Adopt"})),
+        wrong("spec.bindings.bucket", needed, json!({"mode": "ReadOnly"})),
+        wrong("spec.bindings.bucket", emptied, json!({"whenNotEmpty": "DeleteAllObjects"})),
+        wrong("spec.bindings.queues", many, json!({"names": names("v", "r", "d")})),
+        wrong("spec.bindings.queues", queues, json!({"mode": "Adopt"})),
+        wrong("spec.bindings.queues", needed, json!({"mode": "ReadOnly"})),
+        wrong("spec.bindings.topic", one, json!({"name": "notices"})),
+        wrong("spec.bindings.topic", topic, json!({"mode": "Adopt"})),
+        wrong("spec.bindings.topic", needed, json!({"mode": "ReadOnly"})),
+    ];
+    for names in [names("v", "v", "d"), names("v", "r", "v"), names("v", "r", "r")] {
+        let spec = json!({"bindings": {"queues": {"mode": "Adopt", "names": names}}});
+        cases.push(Refused { spec, field: "spec.bindings.queues.names", says: three });
+    }
+    cases
 }
 
 fn rules() -> Vec<Refused> {

@@ -1,0 +1,84 @@
+//! What an earlier pipeline of the same name has left: the suffix of its names, found by names and tags, so that
+//! applying a manifest again takes the same bucket back.
+//!
+//! Only a pipeline without a suffix is looked for, so this costs its calls once in a pipeline's life. A topic
+//! alone is not found: SNS lists all topics of the account or none.
+
+use crds::{BindingsSpec, DeletionPolicy};
+use pipeline::Error;
+
+use super::{
+    BindingNames, BindingSuffix, Clients, Owner, bucket::fetch_tags, error::failed, queue::fetch_queue_tags,
+};
+
+/// Left behind for one pipeline; the newest are looked at.
+const MOST: usize = 20;
+
+/// The suffix of the newest bucket, or else of queues, that are this pipeline's by their tags.
+pub async fn find_left_behind(
+    clients: &Clients,
+    owner: &Owner,
+    spec: &BindingsSpec,
+) -> Result<Option<BindingSuffix>, Error> {
+    if spec.bucket.name.is_none()
+        && let Some(found) = find_bucket(clients, owner).await?
+    {
+        return Ok(Some(found));
+    }
+    if spec.queues.names.is_none() && spec.queues.deletion_policy == DeletionPolicy::Retain {
+        return find_queue(clients, owner).await;
+    }
+    Ok(None)
+}
+
+async fn find_bucket(clients: &Clients, owner: &Owner) -> Result<Option<BindingSuffix>, Error> {
+    let prefix = BindingNames::prefix(&owner.namespace, &owner.name);
+    let mut pages = clients.s3.list_buckets().prefix(&prefix).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let attempted = || {
+            format!(
+                "look for buckets that begin with {prefix}; allow the operator's role s3:ListAllMyBuckets"
+            )
+        };
+        let page = page.map_err(|error| failed(&attempted(), error))?;
+        found.extend(page.buckets.into_iter().flatten().filter_map(|bucket| {
+            let name = bucket.name?;
+            let suffix = suffix_of(owner, &name)?;
+            let made = bucket.creation_date.map(|date| date.as_nanos());
+            Some((made, name, suffix))
+        }));
+    }
+    found.sort_by(|left, right| (right.0, &right.1).cmp(&(left.0, &left.1)));
+    for (_, name, suffix) in found.into_iter().take(MOST) {
+        if owner.is_named_by(&fetch_tags(&clients.s3, &name).await?) {
+            return Ok(Some(suffix));
+        }
+    }
+    Ok(None)
+}
+
+async fn find_queue(clients: &Clients, owner: &Owner) -> Result<Option<BindingSuffix>, Error> {
+    let prefix = BindingNames::prefix(&owner.namespace, &owner.name);
+    let listed = clients.sqs.list_queues().queue_name_prefix(&prefix).send().await;
+    let listed =
+        listed.map_err(|error| failed(&format!("look for queues that begin with {prefix}"), error))?;
+    let urls = listed.queue_urls.into_iter().flatten();
+    let named = urls.filter_map(|url| {
+        let suffix = suffix_of(owner, url.rsplit('/').next()?)?;
+        Some((url, suffix))
+    });
+    for (url, suffix) in named.take(MOST) {
+        if owner.is_named_by(&fetch_queue_tags(&clients.sqs, &url).await?) {
+            return Ok(Some(suffix));
+        }
+    }
+    Ok(None)
+}
+
+/// The suffix, where a pipeline of this namespace and name, and of no other, would have made that name.
+fn suffix_of(owner: &Owner, name: &str) -> Option<BindingSuffix> {
+    let suffix = BindingSuffix::of_bucket(name)?;
+    let names = BindingNames::new(&owner.namespace, &owner.name, &suffix);
+    (names.bucket == name).then_some(suffix)
+}
