@@ -23,7 +23,7 @@ pub use bindings::{
     BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
     observe_bindings, plan_bindings, plan_release,
 };
-pub use left_behind::find_left_behind;
+pub use left_behind::{find_left_behind, is_left_behind};
 pub use mode::Refusal;
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;

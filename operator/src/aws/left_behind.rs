@@ -5,7 +5,7 @@
 //! alone is not found: SNS lists all topics of the account or none.
 
 use crds::{BindingsSpec, DeletionPolicy};
-use pipeline::Error;
+use pipeline::{Error, ErrorKind};
 
 use super::{
     BindingNames, BindingSuffix, Clients, Owner, bucket::fetch_tags, error::failed, queue::fetch_queue_tags,
@@ -29,6 +29,16 @@ pub async fn find_left_behind(
         return find_queue(clients, owner).await;
     }
     Ok(None)
+}
+
+/// Whether the bucket is this pipeline's by its tags, in use or released. One that is gone, or denies a look, is
+/// not.
+pub async fn is_left_behind(clients: &Clients, owner: &Owner, bucket: &str) -> Result<bool, Error> {
+    match fetch_tags(&clients.s3, bucket).await {
+        Ok(tags) => Ok(owner.is_named_by(&tags)),
+        Err(error) if error.kind == ErrorKind::Denied => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn find_bucket(clients: &Clients, owner: &Owner) -> Result<Option<BindingSuffix>, Error> {

@@ -5,6 +5,7 @@ use kube::{Api, ResourceExt};
 use url::Url;
 
 use crate::{
+    aws::{Owner, is_left_behind},
     context::Context,
     names::TENANT_FINALIZER,
     pipeline::observe::Sight,
@@ -16,13 +17,21 @@ use super::validate::owner_of;
 /// Why a pipeline's bindings are not its own to use, whatever they were before.
 const REFUSED: [&str; 3] = [reason::FOREIGN_RESOURCE, reason::ADOPTION_NOT_ALLOWED, reason::RESOURCE_MISSING];
 
-/// The cluster did not tell what is there.
+/// Cluster or AWS did not tell what is there.
 #[derive(Debug, thiserror::Error)]
-#[error("could not read AssetPipeline {name}")]
-pub struct ObserveError {
-    name: String,
-    #[source]
-    source: kube::Error,
+pub enum ObserveError {
+    #[error("could not read AssetPipeline {name}")]
+    Pipeline {
+        name: String,
+        #[source]
+        source: kube::Error,
+    },
+    #[error("could not see whose bucket {bucket} is")]
+    Bucket {
+        bucket: String,
+        #[source]
+        source: pipeline::Error,
+    },
 }
 
 /// Everything that a plan is made from.
@@ -38,7 +47,7 @@ pub struct Observed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PipelineSight {
     Absent,
-    /// It is being deleted; the bucket may be somebody else's any moment.
+    /// It is being deleted, or has left its bucket behind, which may be somebody else's any moment.
     Going {
         bucket: Option<String>,
     },
@@ -56,8 +65,13 @@ pub async fn observe(context: &Context, object: &AssetTenant) -> Result<Observed
     let name = &object.spec.pipeline_ref.name;
     let pipelines: Api<AssetPipeline> = Api::namespaced(context.client.clone(), &namespace);
     let found = pipelines.get_opt(name).await;
-    let found = found.map_err(|source| ObserveError { name: format!("{namespace}/{name}"), source })?;
-    let pipeline = see_pipeline(found.as_ref(), object);
+    let wrap = |source| ObserveError::Pipeline { name: format!("{namespace}/{name}"), source };
+    let pipeline = match see_pipeline(found.map_err(wrap)?.as_ref(), object) {
+        PipelineSight::Absent if object.metadata.deletion_timestamp.is_some() => {
+            see_left_bucket(context, object).await?
+        }
+        sight => sight,
+    };
     let bucket = match &pipeline {
         PipelineSight::Absent | PipelineSight::NotReady => None,
         PipelineSight::Going { bucket } => bucket.clone(),
@@ -69,6 +83,24 @@ pub async fn observe(context: &Context, object: &AssetTenant) -> Result<Observed
     };
     let has_finalizer = object.finalizers().iter().any(|finalizer| finalizer == TENANT_FINALIZER);
     Ok(Observed { has_finalizer, pipeline, registry })
+}
+
+/// The next pipeline of the name takes a bucket that was left behind back, and with it the registrations: a tenant
+/// that goes meanwhile takes its own along.
+async fn see_left_bucket(context: &Context, object: &AssetTenant) -> Result<PipelineSight, ObserveError> {
+    let Some(bucket) = object.status.as_ref().and_then(|status| status.bucket.clone()) else {
+        return Ok(PipelineSight::Absent);
+    };
+    let owner = Owner {
+        cluster: context.config.cluster_name.clone(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.spec.pipeline_ref.name.clone(),
+    };
+    match is_left_behind(&context.clients, &owner, &bucket).await {
+        Ok(true) => Ok(PipelineSight::Going { bucket: Some(bucket) }),
+        Ok(false) => Ok(PipelineSight::Absent),
+        Err(source) => Err(ObserveError::Bucket { bucket, source }),
+    }
 }
 
 async fn observe_bucket(context: &Context, object: &AssetTenant, bucket: &str) -> Sight<ObservedRegistry> {

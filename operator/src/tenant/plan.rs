@@ -82,7 +82,7 @@ pub enum Departure {
     LetGo,
 }
 
-/// Without a pipeline there is no bucket that is ours, and nobody who serves what it holds.
+/// Without a pipeline, and a bucket that it left, nobody serves what there is.
 pub fn plan_departure(object: &AssetTenant, observed: Observed) -> Departure {
     let Observed { has_finalizer, pipeline, registry } = observed;
     if !has_finalizer {

@@ -88,10 +88,11 @@ fn fill_details(next: &mut AssetTenantStatus, applied: &Applied) {
         }
         // Known before it is used, so that an outage of the pipeline's bindings does not hide it.
         Applied::Worked { bucket } => next.bucket = Some(bucket.clone()),
-        // Nobody serves the hosts any more.
+        // Nobody serves the hosts any more. The registrations stand in the bucket, which the next pipeline of the
+        // name may take back.
         Applied::Waiting(Obstacle::PipelineNotFound) => {
             next.hosts.clear();
-            (next.tenant_id, next.bucket) = (None, None);
+            next.tenant_id = None;
         }
         // What was last known is still the best that can be told.
         Applied::Waiting(Obstacle::PipelineGoing | Obstacle::PipelineNotReady)

@@ -13,7 +13,7 @@ use pipeline::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::pipeline::tests::cluster::FakeCluster;
+use crate::{aws::Owner, pipeline::tests::cluster::FakeCluster};
 
 const BUCKET: &str = "ap-shop-storefront-0123456789";
 
@@ -254,6 +254,45 @@ async fn tenant_without_a_pipeline_says_so_and_can_be_deleted() {
     assert_eq!(shop.object("corner")["status"]["hosts"], Value::Null);
     shop.delete("corner").await;
     assert_eq!(shop.objects().await.len(), 2, "a bucket that may be anybody's was written");
+}
+
+#[tokio::test]
+async fn tenant_that_goes_after_its_pipeline_leaves_nothing_in_the_bucket_that_stayed() {
+    let shop = Shop::new();
+    shop.add("corner", &["a.example"]);
+    shop.settle("corner").await;
+    shop.cluster.remove("assetpipelines/storefront");
+    shop.settle("corner").await;
+    let owner = |name: &str| Owner { cluster: "east".into(), namespace: "shop".into(), name: name.into() };
+    shop.cluster.tag_buckets(owner("blog").released_tags());
+    shop.delete("corner").await;
+    assert_eq!(shop.objects().await.len(), 2, "another pipeline's bucket was written");
+
+    shop.cluster.merge("assetpipelines/storefront", &storefront());
+    shop.add("corner", &["a.example"]);
+    shop.settle("corner").await;
+    shop.cluster.remove("assetpipelines/storefront");
+    shop.settle("corner").await;
+    shop.cluster.tag_buckets(owner("storefront").released_tags());
+    shop.delete("corner").await;
+    assert_eq!(shop.objects().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn bucket_that_the_pipeline_may_not_use_is_none_for_its_tenants() {
+    let shop = Shop::new();
+    shop.add("corner", &["a.example"]);
+    shop.settle("corner").await;
+    let refused = json!({"status": {"conditions": [{
+        "type": "BindingsReady", "status": "False", "reason": "AdoptionNotAllowed", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]}});
+    shop.cluster.merge("assetpipelines/storefront", &refused);
+    let before = shop.objects().await;
+    shop.change("corner", &json!({"hosts": ["a.example", "b.example"]}));
+    shop.settle("corner").await;
+    assert_eq!(shop.condition("corner", "Ready").0, "False/PipelineNotReady");
+    assert_eq!(shop.objects().await, before);
 }
 
 #[tokio::test]

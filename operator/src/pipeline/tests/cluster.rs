@@ -31,6 +31,8 @@ struct State {
     /// By bucket.
     stores: BTreeMap<String, Arc<MemoryStore>>,
     hints: Vec<HintOrder>,
+    /// What S3 tells of a bucket's tags, whichever it is.
+    tags: BTreeMap<String, String>,
 }
 
 impl FakeCluster {
@@ -51,6 +53,11 @@ impl FakeCluster {
     /// What a bucket holds; it is there as soon as somebody looks.
     pub(crate) fn store(&self, bucket: &str) -> Arc<MemoryStore> {
         self.0.lock().unwrap().stores.entry(bucket.to_owned()).or_default().clone()
+    }
+
+    /// Every bucket has these tags from now on.
+    pub(crate) fn tag_buckets(&self, tags: BTreeMap<String, String>) {
+        self.0.lock().unwrap().tags = tags;
     }
 
     /// What somebody else deletes.
@@ -79,14 +86,14 @@ impl FakeCluster {
         std::mem::take(&mut self.0.lock().unwrap().hints)
     }
 
-    /// A context whose cluster is this one, and whose AWS has no bucket and answers nothing else.
+    /// A context whose cluster is this one, and whose AWS lists no bucket, tells tags and answers nothing else.
     pub(crate) fn context(&self) -> Context {
         let (client, cluster, told) = (self.client(), self.clone(), self.clone());
         let reporter = Reporter { controller: "test".into(), instance: None };
         Context {
             recorder: Recorder::new(client.clone(), reporter),
             client,
-            clients: empty_aws(),
+            clients: self.aws(),
             config: Config::fixture(),
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
@@ -97,6 +104,36 @@ impl FakeCluster {
                 told.0.lock().unwrap().hints.push(order);
                 Box::pin(std::future::ready(()))
             }),
+        }
+    }
+
+    fn aws(&self) -> Clients {
+        let region = aws_sdk_s3::config::Region::new("eu-west-1");
+        let cluster = self.clone();
+        let answers = infallible_client_fn(move |request: http::Request<_>| {
+            let body = if request.uri().query().is_some_and(|query| query.contains("tagging")) {
+                let tags = cluster.0.lock().unwrap().tags.clone();
+                let tag = |(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
+                let tags: String = tags.iter().map(tag).collect();
+                format!("<Tagging><TagSet>{tags}</TagSet></Tagging>")
+            } else {
+                "<ListAllMyBucketsResult><Buckets></Buckets></ListAllMyBucketsResult>".to_owned()
+            };
+            http::Response::builder().status(200).body(body).unwrap()
+        });
+        let s3 = aws_sdk_s3::Config::builder()
+            .behavior_version_latest()
+            .region(region.clone())
+            .http_client(answers)
+            .credentials_provider(aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"))
+            .build();
+        let sqs = aws_sdk_sqs::Config::builder().behavior_version_latest().region(region.clone()).build();
+        let sns = aws_sdk_sns::Config::builder().behavior_version_latest().region(region).build();
+        Clients {
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            sns: aws_sdk_sns::Client::from_conf(sns),
+            sqs: aws_sdk_sqs::Client::from_conf(sqs),
+            region: "eu-west-1".into(),
         }
     }
 
@@ -169,27 +206,5 @@ fn merge(target: &mut Value, patch: &Value) {
             }
         }
         (target, patch) => *target = patch.clone(),
-    }
-}
-
-fn empty_aws() -> Clients {
-    let region = aws_sdk_s3::config::Region::new("eu-west-1");
-    let no_bucket = infallible_client_fn(|_| {
-        let body = "<ListAllMyBucketsResult><Buckets></Buckets></ListAllMyBucketsResult>";
-        http::Response::builder().status(200).body(body).unwrap()
-    });
-    let s3 = aws_sdk_s3::Config::builder()
-        .behavior_version_latest()
-        .region(region.clone())
-        .http_client(no_bucket)
-        .credentials_provider(aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"))
-        .build();
-    let sqs = aws_sdk_sqs::Config::builder().behavior_version_latest().region(region.clone()).build();
-    let sns = aws_sdk_sns::Config::builder().behavior_version_latest().region(region).build();
-    Clients {
-        s3: aws_sdk_s3::Client::from_conf(s3),
-        sns: aws_sdk_sns::Client::from_conf(sns),
-        sqs: aws_sdk_sqs::Client::from_conf(sqs),
-        region: "eu-west-1".into(),
     }
 }
