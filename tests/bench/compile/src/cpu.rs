@@ -14,7 +14,7 @@ mod used;
 
 use std::{collections::HashSet, path::Path};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use corpus::code_base;
 use pipeline::job::{Job, Task};
 use tokio::task::block_in_place;
@@ -42,6 +42,8 @@ pub(crate) const FULL: Plan =
 pub(crate) const QUICK: Plan =
     Plan { rounds: 1, reference_seconds: 0.2, own_seconds: 0.1, unchanged_seconds: 0.02, warm_up: 2 };
 
+/// A child at rest that ends meanwhile takes CPU, too, and is no part of a refresh.
+const MOST_CHANCES: usize = 3;
 /// One after the other, in one round.
 const MOST_TIMES: u16 = 200;
 
@@ -168,11 +170,15 @@ impl Bench {
 
     /// For one of so many refreshes of what a job has made.
     async fn unchanged_seconds(&mut self, sheet: &Sheet, made: &Job, count: usize) -> anyhow::Result<f64> {
-        let again = (0..count).map(|_| sheet.job(made.origin.clone(), Task::Revalidate));
-        let again = again.collect::<anyhow::Result<Vec<_>>>()?;
-        let used = self.ours.used_for_one(&again).await?;
-        ensure!(used.in_children.is_zero(), "what has not changed was compiled again");
-        Ok(used.seconds())
+        for _ in 0..MOST_CHANCES {
+            let again = (0..count).map(|_| sheet.job(made.origin.clone(), Task::Revalidate));
+            let again = again.collect::<anyhow::Result<Vec<_>>>()?;
+            let used = self.ours.used_for_one(&again).await?;
+            if used.in_children.is_zero() {
+                return Ok(used.seconds());
+            }
+        }
+        bail!("what has not changed was compiled again")
     }
 
     async fn dense_seconds(&self, job: &Job) -> anyhow::Result<f64> {
