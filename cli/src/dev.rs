@@ -118,7 +118,7 @@ pub(crate) async fn serve(arguments: DevArguments) -> anyhow::Result<()> {
     };
     let worker =
         Worker::new(ports, worker_settings().await?, WorkerMetrics::register(&mut Registry::default()));
-    let working = tokio::spawn(Arc::new(worker.for_development()).work(shutdown.clone()));
+    let working = tokio::spawn(Arc::new(worker).work(shutdown.clone()));
 
     introduce(&dir, &root, listener.local_addr()?)?;
     serve_web(listener, public_router(web), ServeSettings::PUBLIC, shutdown).await?;

@@ -29,10 +29,7 @@ use pipeline::{
 };
 use url::Url;
 
-use crate::{
-    origin::Absences,
-    resolve::{Settled, Syntax, siblings},
-};
+use crate::resolve::{Settled, Syntax, siblings};
 pub(crate) use assumed::Assumptions;
 pub(crate) use imports::loads_of;
 pub(crate) use revalidate::Revalidation;
@@ -85,10 +82,6 @@ pub(crate) struct Sources {
     /// Paths that are taken for absent until they are asked for, and will be part of the closure; each with the
     /// path of the one that is there.
     assumed_absent: HashMap<String, String>,
-    /// What the tenant's jobs were told lately.
-    absences: Option<Absences>,
-    /// The paths that were not asked for, since they are among these.
-    believed: Vec<String>,
     /// What the look ahead has come to.
     settled: Settled,
     /// Once the look ahead was made.
@@ -120,8 +113,6 @@ impl Sources {
             asked: HashSet::new(),
             used: BTreeSet::new(),
             assumed_absent: HashMap::new(),
-            absences: None,
-            believed: Vec::new(),
             settled: Settled::default(),
             syntax: None,
             under_way: UnderWay::default(),
@@ -131,11 +122,6 @@ impl Sources {
             is_fetching: false,
             is_verifying: Arc::default(),
         }
-    }
-
-    /// The same, where what is likely to stay absent need not be asked for again.
-    pub(crate) fn believing(self, absences: Absences) -> Self {
-        Self { absences: Some(absences), ..self }
     }
 
     /// Whether the origin is being waited for; stays true when the wait was given up.
@@ -218,11 +204,6 @@ impl Sources {
 
     fn is_far(&self) -> bool {
         self.nearest.is_none_or(|took| took >= FAR)
-    }
-
-    fn is_believed_absent(&self, path: &str) -> bool {
-        let Some(absences) = &self.absences else { return false };
-        self.url_of(path).is_some_and(|url| absences.has(url.as_str()))
     }
 
     fn is_taken_for_absent(&self, path: &str) -> bool {

@@ -1,13 +1,11 @@
 //! Where sources come from: tenants' web servers, or a folder on a laptop.
 
-mod absences;
 mod cached_origin;
 mod credentials;
 mod file_origin;
 mod guard;
 mod http_origin;
 
-pub(crate) use absences::Absences;
 pub(crate) use cached_origin::SourceCache;
 pub use credentials::OriginCredentials;
 pub use file_origin::FileOrigin;

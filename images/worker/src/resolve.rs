@@ -154,19 +154,6 @@ fn both(stem: &str, ending: &str) -> [String; 2] {
     [format!("{folder}/_{name}{ending}"), format!("{folder}/{name}{ending}")]
 }
 
-/// The paths beside which one is hardly ever there: the same name with or without `_`, and what a file for
-/// `@import` alone stands in for.
-pub(crate) fn stands_beside(path: &str) -> Vec<String> {
-    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let name = file.strip_prefix('_').unwrap_or(file);
-    let Some(ending) = ENDINGS.into_iter().find(|ending| name.ends_with(ending)) else { return Vec::new() };
-    let stem = name.strip_suffix(ending).unwrap_or(name);
-    let stem = format!("{folder}/{stem}");
-    let twins = both(&stem, ending).into_iter().filter(|twin| twin != path);
-    let plain = ending.strip_prefix(IMPORT_ALONE).map(|ending| both(&stem, ending));
-    twins.chain(plain.into_iter().flatten()).collect()
-}
-
 /// The files that loads have come to, by a likely spelling: then the unlikely ones of the same name decide nothing,
 /// whatever is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

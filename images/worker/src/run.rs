@@ -35,8 +35,6 @@ pub(crate) struct Runner {
     pub(crate) source_limits: SourceLimits,
     /// For the whole attempt: fetching, compiling and storing.
     pub(crate) run_limit: Duration,
-    /// Whether absences are believed for a while that hardly ever end.
-    pub(crate) believes: bool,
 }
 
 /// Why a job has no outcome: nothing is known of the style sheet, and another try may end well.

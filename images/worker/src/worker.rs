@@ -120,17 +120,8 @@ impl Worker {
             compiler,
             source_limits,
             run_limit,
-            believes: true,
         };
         Self { queue, refresh_queue, notifier, direct, runner, concurrency, visibility, metrics, dense }
-    }
-
-    /// The same for who works on the sources: the origin is asked for everything at every job, so that whatever
-    /// file is added is seen at once.
-    #[must_use]
-    pub fn for_development(mut self) -> Self {
-        self.runner.believes = false;
-        self
     }
 
     /// Gives what the job took. Its message is not waited for.

@@ -4,9 +4,9 @@
 //! For each load the two spellings that nearly all style sheets use are asked for first. Where one is there,
 //! its twin and, for `@import`, the files for it alone are assumed absent until they are verified (from a far
 //! origin already while other sources are on their way), and the other spellings decide nothing: nobody asks for
-//! them, and engines take them for absent. Which these are depends on nothing but what the origin has. Where none is there, all spellings are asked for, then those of
-//! the index file, then the load paths'; of a far origin the likely ones of these already while it is not known
-//! whether they are needed.
+//! them, and engines take them for absent. Which these are depends on nothing but what the origin has. Where
+//! none is there, all spellings are asked for, then those of the index file, then the load paths'; of a far
+//! origin the likely ones of these already while it is not known whether they are needed.
 //!
 //! A request that fails ends the searches that wait for it, and the limits end them all: whether that matters shows
 //! when the compiler asks.
@@ -25,6 +25,8 @@ use super::{Answer, MAX_PARALLEL_FETCHES, MAX_PATH_BYTES, MAX_PATHS_BYTES, Sourc
 use crate::resolve::{By, Spellings, Syntax, normalize};
 use search::{Search, Step};
 
+/// At the same time, beside what decides.
+const MOST_VERIFIED_AHEAD: usize = MAX_PARALLEL_FETCHES / 2;
 /// What one source may load; a framework's entry loads some hundred files.
 const MAX_LOADS: usize = 10_000;
 
@@ -129,13 +131,12 @@ impl Ahead<'_> {
 
     /// Takes no place from what decides, and nobody waits for it here.
     fn verify(&mut self) {
-        while self.verifying.len() < MAX_PARALLEL_FETCHES
+        while self.verifying.len() < MOST_VERIFIED_AHEAD
             && let Some(path) = self.unverified.pop()
         {
             let is_open = self.sources.assumed_absent.contains_key(&path);
             if let Some(url) = self.sources.url_of(&path).filter(|_| is_open)
                 && !self.sources.under_way.has(&path)
-                && !self.sources.is_believed_absent(&path)
             {
                 self.verifying.insert(path.clone());
                 self.sources.under_way.start(self.sources.origin.clone(), path, url);
@@ -160,7 +161,6 @@ impl Ahead<'_> {
             self.look_through(&path);
         }
         if self.sources.assumed_absent.remove(&path).is_some() {
-            self.sources.note_unlikely(&path);
             self.sources.asked.insert(path);
         }
         waiting
@@ -237,10 +237,7 @@ impl Ahead<'_> {
             let Some(search) = self.searches.get_mut(index) else { return };
             let sources = &*self.sources;
             match search.step(|path| sources.by_path.get(path).map(|had| had.source.is_some())) {
-                Step::Wait { first, mut others } => {
-                    if first.is_some() {
-                        others.retain(|twin| !self.sources.is_believed_absent(twin));
-                    }
+                Step::Wait { first, others } => {
                     self.ask_all(first, Rank::First, index);
                     self.ask_all(others, Rank::Decisive, index);
                     return;
@@ -279,7 +276,6 @@ impl Ahead<'_> {
         if spellings.likely.iter().any(|path| path == found) {
             spellings.settle(found, &mut self.sources.settled);
             let beside = spellings.likely.iter().cloned().chain(spellings.for_import_alone());
-            beside.clone().for_each(|path| self.sources.note_unlikely(&path));
             self.settle_beside(found, beside);
         } else {
             self.settle_beside(found, spellings.all());

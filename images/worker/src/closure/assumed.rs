@@ -12,10 +12,10 @@ use std::{
 };
 
 use foldhash::HashSet;
-use pipeline::{ports::Origin, tenant::source_url};
+use pipeline::ports::Origin;
 use url::Url;
 
-use super::{Answer, Had, MAX_PARALLEL_FETCHES, Sources, SourcesError, UnderWay};
+use super::{Answer, MAX_PARALLEL_FETCHES, Sources, SourcesError, UnderWay};
 
 /// What is to be asked for, and what is under way. Lives beside the sources, which the compiler reads from
 /// meanwhile.
@@ -39,7 +39,6 @@ pub(crate) enum Assumptions {
 
 impl Sources {
     pub(crate) fn unverified(&mut self) -> Unverified {
-        self.believe();
         Unverified {
             origin: self.origin.clone(),
             assumed_absent: self
@@ -53,35 +52,6 @@ impl Sources {
         }
     }
 
-    /// Takes for known what was found absent lately.
-    fn believe(&mut self) {
-        let believed = self.assumed_absent.keys().filter(|path| self.is_believed_absent(path));
-        self.believed = believed.cloned().collect();
-        for path in &self.believed {
-            if let Some(url) = source_url(&self.base, path) {
-                self.assumed_absent.remove(path);
-                self.by_path.insert(path.clone(), Had { url: url.into(), source: None });
-                self.asked.insert(path.clone());
-            }
-        }
-    }
-
-    /// Remembers for other jobs that an unlikely path is absent, where it is known to be.
-    pub(super) fn note_unlikely(&self, path: &str) {
-        if let (Some(absences), Some(Had { url, source: None })) = (&self.absences, self.by_path.get(path)) {
-            absences.note(url);
-        }
-    }
-
-    /// Where one assumption was wrong, nothing is believed any more.
-    fn disbelieve(&mut self) {
-        self.absences = None;
-        for path in mem::take(&mut self.believed) {
-            self.by_path.remove(&path);
-            self.asked.remove(&path);
-        }
-    }
-
     pub(crate) fn note_verified(&mut self, answers: Vec<Answer>) -> Result<Assumptions, SourcesError> {
         let mut assumptions = Assumptions::Right;
         for answer in answers {
@@ -91,10 +61,8 @@ impl Sources {
                     if source.is_some() {
                         assumptions = Assumptions::Wrong;
                     }
-                    let path = answer.path.clone();
+                    self.asked.insert(answer.path.clone());
                     self.note(answer)?;
-                    self.note_unlikely(&path);
-                    self.asked.insert(path);
                 }
                 (Ok(_), None) => self.note(answer)?,
                 // Beside what was not used it decides nothing, and is no part of the closure.
@@ -103,9 +71,6 @@ impl Sources {
                 }
                 (Err(_), _) => {}
             }
-        }
-        if assumptions == Assumptions::Wrong {
-            self.disbelieve();
         }
         self.check_limits().map(|()| assumptions)
     }

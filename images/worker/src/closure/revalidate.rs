@@ -3,7 +3,6 @@
 //! All of a closure is asked for at once. What turns out to be needed for a new compile is kept, so that the
 //! compile asks for nothing twice.
 
-use foldhash::HashSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use pipeline::{
     manifest::{Closure, SourceRead},
@@ -13,7 +12,6 @@ use pipeline::{
 use url::Url;
 
 use super::{Had, MAX_PARALLEL_FETCHES, Sources, SourcesError, as_source, note_read};
-use crate::resolve::stands_beside;
 
 /// What became of a closure.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,13 +55,9 @@ enum Answer {
 
 impl Sources {
     /// Asks for every URL of an earlier closure, with its validators where it had some; without them the
-    /// contents are compared. After a change, what did not change is fetched too, for the compile. Absences that
-    /// are believed are not asked for.
+    /// contents are compared. After a change, what did not change is fetched too, for the compile.
     pub(crate) async fn revalidate(&mut self, closure: Closure) -> Result<Revalidation, SourcesError> {
         let Closure { read, absent } = closure;
-        let (believed, absent): (Vec<_>, Vec<_>) = absent
-            .into_iter()
-            .partition(|url| self.absences.as_ref().is_some_and(|absences| absences.has(url)));
         let entries: Vec<Entry> =
             read.into_iter().map(Entry::Read).chain(absent.into_iter().map(Entry::Absent)).collect();
         let total = entries.len();
@@ -81,8 +75,6 @@ impl Sources {
             }
         }
         if unchanged.read.len() + unchanged.absent.len() == total {
-            self.note_unlikely_of(&unchanged);
-            unchanged.absent.extend(believed);
             unchanged.read.sort_by(|a, b| a.url.cmp(&b.url));
             unchanged.absent.sort();
             return Ok(Revalidation::Unchanged(unchanged));
@@ -90,15 +82,6 @@ impl Sources {
         // The validators are not sent again: this time the contents are needed.
         self.ask(not_modified.into_iter().map(Entry::Absent).collect()).await?;
         Ok(Revalidation::Changed)
-    }
-
-    /// Remembers for other jobs what stands beside sources that are there, and is absent.
-    fn note_unlikely_of(&self, closure: &Closure) {
-        let path_of = |url: &String| self.path_of(&url.parse().ok()?);
-        let read: HashSet<String> = closure.read.iter().filter_map(|source| path_of(&source.url)).collect();
-        let absent = closure.absent.iter().filter_map(path_of);
-        let unlikely = absent.filter(|path| stands_beside(path).iter().any(|beside| read.contains(beside)));
-        unlikely.for_each(|path| self.note_unlikely(&path));
     }
 
     async fn ask(&mut self, entries: Vec<Entry>) -> Result<Vec<Answer>, SourcesError> {

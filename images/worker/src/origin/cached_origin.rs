@@ -13,29 +13,20 @@ use pipeline::{
 };
 use url::Url;
 
-use super::Absences;
-
 /// Tenants whose sources are kept, and the bytes of one tenant's: 64 MiB at the most.
 const MAX_TENANTS: u64 = 16;
 const MAX_TENANT_BYTES: u64 = 4 << 20;
 /// What nobody compiled for so long is forgotten.
-const FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(10);
 /// What an entry takes beside its texts.
 const ENTRY_BYTES: usize = 200;
 
 type Kept = Cache<String, SourceFile>;
 
-/// What several tenants' origins gave, each within bounds of its own.
+/// The sources of several tenants, each within bounds of its own.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceCache {
-    tenants: Cache<TenantId, KnownOrigin>,
-}
-
-/// What is known of one tenant's origin.
-#[derive(Debug, Clone)]
-pub(crate) struct KnownOrigin {
-    kept: Kept,
-    pub(crate) absences: Absences,
+    tenants: Cache<TenantId, Kept>,
 }
 
 /// An origin as one tenant's jobs see it.
@@ -49,19 +40,13 @@ impl SourceCache {
         Self { tenants: Cache::builder().max_capacity(MAX_TENANTS).time_to_idle(FORGOTTEN_AFTER).build() }
     }
 
-    pub(crate) fn of(&self, tenant: &TenantId) -> KnownOrigin {
-        self.tenants.get_with(tenant.clone(), || {
-            let bounded = Cache::builder().max_capacity(MAX_TENANT_BYTES).time_to_idle(FORGOTTEN_AFTER);
-            let kept = bounded.weigher(|url: &String, source| weigh(url, source)).build();
-            KnownOrigin { kept, absences: Absences::new() }
-        })
-    }
-}
-
-impl KnownOrigin {
     /// The origin, asked with what is known of the tenant's sources.
-    pub(crate) fn in_front_of(&self, origin: Arc<dyn Origin>) -> Arc<dyn Origin> {
-        Arc::new(CachedOrigin { origin, kept: self.kept.clone() })
+    pub(crate) fn in_front_of(&self, origin: Arc<dyn Origin>, tenant: &TenantId) -> Arc<dyn Origin> {
+        let kept = self.tenants.get_with(tenant.clone(), || {
+            let bounded = Cache::builder().max_capacity(MAX_TENANT_BYTES).time_to_idle(FORGOTTEN_AFTER);
+            bounded.weigher(|url: &String, source| weigh(url, source)).build()
+        });
+        Arc::new(CachedOrigin { origin, kept })
     }
 }
 

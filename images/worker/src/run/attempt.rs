@@ -83,13 +83,8 @@ impl Runner {
         let sources_read_at = Timestamp::now();
         let limit = deadline.saturating_duration_since(Instant::now());
         let origin = self.credentials.in_front_of(self.origin.clone(), &job.origin).await;
-        let known = self.source_cache.of(&job.tenant_id);
-        let origin = spans.watch(known.in_front_of(origin));
-        let mut sources = Sources::new(origin, job.origin.clone(), self.source_limits);
-        // Who purges has changed something.
-        if self.believes && job.purged.is_none() {
-            sources = sources.believing(known.absences);
-        }
+        let origin = self.source_cache.in_front_of(origin, &job.tenant_id);
+        let mut sources = Sources::new(spans.watch(origin), job.origin.clone(), self.source_limits);
         let (standing, making) = match job.task {
             Task::Compile => self.make_anew(job, deadline, &mut sources, spans).await?,
             Task::Revalidate => {

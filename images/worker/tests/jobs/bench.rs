@@ -45,23 +45,10 @@ impl Bench {
         Self::start_at(files, |queue| queue)
     }
 
-    /// As `assets dev` does.
-    pub(crate) fn start_for_development(files: &[(&str, &str)]) -> Self {
-        Self::start_as(files, |queue| queue, Worker::for_development)
-    }
-
     /// With something between the worker and the queue.
     pub(crate) fn start_at(
         files: &[(&str, &str)],
         between: impl FnOnce(Arc<MemoryQueue>) -> Arc<dyn Queue>,
-    ) -> Self {
-        Self::start_as(files, between, |worker| worker)
-    }
-
-    fn start_as(
-        files: &[(&str, &str)],
-        between: impl FnOnce(Arc<MemoryQueue>) -> Arc<dyn Queue>,
-        adapt: impl FnOnce(Worker) -> Worker,
     ) -> Self {
         let site = tempfile::tempdir().unwrap();
         for (path, text) in files {
@@ -92,7 +79,7 @@ impl Bench {
         let mut registry = Registry::default();
         let metrics = WorkerMetrics::register(&mut registry);
         let shutdown = CancellationToken::new();
-        let worker = Arc::new(adapt(Worker::new(ports, settings, metrics)));
+        let worker = Arc::new(Worker::new(ports, settings, metrics));
         let working = tokio::spawn(worker.work(shutdown.clone()));
         Self { site, queue, store, journal, notices, shutdown, working, registry }
     }

@@ -16,8 +16,8 @@ async fn file_for_imports_alone_counts_although_the_other_one_was_found_first() 
 }
 
 #[tokio::test]
-async fn what_appears_beside_a_source_is_noticed_by_the_next_refresh_that_asks_for_it() {
-    let mut bench = Bench::start_for_development(&[("app.scss", "@import 'a';"), ("_a.scss", "a { b: c }")]);
+async fn what_appears_beside_a_source_is_noticed_by_the_next_refresh() {
+    let mut bench = Bench::start(&[("app.scss", "@import 'a';"), ("_a.scss", "a { b: c }")]);
     let job = bench.job("/app.css");
     bench.run(&job).await;
     bench.write("_a.import.scss", "a { b: new }");

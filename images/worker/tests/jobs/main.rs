@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
 
-mod absences;
 mod bench;
 mod calls;
 mod dense;

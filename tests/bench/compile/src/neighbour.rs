@@ -172,7 +172,9 @@ impl Bench {
     }
 
     async fn run_neighbours(&self, client: &mut Client) -> anyhow::Result<()> {
-        client.run(&self.sheet.job(self.origin.next_site()?, Task::Compile)?).await.map(drop)
+        let job = self.sheet.job(self.origin.next_site()?, Task::Compile)?;
+        client.run(&job).await?;
+        self.check(Side::Benign, &job).await
     }
 
     async fn measure_round(&self, side: Side, turns: &[Turn]) -> anyhow::Result<Round> {

@@ -43,7 +43,7 @@ impl Case {
     }
 
     async fn fetch(&self, tenant: &str, known: Option<&str>) -> Fetched {
-        let origin = self.cache.of(&tenant.parse().unwrap()).in_front_of(self.origin.clone());
+        let origin = self.cache.in_front_of(self.origin.clone(), &tenant.parse().unwrap());
         let known = known.map(|etag| Validators { etag: Some(etag.to_owned()), last_modified: None });
         origin.fetch(&"http://o/a.scss".parse().unwrap(), known.as_ref()).await.unwrap()
     }
@@ -91,8 +91,8 @@ async fn nothing_is_known_of_what_is_gone_or_another_tenants_or_has_no_validator
 async fn tenants_sources_are_bounded() {
     let case = Case::new();
     let tenant: TenantId = "t".parse().unwrap();
-    let origin = case.cache.of(&tenant).in_front_of(case.origin.clone());
-    let kept = case.cache.of(&tenant).kept;
+    let origin = case.cache.in_front_of(case.origin.clone(), &tenant);
+    let kept = case.cache.tenants.get(&tenant).unwrap();
     for file in 0..20 {
         let source =
             SourceFile { body: vec![b'a'; 1 << 20].into(), etag: Some("x".to_owned()), last_modified: None };
