@@ -2,6 +2,7 @@
 
 mod cluster;
 mod dev;
+mod iam_policy;
 mod purge;
 mod site;
 mod why;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Command {
     /// Serve a folder's Sass through the whole pipeline, as one process
     Dev(dev::DevArguments),
+    /// Print the least that a role must be allowed on AWS, as an IAM policy
+    IamPolicy(iam_policy::IamPolicyArguments),
     /// Have style sheets made anew before they are served again
     Purge(purge::PurgeArguments),
     /// Tell what a style sheet's URL is made of, and why it is fresh or not
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     telemetry::init("warn");
     let outcome = match command {
         Command::Dev(arguments) => dev::serve(arguments),
+        Command::IamPolicy(arguments) => iam_policy::run(arguments),
         Command::Purge(arguments) => purge::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
     };

@@ -23,10 +23,12 @@ pub use bindings::{
     BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
     observe_bindings, plan_bindings, plan_release,
 };
+pub(crate) use bucket::partition_of;
 pub use left_behind::{find_left_behind, is_left_behind};
 pub use mode::Refusal;
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;
+pub(crate) use ownership::{CLUSTER_TAG, OUR_TAGS, OWNED, PIPELINE_TAG, STATE_TAG};
 pub use policy::Transport;
 pub use terms::{Adoptable, BindingsTerms};
 

@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod config;
 pub mod context;
+pub mod iam;
 pub mod metrics;
 pub mod names;
 pub mod pipeline;

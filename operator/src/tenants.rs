@@ -21,7 +21,7 @@ use pipeline::{
 };
 use url::Url;
 
-pub use claims::StoredClaims;
+pub use claims::{CLAIMS_PREFIX, StoredClaims};
 
 /// Registry objects that are read at the same time.
 const CONCURRENT_READS: usize = 16;

@@ -78,26 +78,33 @@ pub struct Key {
     pub path: AssetPath,
 }
 
+/// The prefix of all manifests.
+pub const MANIFESTS_PREFIX: &str = "a/";
+/// The prefix of all bodies.
+pub const BODIES_PREFIX: &str = "b/";
+/// The prefix of all counts of attempts.
+pub const ATTEMPTS_PREFIX: &str = "n/";
+
 impl Key {
     /// Where this key's manifest lies: `a/<fingerprint>/<tenantId>/<SHA-256 of the path>`.
     pub fn manifest_object(&self) -> String {
-        self.object_of_path('a')
+        self.object_of_path(MANIFESTS_PREFIX)
     }
 
     /// Where it is counted how often this key's jobs were begun since the latest outcome, while that is not
     /// once: `n/<fingerprint>/<tenantId>/<SHA-256 of the path>`.
     pub fn attempts_object(&self) -> String {
-        self.object_of_path('n')
+        self.object_of_path(ATTEMPTS_PREFIX)
     }
 
-    fn object_of_path(&self, kind: char) -> String {
+    fn object_of_path(&self, prefix: &str) -> String {
         let path_hash = Digest::of(self.path.as_str().as_bytes());
-        format!("{kind}/{}/{}/{path_hash}", self.fingerprint, self.tenant_id)
+        format!("{prefix}{}/{}/{path_hash}", self.fingerprint, self.tenant_id)
     }
 
     /// Where a body with this digest and content coding lies: `b/<fingerprint>/<tenantId>/<digest>.<coding>`.
     pub fn body_object(&self, digest: &Digest, encoding: Encoding) -> String {
-        format!("b/{}/{}/{digest}.{encoding}", self.fingerprint, self.tenant_id)
+        format!("{BODIES_PREFIX}{}/{}/{digest}.{encoding}", self.fingerprint, self.tenant_id)
     }
 }
 

@@ -208,14 +208,18 @@ fn merged(observed: &Tags, changed: Tags) -> Tags {
 }
 
 fn build_bucket_policy(transport: Transport, name: &str, region: &str) -> Option<String> {
-    let partition = match region {
+    let bucket = format!("arn:{}:s3:::{name}", partition_of(region));
+    let objects = format!("{bucket}/*");
+    build_policy(transport, "s3:*", &[bucket, objects])
+}
+
+/// The part of AWS that a region belongs to, as ARNs name it.
+pub(crate) fn partition_of(region: &str) -> &'static str {
+    match region {
         region if region.starts_with("cn-") => "aws-cn",
         region if region.starts_with("us-gov-") => "aws-us-gov",
         _ => "aws",
-    };
-    let bucket = format!("arn:{partition}:s3:::{name}");
-    let objects = format!("{bucket}/*");
-    build_policy(transport, "s3:*", &[bucket, objects])
+    }
 }
 
 pub(super) async fn apply_bucket(

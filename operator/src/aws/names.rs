@@ -73,6 +73,12 @@ impl BindingNames {
         }
     }
 
+    /// What all drawn names of a pipeline fit, as IAM reads it: `?` is any one character, so that
+    /// `ap-shop-store-??????????` is not how names of `shop-store-front` look.
+    pub fn pattern(namespace: &str, name: &str) -> Self {
+        Self::new(namespace, name, &BindingSuffix("?".repeat(SUFFIX_LENGTH)))
+    }
+
     /// These, with the names that the spec gives in their places.
     pub fn given(&self, spec: &BindingsSpec) -> Self {
         let BindingsSpec { bucket, queues, topic } = spec;

@@ -8,16 +8,16 @@ use super::terms::Terms;
 pub(super) type Tags = BTreeMap<String, String>;
 
 /// The cluster whose operator made the resource.
-const CLUSTER_TAG: &str = "assetpipeline.dev/cluster";
+pub(crate) const CLUSTER_TAG: &str = "assetpipeline.dev/cluster";
 /// The pipeline, as `<namespace>/<name>`.
-const PIPELINE_TAG: &str = "assetpipeline.dev/pipeline";
+pub(crate) const PIPELINE_TAG: &str = "assetpipeline.dev/pipeline";
 /// `owned` where the operator made the resource, `adopted` where it did not, and `released` once the pipeline
 /// is gone and what the operator made was kept.
-const STATE_TAG: &str = "assetpipeline.dev/state";
+pub(crate) const STATE_TAG: &str = "assetpipeline.dev/state";
 /// The pipeline that may have the resource though it is not ours, as `<namespace>/<name>`. People set it.
 const CONSENT_TAG: &str = "assetpipeline.dev/adoptable-by";
 
-const OWNED: &str = "owned";
+pub(crate) const OWNED: &str = "owned";
 const ADOPTED: &str = "adopted";
 const RELEASED: &str = "released";
 
@@ -140,7 +140,7 @@ impl Owner {
 }
 
 /// The keys of the tags that are ours to set and to remove.
-pub(super) const OUR_TAGS: [&str; 3] = [CLUSTER_TAG, PIPELINE_TAG, STATE_TAG];
+pub(crate) const OUR_TAGS: [&str; 3] = [CLUSTER_TAG, PIPELINE_TAG, STATE_TAG];
 
 /// The tags of `wanted` that `observed` lacks or has with another value.
 pub(super) fn plan_tags(observed: &Tags, wanted: &Tags) -> Option<Tags> {

@@ -13,6 +13,8 @@ use super::{ObservedRegistry, Race, TenantStep, WantedTenant};
 
 /// The `version` that this build writes and understands.
 const CLAIMS_VERSION: u32 = 1;
+/// The prefix of all owners' records.
+pub const CLAIMS_PREFIX: &str = "owners/";
 
 /// A record as the store holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,7 @@ struct Claims {
 
 /// Where the owner's record lies; an owner is `<kind>/<namespace>/<name>`, and none of these holds a slash.
 fn object_of(owner: &str) -> String {
-    format!("owners/{owner}.json")
+    format!("{CLAIMS_PREFIX}{owner}.json")
 }
 
 pub(super) async fn fetch(store: &dyn Store, owner: &str) -> Result<Option<StoredClaims>, Error> {
