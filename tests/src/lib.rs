@@ -3,6 +3,7 @@
 //!
 //! The local cluster is the crate `cluster`; what is checked stands in the suites.
 
+pub mod calls;
 pub mod control;
 pub mod crowd;
 pub mod declared;
@@ -12,6 +13,7 @@ pub mod metrics;
 pub mod moto;
 pub mod origin;
 pub mod patience;
+pub mod permissions;
 pub mod places;
 pub mod rollout;
 pub mod sass;

@@ -36,6 +36,7 @@ pub(crate) struct Stage {
     pub(crate) names: BindingNames,
     pub(crate) pace: Pace,
     pub(crate) transport: Transport,
+    pub(crate) subscription: SubscriptionWant,
     adoptable: Adoptable,
 }
 
@@ -72,6 +73,7 @@ impl Stage {
             pace: Pace::Whole,
             // So that policies are written, too.
             transport: Transport::Tls,
+            subscription: SubscriptionWant::None,
             adoptable: Adoptable::default(),
         }
     }
@@ -119,7 +121,7 @@ impl Stage {
             region: REGION.to_owned(),
             transport: self.transport,
             visibility_seconds: 8,
-            subscription: SubscriptionWant::None,
+            subscription: self.subscription.clone(),
         })
     }
 
