@@ -20,7 +20,7 @@ use super::{
         want_dead_letters, want_jobs,
     },
     subscription::{
-        Subscription, SubscriptionStep, SubscriptionWant, apply_subscription, observe_subscriptions,
+        Own, Subscription, SubscriptionStep, SubscriptionWant, apply_subscription, observe_subscriptions,
         plan_subscription, plan_subscription_release,
     },
     terms::{BindingsTerms, Terms},
@@ -146,7 +146,8 @@ pub fn plan_bindings(
         plan.topic = split(topic, &terms.topic, TopicStep::lack, &mut drift);
     }
     if let Some(found) = observed.topic.found() {
-        let steps = plan_subscription(&observed.subscriptions, &found.arn, subscription);
+        let own = Own::of(&topic::stand(&observed.topic, &terms.topic, owner), &terms.subscription);
+        let steps = plan_subscription(&observed.subscriptions, &found.arn, subscription, own);
         let planned = allow_by_mode(steps, terms.topic.mode);
         plan.subscription = split(planned, &terms.topic, SubscriptionStep::lack, &mut drift);
     }
@@ -212,6 +213,7 @@ pub fn holds_registry(observed: &ObservedBucket, terms: &Terms, owner: &Owner) -
 pub fn plan_release(observed: &ObservedBindings, terms: &BindingsTerms, owner: &Owner) -> ReleasePlan {
     let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions } = observed;
     let mut kept = Vec::new();
+    let own = Own::of(&topic::stand(topic, &terms.topic, owner), &terms.subscription);
     let topic = plan_topic_release(topic, &terms.topic, owner);
     let topic = note_kept(topic, &terms.topic, &mut kept);
     let [queue, refresh_queue, dead_letter_queue] = [
@@ -222,7 +224,11 @@ pub fn plan_release(observed: &ObservedBindings, terms: &BindingsTerms, owner: &
     .map(|(queue, terms)| note_kept(plan_queue_release(queue, terms, owner), terms, &mut kept));
     let bucket = plan_bucket_release(bucket, &terms.bucket, owner);
     ReleasePlan {
-        subscription: if topic.is_some() { plan_subscription_release(subscriptions) } else { Vec::new() },
+        subscription: if topic.is_some() {
+            plan_subscription_release(subscriptions, own)
+        } else {
+            Vec::new()
+        },
         topic,
         queue,
         refresh_queue,

@@ -4,7 +4,10 @@ use aws_sdk_sns::Client;
 use pipeline::Error;
 use url::Url;
 
-use super::error::{failed, is_missing};
+use super::{
+    error::{failed, is_missing},
+    ownership::{Provenance, Standing},
+};
 
 /// Path on which web pods take notices; an endpoint ends in it.
 pub const NOTICE_PATH: &str = "/work_complete";
@@ -28,6 +31,24 @@ pub enum SubscriptionWant {
     Endpoint(Url),
 }
 
+/// What the pipeline's object tells of its subscription: the evidence on a topic that somebody else made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToldSubscription {
+    /// As the status has it.
+    pub arn: Option<String>,
+    /// As the spec has it.
+    pub endpoint: Option<Url>,
+}
+
+/// Which subscriptions of the topic are ours. They have no tags.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Own<'a> {
+    /// The operator made the topic: those that post to the path of notices.
+    OnPath,
+    /// Others may post to such a path, too.
+    Told(&'a ToldSubscription),
+}
+
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscriptionStep {
@@ -49,6 +70,29 @@ impl SubscriptionStep {
         match self {
             Self::Subscribe { topic_arn: _, endpoint } => format!("should have {endpoint} as a subscriber"),
             Self::Unsubscribe { arn } => format!("should not have the subscription {arn}"),
+        }
+    }
+}
+
+impl<'a> Own<'a> {
+    pub(super) fn of(topic: &Standing, told: &'a ToldSubscription) -> Self {
+        match topic {
+            Standing::Ours(Provenance::Made) => Self::OnPath,
+            Standing::Missing
+            | Standing::Ours(Provenance::Adopted)
+            | Standing::Released
+            | Standing::Foreign { .. } => Self::Told(told),
+        }
+    }
+
+    fn has(self, subscription: &Subscription) -> bool {
+        let Subscription { arn, protocol, endpoint } = subscription;
+        match self {
+            Self::OnPath => matches!(protocol.as_str(), "http" | "https") && endpoint.ends_with(NOTICE_PATH),
+            Self::Told(told) => {
+                (arn.is_some() && *arn == told.arn)
+                    || told.endpoint.as_ref().is_some_and(|url| url.as_str() == endpoint)
+            }
         }
     }
 }
@@ -79,6 +123,7 @@ pub(super) fn plan_subscription(
     observed: &[Subscription],
     topic_arn: &str,
     want: &SubscriptionWant,
+    own: Own<'_>,
 ) -> Vec<SubscriptionStep> {
     let wanted = match want {
         SubscriptionWant::Endpoint(endpoint) => Some(endpoint),
@@ -88,7 +133,7 @@ pub(super) fn plan_subscription(
     };
     let is_wanted =
         |subscription: &&Subscription| wanted.is_some_and(|url| url.as_str() == subscription.endpoint);
-    let mut steps = plan_unsubscribe(observed.iter().filter(|subscription| !is_wanted(subscription)));
+    let mut steps = plan_unsubscribe(observed.iter().filter(|subscription| !is_wanted(subscription)), own);
     if let Some(endpoint) = wanted
         && observed.iter().filter(is_wanted).count() == 0
     {
@@ -101,17 +146,16 @@ pub(super) fn plan_subscription(
 }
 
 /// The removal of all subscriptions of ours. Pending ones have no ARN and vanish with the topic.
-pub(super) fn plan_subscription_release(observed: &[Subscription]) -> Vec<SubscriptionStep> {
-    plan_unsubscribe(observed.iter())
+pub(super) fn plan_subscription_release(observed: &[Subscription], own: Own<'_>) -> Vec<SubscriptionStep> {
+    plan_unsubscribe(observed.iter(), own)
 }
 
-/// Other people may subscribe to the topic; ours are those that post to the path of notices.
-fn plan_unsubscribe<'a>(subscriptions: impl Iterator<Item = &'a Subscription>) -> Vec<SubscriptionStep> {
+fn plan_unsubscribe<'a>(
+    subscriptions: impl Iterator<Item = &'a Subscription>,
+    own: Own<'_>,
+) -> Vec<SubscriptionStep> {
     subscriptions
-        .filter(|subscription| {
-            matches!(subscription.protocol.as_str(), "http" | "https")
-                && subscription.endpoint.ends_with(NOTICE_PATH)
-        })
+        .filter(|subscription| own.has(subscription))
         .filter_map(|subscription| subscription.arn.clone())
         .map(|arn| SubscriptionStep::Unsubscribe { arn })
         .collect()
@@ -153,13 +197,13 @@ mod tests {
     fn subscribed_endpoint_needs_no_write_whether_or_not_it_is_confirmed() {
         let pending = Subscription { arn: None, ..subscription(NEW) };
         for observed in [subscription(NEW), pending] {
-            assert_eq!(plan_subscription(&[observed], "topic", &want(NEW)), []);
+            assert_eq!(plan_subscription(&[observed], "topic", &want(NEW), Own::OnPath), []);
         }
     }
 
     #[test]
     fn changed_endpoint_replaces_the_old_one() {
-        let steps = plan_subscription(&[subscription(OLD)], "topic", &want(NEW));
+        let steps = plan_subscription(&[subscription(OLD)], "topic", &want(NEW), Own::OnPath);
         let expected = [
             SubscriptionStep::Unsubscribe { arn: format!("arn:{OLD}") },
             SubscriptionStep::Subscribe { topic_arn: "topic".into(), endpoint: NEW.parse().unwrap() },
@@ -169,14 +213,34 @@ mod tests {
 
     #[test]
     fn nothing_changes_while_nobody_could_confirm() {
-        assert_eq!(plan_subscription(&[subscription(OLD)], "topic", &SubscriptionWant::Later), []);
+        let steps = plan_subscription(&[subscription(OLD)], "topic", &SubscriptionWant::Later, Own::OnPath);
+        assert_eq!(steps, []);
     }
 
     #[test]
     fn subscriptions_of_other_people_stay() {
         let others =
             [subscription("https://audit.example.com/hook"), subscription("sqs:audit/work_complete")];
-        assert_eq!(plan_subscription(&others, "topic", &SubscriptionWant::None), []);
-        assert_eq!(plan_subscription_release(&others), []);
+        assert_eq!(plan_subscription(&others, "topic", &SubscriptionWant::None, Own::OnPath), []);
+        assert_eq!(plan_subscription_release(&others, Own::OnPath), []);
+    }
+
+    #[test]
+    fn on_a_topic_of_others_only_what_the_object_tells_is_ours() {
+        let theirs = subscription("https://audit.example.com/work_complete");
+        let pending = Subscription { arn: None, ..theirs.clone() };
+        let observed = [theirs, pending, subscription(OLD)];
+        let unsubscribe = SubscriptionStep::Unsubscribe { arn: format!("arn:{OLD}") };
+        let by_arn = ToldSubscription { arn: Some(format!("arn:{OLD}")), endpoint: None };
+        let by_endpoint = ToldSubscription { arn: None, endpoint: OLD.parse().ok() };
+        for (told, expected) in [
+            (by_arn, vec![unsubscribe.clone()]),
+            (by_endpoint, vec![unsubscribe]),
+            (ToldSubscription::default(), vec![]),
+        ] {
+            let own = Own::Told(&told);
+            assert_eq!(plan_subscription(&observed, "topic", &SubscriptionWant::None, own), expected);
+            assert_eq!(plan_subscription_release(&observed, own), expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, QueuesSpec, TopicSpec, WhenNotEmpty};
 use serde::Deserialize;
 
-use super::{BindingNames, ending::Disposal};
+use super::{BindingNames, ending::Disposal, subscription::ToldSubscription};
 
 /// What a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +44,7 @@ pub struct BindingsTerms {
     pub queue: Terms,
     pub refresh_queue: Terms,
     pub topic: Terms,
+    pub subscription: ToldSubscription,
 }
 
 /// What pipelines may use though no tag allows it, by namespace: the operator's Helm values.
@@ -136,7 +137,13 @@ impl BindingsTerms {
                 *topic_mode,
                 disposal_of(*topic_policy),
             ),
+            subscription: ToldSubscription::default(),
         }
+    }
+
+    /// These, for a pipeline whose object tells this of its subscription.
+    pub fn told(self, subscription: ToldSubscription) -> Self {
+        Self { subscription, ..self }
     }
 }
 

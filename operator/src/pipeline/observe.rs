@@ -19,7 +19,7 @@ use super::ownership::is_controlled_by;
 use crate::{
     aws::{
         BindingNames, BindingSuffix, BindingsTerms, ObservedBindings, Owner, find_left_behind,
-        holds_registry, observe_bindings,
+        holds_registry, observe_bindings, subscription::ToldSubscription,
     },
     context::Context,
     names::{FINALIZER, SUFFIX_ANNOTATION, Tier, notice_secret, peers_service},
@@ -117,7 +117,13 @@ pub fn owner_of(context: &Context, object: &AssetPipeline) -> Owner {
 /// The terms as the spec has them; what it says is checked in `validate`.
 pub(super) fn terms_of(context: &Context, object: &AssetPipeline, names: &BindingNames) -> BindingsTerms {
     let namespace = object.namespace().unwrap_or_default();
-    BindingsTerms::new(names, &object.spec.bindings, &namespace, &context.config.adoptable)
+    let told = object.status.as_ref().and_then(|status| status.bindings.as_ref());
+    let subscription = ToldSubscription {
+        arn: told.and_then(|told| told.subscription_arn.clone()),
+        endpoint: object.spec.notifications.endpoint.as_ref().and_then(|endpoint| endpoint.parse().ok()),
+    };
+    let adoptable = &context.config.adoptable;
+    BindingsTerms::new(names, &object.spec.bindings, &namespace, adoptable).told(subscription)
 }
 
 /// The bindings' names, where the pipeline tells their end. What it tells is checked in `validate`.

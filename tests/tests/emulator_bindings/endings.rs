@@ -83,6 +83,7 @@ async fn check_cell(stage: &Stage, origin: Origin, disposal: Disposal, contents:
         }
         Ending::GiveBack => {
             assert_eq!(tags_of(&left), tags_of(&theirs));
+            assert_eq!((left.subscriptions.len(), &left.subscriptions), (1, &theirs.subscriptions));
             ensure!(kept.len() == 5 && kept.iter().all(|text| text.contains("it was adopted")), "{kept:?}");
         }
         Ending::Leave => {

@@ -118,6 +118,7 @@ async fn check_cell(stage: &mut Stage, mode: BindingMode, found: State) -> Resul
             let expected =
                 tags.map(|theirs| theirs.into_iter().chain(stage.owner.adopted_tags()).collect::<Tags>());
             assert_eq!(tags_of(&after), expected.collect::<Vec<_>>());
+            assert_eq!((after.subscriptions.len(), &after.subscriptions), (1, &before.subscriptions));
             ensure!(stage.has_object().await?, "the files are gone");
         }
         Outcome::CorrectDrift => {

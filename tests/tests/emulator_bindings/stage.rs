@@ -23,6 +23,8 @@ use tests::moto::Moto;
 pub(crate) const REGION: &str = "eu-central-1";
 /// The object that somebody has put into a bucket.
 const THEIRS: &str = "theirs";
+/// Where somebody takes a topic's notices, under a path as our own.
+const THEIR_ENDPOINT: &str = "http://audit.invalid/work_complete";
 /// More than any pipeline needs to come to rest.
 const MOST_ROUNDS: usize = 40;
 
@@ -188,7 +190,10 @@ impl Stage {
         let set =
             tags.iter().map(|(key, value)| aws_sdk_sns::types::Tag::builder().key(key).value(value).build());
         let set = set.collect::<Result<_, _>>()?;
-        self.clients.sns.create_topic().name(&self.names.topic).set_tags(Some(set)).send().await?;
+        let sns = &self.clients.sns;
+        let made = sns.create_topic().name(&self.names.topic).set_tags(Some(set)).send().await?;
+        let request = sns.subscribe().topic_arn(made.topic_arn().unwrap_or_default());
+        request.protocol("http").endpoint(THEIR_ENDPOINT).send().await?;
         Ok(())
     }
 

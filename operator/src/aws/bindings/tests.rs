@@ -137,7 +137,16 @@ fn allowed() -> ObservedBindings {
             attributes: [("SignatureVersion".to_owned(), "1".to_owned())].into(),
             tags,
         }),
-        subscriptions: vec![],
+        subscriptions: vec![theirs()],
+    }
+}
+
+/// Somebody else's who posts to a path of the same name.
+fn theirs() -> Subscription {
+    Subscription {
+        arn: Some("arn:theirs".into()),
+        protocol: "https".into(),
+        endpoint: "https://audit.example.com/work_complete".into(),
     }
 }
 
@@ -169,6 +178,7 @@ fn read_only_resources_are_told_of_and_never_written() {
     let visibility =
         |told: &&String| told.starts_with("queue v should have") && told.contains("VisibilityTimeout 8");
     assert_eq!(drift.iter().filter(visibility).count(), 1, "{drift:?}");
+    assert!(!drift.iter().any(|told| told.contains("arn:theirs")), "{drift:?}");
     assert_eq!(plan_release(&allowed(), &want.terms, &want.owner), ReleasePlan::default());
 }
 
@@ -198,6 +208,22 @@ fn adopted_resources_are_tagged_first_and_given_back_at_the_end() {
     assert!(matches!(&release.queue, Some(QueueStep::RemoveTags { keys, .. }) if keys.len() == 3));
     assert_eq!(release.topic, None, "it is not ours yet");
     assert_eq!(release.kept[0], "queue v stays: it was adopted");
+}
+
+#[test]
+fn only_our_own_subscription_leaves_an_adopted_topic() {
+    let ours = Subscription { arn: Some("arn:ours".into()), ..theirs() };
+    let mut adopted = ObservedBindings { subscriptions: vec![theirs(), ours], ..allowed() };
+    let mut want = want_by(given("Adopt"));
+    if let ObservedTopic::Found(found) = &mut adopted.topic {
+        found.tags.extend(want.owner.adopted_tags());
+    }
+    let unsubscribe = |arn: &str| vec![SubscriptionStep::Unsubscribe { arn: arn.into() }];
+    for (told, expected) in [(None, vec![]), (Some("arn:ours"), unsubscribe("arn:ours"))] {
+        want.terms.subscription.arn = told.map(str::to_owned);
+        assert_eq!(plan_bindings(&adopted, &want).unwrap().0.subscription, expected);
+        assert_eq!(plan_release(&adopted, &want.terms, &want.owner).subscription, expected);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::{
         Refusal,
         bucket::ObservedBucket,
         plan_bindings,
-        subscription::{Subscription, SubscriptionWant},
+        subscription::{Subscription, SubscriptionWant, ToldSubscription},
     },
     config::Config,
     pipeline::{
@@ -89,7 +89,9 @@ pub(super) fn build_want(
     };
     let names = BindingNames::new(&valid.namespace, &valid.name, suffix).given(&valid.bindings);
     BindingsWant {
-        terms: BindingsTerms::new(&names, &valid.bindings, &valid.namespace, &config.adoptable),
+        terms: BindingsTerms::new(&names, &valid.bindings, &valid.namespace, &config.adoptable).told(
+            ToldSubscription { arn: valid.told.subscription_arn.clone(), endpoint: valid.endpoint.clone() },
+        ),
         names,
         owner: Owner {
             cluster: config.cluster_name.clone(),
@@ -132,7 +134,7 @@ pub(super) fn plan_step(
         Err(refusal) => return unsettled(BindingsStep::Refused(refusal)),
     };
     let known = build_known(&observed, want);
-    let status = build_status(&observed, want);
+    let status = build_status(&observed, told, want);
     let step = if plan.is_empty() {
         BindingsStep::Settled(status)
     } else {
@@ -186,16 +188,22 @@ fn recall_known(told: &BindingsStatus, want: &BindingsWant) -> Option<KnownBindi
     })
 }
 
-fn build_status(observed: &ObservedBindings, want: &BindingsWant) -> BindingsStatus {
-    let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions: _ } =
-        observed;
+fn build_status(observed: &ObservedBindings, told: &BindingsStatus, want: &BindingsWant) -> BindingsStatus {
+    let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions } = observed;
+    // One that stands still, for now or since its removal failed: nothing else says that it is ours.
+    let still = || {
+        let mut arns = subscriptions.iter().filter_map(|subscription| subscription.arn.clone());
+        arns.find(|arn| told.subscription_arn.as_ref() == Some(arn))
+    };
     BindingsStatus {
         bucket: matches!(bucket, ObservedBucket::Found(_)).then(|| want.names.bucket.clone()),
         queue_url: queue.found().map(|found| found.url.clone()),
         refresh_queue_url: refresh_queue.found().map(|found| found.url.clone()),
         dead_letter_queue_url: dead_letter_queue.found().map(|found| found.url.clone()),
         topic_arn: topic.found().map(|found| found.arn.clone()),
-        subscription_arn: find_subscription(observed, want).and_then(|found| found.arn.clone()),
+        subscription_arn: find_subscription(observed, want)
+            .and_then(|found| found.arn.clone())
+            .or_else(still),
     }
 }
 

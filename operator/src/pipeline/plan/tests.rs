@@ -373,6 +373,24 @@ fn confirmed_subscription_is_told_with_its_arn() {
     assert_eq!(settle.subscription, SubscriptionState::Confirmed);
 }
 
+#[test]
+fn subscription_that_stands_is_told_while_no_web_pod_could_confirm_another() {
+    let mut object = fixture();
+    let arn = || Some("arn:sub".to_owned());
+    let told = BindingsStatus { subscription_arn: arn(), ..told() };
+    object.status.get_or_insert_default().bindings = Some(told);
+    let endpoint = "https://old.example.com/work_complete".to_owned();
+    let stands = Subscription { arn: arn(), protocol: "https".into(), endpoint };
+    for (subscriptions, expected) in [(vec![stands], arn()), (vec![], None)] {
+        let seen = ObservedBindings { subscriptions, ..bindings() };
+        let settle = settle(&object, Sight::Seen(seen), ObservedChildren::default());
+        let (BindingsStep::Work { status, .. } | BindingsStep::Settled(status)) = settle.bindings else {
+            panic!("the bindings cannot be used")
+        };
+        assert_eq!(status.subscription_arn, expected);
+    }
+}
+
 /// Whether the API server gives the quantity back as it is written: no other suffix says it with a smaller
 /// whole number.
 fn is_canonical(quantity: &str) -> bool {
