@@ -24,7 +24,7 @@ pub use bindings::{
     observe_bindings, plan_bindings, plan_release,
 };
 pub(crate) use bucket::partition_of;
-pub use left_behind::{find_left_behind, is_left_behind};
+pub use left_behind::{find_left_behind, is_left_behind, may_use_bucket};
 pub use mode::Refusal;
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;

@@ -4,11 +4,15 @@
 //! Only a pipeline without a suffix is looked for, so this costs its calls once in a pipeline's life. A topic
 //! alone is not found: SNS lists all topics of the account or none.
 
-use crds::{BindingsSpec, DeletionPolicy};
+use crds::{BindingMode, BindingsSpec, DeletionPolicy};
 use pipeline::{Error, ErrorKind};
 
 use super::{
-    BindingNames, BindingSuffix, Clients, Owner, bucket::fetch_tags, error::failed, queue::fetch_queue_tags,
+    BindingNames, BindingSuffix, BindingsTerms, Clients, Owner,
+    bucket::fetch_tags,
+    error::failed,
+    ownership::{Standing, Tags},
+    queue::fetch_queue_tags,
 };
 
 /// Left behind for one pipeline; the newest are looked at.
@@ -34,10 +38,29 @@ pub async fn find_left_behind(
 /// Whether the bucket is this pipeline's by its tags, in use or released. One that is gone, or denies a look, is
 /// not.
 pub async fn is_left_behind(clients: &Clients, owner: &Owner, bucket: &str) -> Result<bool, Error> {
-    match fetch_tags(&clients.s3, bucket).await {
-        Ok(tags) => Ok(owner.is_named_by(&tags)),
-        Err(error) if error.kind == ErrorKind::Denied => Ok(false),
-        Err(error) => Err(error),
+    Ok(as_told(fetch_tags(&clients.s3, bucket).await)?.is_some_and(|tags| owner.is_named_by(&tags)))
+}
+
+/// Whether the pipeline may use its bucket, whatever its other resources are like. One that is gone, or denies a
+/// look, it may not.
+pub async fn may_use_bucket(clients: &Clients, owner: &Owner, terms: &BindingsTerms) -> Result<bool, Error> {
+    let terms = &terms.bucket;
+    let tags = as_told(fetch_tags(&clients.s3, &terms.name).await)?;
+    Ok(tags.is_some_and(|tags| match owner.standing(&tags, terms) {
+        Standing::Ours(_) | Standing::Released => true,
+        Standing::Foreign { consent: Some(_), .. } => terms.mode == BindingMode::ReadOnly,
+        Standing::Missing | Standing::Foreign { consent: None, .. } => false,
+    }))
+}
+
+/// `None` where there is nothing, or nothing that we may see.
+fn as_told(tags: Result<Tags, Error>) -> Result<Option<Tags>, Error> {
+    match tags {
+        Ok(tags) => Ok(Some(tags)),
+        Err(error) => match error.kind {
+            ErrorKind::Missing | ErrorKind::Denied => Ok(None),
+            ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::Invalid => Err(error),
+        },
     }
 }
 

@@ -115,7 +115,7 @@ pub fn owner_of(context: &Context, object: &AssetPipeline) -> Owner {
 }
 
 /// The terms as the spec has them; what it says is checked in `validate`.
-pub(super) fn terms_of(context: &Context, object: &AssetPipeline, names: &BindingNames) -> BindingsTerms {
+pub fn terms_of(context: &Context, object: &AssetPipeline, names: &BindingNames) -> BindingsTerms {
     let namespace = object.namespace().unwrap_or_default();
     let told = object.status.as_ref().and_then(|status| status.bindings.as_ref());
     let subscription = ToldSubscription {

@@ -5,10 +5,10 @@ use kube::{Api, ResourceExt};
 use url::Url;
 
 use crate::{
-    aws::{Owner, is_left_behind},
+    aws::{Owner, is_left_behind, may_use_bucket},
     context::Context,
     names::TENANT_FINALIZER,
-    pipeline::observe::Sight,
+    pipeline::observe::{Sight, binding_names, terms_of},
     tenants::{ObservedRegistry, observe_registry},
 };
 
@@ -53,6 +53,10 @@ pub enum PipelineSight {
     },
     /// It has no bucket that takes tenants yet.
     NotReady,
+    /// It may not use its bucket now, and a tenant that goes has, or had, registrations there.
+    Barred {
+        bucket: String,
+    },
     Ready {
         bucket: String,
         /// The host to which SNS posts, which no tenant may have.
@@ -66,16 +70,19 @@ pub async fn observe(context: &Context, object: &AssetTenant) -> Result<Observed
     let pipelines: Api<AssetPipeline> = Api::namespaced(context.client.clone(), &namespace);
     let found = pipelines.get_opt(name).await;
     let wrap = |source| ObserveError::Pipeline { name: format!("{namespace}/{name}"), source };
-    let pipeline = match see_pipeline(found.map_err(wrap)?.as_ref(), object) {
-        PipelineSight::Absent if object.metadata.deletion_timestamp.is_some() => {
-            see_left_bucket(context, object).await?
+    let found = found.map_err(wrap)?;
+    let is_going = object.metadata.deletion_timestamp.is_some();
+    let pipeline = match (see_pipeline(found.as_ref(), object), &found) {
+        (PipelineSight::Absent, _) if is_going => see_left_bucket(context, object).await?,
+        (PipelineSight::NotReady, Some(pipeline)) if is_going => {
+            see_known_bucket(context, object, pipeline).await?
         }
-        sight => sight,
+        (sight, _) => sight,
     };
     let bucket = match &pipeline {
         PipelineSight::Absent | PipelineSight::NotReady => None,
         PipelineSight::Going { bucket } => bucket.clone(),
-        PipelineSight::Ready { bucket, .. } => Some(bucket.clone()),
+        PipelineSight::Barred { bucket } | PipelineSight::Ready { bucket, .. } => Some(bucket.clone()),
     };
     let registry = match bucket {
         None => Sight::Nothing,
@@ -91,15 +98,41 @@ async fn see_left_bucket(context: &Context, object: &AssetTenant) -> Result<Pipe
     let Some(bucket) = object.status.as_ref().and_then(|status| status.bucket.clone()) else {
         return Ok(PipelineSight::Absent);
     };
-    let owner = Owner {
-        cluster: context.config.cluster_name.clone(),
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.spec.pipeline_ref.name.clone(),
-    };
-    match is_left_behind(&context.clients, &owner, &bucket).await {
+    match is_left_behind(&context.clients, &pipeline_of(context, object), &bucket).await {
         Ok(true) => Ok(PipelineSight::Going { bucket: Some(bucket) }),
         Ok(false) => Ok(PipelineSight::Absent),
         Err(source) => Err(ObserveError::Bucket { bucket, source }),
+    }
+}
+
+/// Any resource may be what keeps a pipeline from being ready; a tenant that goes needs the bucket alone.
+async fn see_known_bucket(
+    context: &Context,
+    object: &AssetTenant,
+    pipeline: &AssetPipeline,
+) -> Result<PipelineSight, ObserveError> {
+    let Some(bucket) = object.status.as_ref().and_then(|status| status.bucket.clone()) else {
+        return Ok(PipelineSight::NotReady);
+    };
+    let owner = pipeline_of(context, object);
+    let terms = binding_names(pipeline).map(|names| terms_of(context, pipeline, &names));
+    let may_use = match terms.filter(|terms| terms.bucket.name == bucket) {
+        Some(terms) => may_use_bucket(&context.clients, &owner, &terms).await,
+        None => is_left_behind(&context.clients, &owner, &bucket).await,
+    };
+    match may_use {
+        Ok(true) => Ok(PipelineSight::Ready { bucket, notice_host: None }),
+        Ok(false) => Ok(PipelineSight::Barred { bucket }),
+        Err(source) => Err(ObserveError::Bucket { bucket, source }),
+    }
+}
+
+/// Whose the bucket would have to be.
+fn pipeline_of(context: &Context, object: &AssetTenant) -> Owner {
+    Owner {
+        cluster: context.config.cluster_name.clone(),
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.spec.pipeline_ref.name.clone(),
     }
 }
 

@@ -44,7 +44,9 @@ pub fn plan(valid: &ValidTenant, observed: Observed, random: &str) -> Plan {
     let (bucket, notice_host) = match pipeline {
         PipelineSight::Absent => return Plan::Wait(Obstacle::PipelineNotFound),
         PipelineSight::Going { bucket: _ } => return Plan::Wait(Obstacle::PipelineGoing),
-        PipelineSight::NotReady => return Plan::Wait(Obstacle::PipelineNotReady),
+        PipelineSight::NotReady | PipelineSight::Barred { bucket: _ } => {
+            return Plan::Wait(Obstacle::PipelineNotReady);
+        }
         PipelineSight::Ready { bucket, notice_host } => (bucket, notice_host),
     };
     let registry = match registry {
@@ -76,7 +78,7 @@ pub enum Departure {
         owner: String,
         steps: Vec<TenantStep>,
     },
-    /// The store did not tell what is there, and may do so later.
+    /// The store did not tell what is there, or may not be written, and that may be otherwise later.
     Stop(Error),
     /// Nothing is left, or nothing can be done about it.
     LetGo,
@@ -88,25 +90,82 @@ pub fn plan_departure(object: &AssetTenant, observed: Observed) -> Departure {
     if !has_finalizer {
         return Departure::LetGo;
     }
-    let bucket = match pipeline {
-        PipelineSight::Absent | PipelineSight::NotReady | PipelineSight::Going { bucket: None } => {
-            return Departure::LetGo;
-        }
-        // Best effort: the bucket may not be the pipeline's any more.
-        PipelineSight::Going { .. } if !matches!(registry, Sight::Seen(_)) => return Departure::LetGo,
-        PipelineSight::Going { bucket: Some(bucket) } | PipelineSight::Ready { bucket, notice_host: _ } => {
-            bucket
-        }
+    let registry = match registry {
+        Sight::Nothing => return Departure::LetGo,
+        Sight::Failed(error) => return plan_after_failure(&pipeline, error),
+        Sight::Seen(registry) => registry,
     };
-    match registry {
-        Sight::Nothing => Departure::LetGo,
+    let owner = owner_of(object);
+    let steps = plan_steps(&owner, &registry);
+    match pipeline {
+        PipelineSight::Absent | PipelineSight::NotReady | PipelineSight::Going { bucket: None } => {
+            Departure::LetGo
+        }
+        _ if steps.is_empty() => Departure::LetGo,
+        PipelineSight::Barred { bucket } => Departure::Stop(Error::new(
+            ErrorKind::Denied,
+            format!(
+                "remove the registrations from bucket {bucket}, which the pipeline may not use now; mend what its \
+                 BindingsReady tells, or delete the pipeline"
+            ),
+        )),
+        PipelineSight::Going { bucket: Some(bucket) } | PipelineSight::Ready { bucket, .. } => {
+            Departure::Remove { bucket, owner, steps }
+        }
+    }
+}
+
+fn plan_after_failure(pipeline: &PipelineSight, error: Error) -> Departure {
+    match (error.kind, pipeline) {
         // A bucket that is gone took the registry with it.
-        Sight::Failed(error) if error.kind == ErrorKind::Missing => Departure::LetGo,
-        Sight::Failed(error) => Departure::Stop(error),
-        Sight::Seen(registry) => {
-            let owner = owner_of(object);
-            let steps = plan_steps(&owner, &registry);
-            if steps.is_empty() { Departure::LetGo } else { Departure::Remove { bucket, owner, steps } }
+        (ErrorKind::Missing, _)
+        // It may not be the pipeline's any more.
+        | (ErrorKind::Denied, PipelineSight::Going { .. }) => Departure::LetGo,
+        (ErrorKind::Denied | ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::Invalid, _) => {
+            Departure::Stop(error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Whether the tenant keeps its finalizer where the registry cannot be read for this reason.
+    fn is_kept(pipeline: PipelineSight, kind: ErrorKind) -> bool {
+        let object = json!({
+            "apiVersion": "assetpipeline.dev/v1alpha1", "kind": "AssetTenant", "metadata": {"name": "corner"},
+            "spec": {
+                "pipelineRef": {"name": "storefront"}, "hosts": ["a.example"], "origin": "https://www.shop.example",
+            },
+        });
+        let registry = Sight::Failed(Error::new(kind, "list"));
+        let observed = Observed { has_finalizer: true, pipeline, registry };
+        match plan_departure(&serde_json::from_value(object).unwrap(), observed) {
+            Departure::Stop(_) => true,
+            Departure::LetGo => false,
+            Departure::Remove { .. } => panic!("nobody knows what is there"),
+        }
+    }
+
+    #[test]
+    fn only_a_bucket_that_is_gone_or_closed_to_us_lets_a_tenant_go_unread() {
+        let bucket = || "site".to_owned();
+        for (kind, is_kept_by) in [
+            (ErrorKind::Missing, [false, false, false]),
+            (ErrorKind::Denied, [false, true, true]),
+            (ErrorKind::Throttled, [true; 3]),
+            (ErrorKind::Unavailable, [true; 3]),
+            (ErrorKind::Invalid, [true; 3]),
+        ] {
+            let sights = [
+                PipelineSight::Going { bucket: Some(bucket()) },
+                PipelineSight::Barred { bucket: bucket() },
+                PipelineSight::Ready { bucket: bucket(), notice_host: None },
+            ];
+            assert_eq!(sights.map(|sight| is_kept(sight, kind)), is_kept_by, "{kind:?}");
         }
     }
 }

@@ -293,6 +293,20 @@ async fn bucket_that_the_pipeline_may_not_use_is_none_for_its_tenants() {
     shop.settle("corner").await;
     assert_eq!(shop.condition("corner", "Ready").0, "False/PipelineNotReady");
     assert_eq!(shop.objects().await, before);
+
+    // Somebody else's now: the registrations stay, and the tenant with them until somebody has acted.
+    let owner = |name: &str| Owner { cluster: "east".into(), namespace: "shop".into(), name: name.into() };
+    shop.cluster.tag_buckets(owner("blog").owned_tags());
+    let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});
+    shop.cluster.merge("assettenants/corner", &going);
+    assert!(matches!(shop.round("corner").await, Err(TenantError::Depart(_))));
+    assert_eq!(shop.objects().await, before);
+    let told = shop.condition("corner", "Ready").1;
+    assert!(told.contains(BUCKET) && told.contains("BindingsReady"), "{told}");
+    // The bucket is the pipeline's, and it is a queue that is refused.
+    shop.cluster.tag_buckets(owner("storefront").adopted_tags());
+    shop.delete("corner").await;
+    assert_eq!(shop.objects().await, Vec::<String>::new());
 }
 
 #[tokio::test]
