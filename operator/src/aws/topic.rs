@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sns::{Client, types::Tag};
+use crds::BindingMode;
 use pipeline::{Error, ErrorKind};
 
 use super::{
     ending::{Contents, Ending, Origin, decide_ending},
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
-    ownership::{OUR_TAGS, Owner, Standing, Tags},
+    ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
     policy::{Rest, Transport, build_policy, plan_policy},
     terms::Terms,
 };
@@ -130,9 +131,8 @@ pub(super) fn plan_topic(
     let standing = stand(observed, terms, owner);
     let wanted = want_attributes(transport, arn);
     let found = observed.found();
-    let corrections = found.map_or_else(Vec::new, |found| {
-        plan_corrections(found, wanted.clone(), Rest::of(terms.mode, &standing))
-    });
+    let corrections =
+        found.map_or_else(Vec::new, |found| plan_corrections(found, wanted.clone(), terms.mode, &standing));
     let create = TopicStep::Create { name: terms.name.clone(), attributes: wanted, tags: owner.owned_tags() };
     let none = Tags::new();
     let at_hand = AtHand {
@@ -145,13 +145,24 @@ pub(super) fn plan_topic(
     plan_by_mode(terms, owner, at_hand)
 }
 
-/// SNS need not tell an attribute that has its value since the topic's creation: only another value is drift.
-fn plan_corrections(found: &FoundTopic, wanted: BTreeMap<String, String>, rest: Rest) -> Vec<TopicStep> {
+/// SNS need not tell an attribute that has its value since the topic's creation. In a topic that we made only
+/// another value is drift; in one of others what is not told has SNS's default, which is none of ours.
+fn plan_corrections(
+    found: &FoundTopic,
+    wanted: BTreeMap<String, String>,
+    mode: BindingMode,
+    standing: &Standing,
+) -> Vec<TopicStep> {
+    let is_made_by_us = matches!(standing, Standing::Ours(Provenance::Made) | Standing::Released);
+    let rest = Rest::of(mode, standing);
     let plan = |(name, value): (String, String)| {
-        let observed = found.attributes.get(&name)?;
+        let observed = found.attributes.get(&name).map(String::as_str);
+        if observed.is_none() && is_made_by_us {
+            return None;
+        }
         let value = match name.as_str() {
-            POLICY => plan_policy(Some(value), Some(observed), rest)?,
-            _ if *observed == value => return None,
+            POLICY => plan_policy(Some(value), observed, rest)?,
+            _ if observed == Some(value.as_str()) => return None,
             _ => value,
         };
         Some(TopicStep::SetAttribute { arn: found.arn.clone(), name, value })
@@ -271,6 +282,17 @@ mod tests {
         let step =
             TopicStep::SetAttribute { arn: ARN.into(), name: "SignatureVersion".into(), value: "2".into() };
         assert_eq!(plan(drifted), Ok(vec![step]));
+    }
+
+    #[test]
+    fn attribute_that_is_not_told_has_its_default_in_a_topic_of_others_alone() {
+        let mut silent = settled();
+        silent.attributes.remove("SignatureVersion");
+        let step =
+            TopicStep::SetAttribute { arn: ARN.into(), name: "SignatureVersion".into(), value: "2".into() };
+        for (tags, expected) in [(owner().owned_tags(), vec![]), (owner().adopted_tags(), vec![step])] {
+            assert_eq!(plan(FoundTopic { tags, ..silent.clone() }), Ok(expected));
+        }
     }
 
     #[test]
