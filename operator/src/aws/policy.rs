@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::ownership::{Provenance, Standing};
 
+/// The id of our statement, which nobody else's has by chance.
+const DENY_WITHOUT_TLS: &str = "AssetPipelineDenyWithoutTls";
+
 /// How AWS is reached, which decides whether anything less than TLS can be refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -91,7 +94,7 @@ fn build_tls_only(action: &str, resources: &[String]) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": [{
-            "Sid": "DenyWithoutTls",
+            "Sid": DENY_WITHOUT_TLS,
             "Effect": "Deny",
             "Principal": "*",
             "Action": action,
@@ -125,8 +128,19 @@ mod tests {
         let merged = plan_policy(wanted(), Some(&observed), Rest::Others).unwrap();
         let value: Value = serde_json::from_str(&merged).unwrap();
         assert_eq!((&value["Id"], &value["Statement"][0]), (&json!("audit"), &theirs));
-        assert_eq!(value["Statement"][1]["Sid"], "DenyWithoutTls");
+        assert_eq!(value["Statement"][1]["Sid"], DENY_WITHOUT_TLS);
         assert_eq!(plan_policy(wanted(), Some(&merged), Rest::Others), None);
+    }
+
+    #[test]
+    fn statement_of_a_common_id_is_ours_in_what_we_made_alone() {
+        let theirs = wanted().unwrap().replace(DENY_WITHOUT_TLS, "DenyWithoutTls");
+        assert_eq!(plan_policy(wanted(), Some(&theirs), Rest::Ours), wanted());
+        let merged: Value =
+            serde_json::from_str(&plan_policy(wanted(), Some(&theirs), Rest::Others).unwrap()).unwrap();
+        let ids: Vec<&Value> =
+            merged["Statement"].as_array().unwrap().iter().map(|one| &one["Sid"]).collect();
+        assert_eq!(ids, ["DenyWithoutTls", DENY_WITHOUT_TLS]);
     }
 
     #[test]
