@@ -12,7 +12,7 @@ use super::{
         self, BucketStep, ObservedBucket, Written, apply_bucket, observe_bucket, plan_bucket,
         plan_bucket_release,
     },
-    ending::{Disposal, Ending},
+    ending::{Contents, Disposal, Ending, plan_ending},
     mode::{Planned, Refusal, check},
     ownership::Standing,
     queue::{
@@ -76,6 +76,8 @@ pub struct ReleasePlan {
     pub bucket: Option<BucketStep>,
     /// What stays and why; no write.
     pub kept: Vec<String>,
+    /// What stays as it is and why, which is told once nothing is left to do; no write.
+    pub left: Vec<String>,
 }
 
 impl BindingsPlan {
@@ -86,7 +88,8 @@ impl BindingsPlan {
 
 impl ReleasePlan {
     pub fn is_empty(&self) -> bool {
-        let Self { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket, kept: _ } = self;
+        let Self { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket, kept: _, left: _ } =
+            self;
         let queues = [queue, refresh_queue, dead_letter_queue];
         subscription.is_empty()
             && topic.is_none()
@@ -167,6 +170,20 @@ fn allow_by_mode(steps: Vec<SubscriptionStep>, mode: BindingMode) -> Planned<Sub
 /// Everything that stands in the way, told together.
 fn refuse(observed: &ObservedBindings, want: &BindingsWant) -> Option<Refusal> {
     let BindingsWant { terms, owner, .. } = want;
+    let standings = stand(observed, terms, owner);
+    let refusals = standings.iter().filter_map(|(standing, terms)| check(terms, owner, standing));
+    refusals.reduce(|first, next| Refusal {
+        reason: first.reason,
+        message: format!("{}; {}", first.message, next.message),
+    })
+}
+
+/// Whose each resource is.
+fn stand<'a>(
+    observed: &ObservedBindings,
+    terms: &'a BindingsTerms,
+    owner: &Owner,
+) -> Vec<(Standing, &'a Terms)> {
     let queue = |observed, terms| (queue::stand(observed, terms, owner), terms);
     let mut standings = vec![
         (bucket::stand(&observed.bucket, &terms.bucket, owner), &terms.bucket),
@@ -178,11 +195,7 @@ fn refuse(observed: &ObservedBindings, want: &BindingsWant) -> Option<Refusal> {
     if observed.dead_letter_queue.found().is_some() {
         standings.push((topic::stand(&observed.topic, &terms.topic, owner), &terms.topic));
     }
-    let refusals = standings.iter().filter_map(|(standing, terms)| check(terms, owner, standing));
-    refusals.reduce(|first, next| Refusal {
-        reason: first.reason,
-        message: format!("{}; {}", first.message, next.message),
-    })
+    standings
 }
 
 /// The steps that are done; of the others it is told what is lacking.
@@ -211,6 +224,7 @@ pub fn holds_registry(observed: &ObservedBucket, terms: &Terms, owner: &Owner) -
 
 /// What is left to do for a pipeline that is going. Resources of others are passed over.
 pub fn plan_release(observed: &ObservedBindings, terms: &BindingsTerms, owner: &Owner) -> ReleasePlan {
+    let left = list_left(observed, terms, owner);
     let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions } = observed;
     let mut kept = Vec::new();
     let own = Own::of(&topic::stand(topic, &terms.topic, owner), &terms.subscription);
@@ -235,13 +249,32 @@ pub fn plan_release(observed: &ObservedBindings, terms: &BindingsTerms, owner: &
         dead_letter_queue,
         bucket: note_kept(bucket, &terms.bucket, &mut kept),
         kept,
+        left,
     }
+}
+
+fn list_left(observed: &ObservedBindings, terms: &BindingsTerms, owner: &Owner) -> Vec<String> {
+    let standings = stand(observed, terms, owner).into_iter();
+    let left = standings
+        .filter(|(standing, terms)| plan_ending(terms, standing, Contents::Something) == Some(Ending::Leave));
+    left.map(|(_, terms)| build_kept(terms, &tell_read_only(terms))).collect()
+}
+
+fn build_kept(terms: &Terms, why: &str) -> String {
+    format!("{} {} stays: {why}", terms.kind.as_str(), terms.name)
+}
+
+fn tell_read_only(terms: &Terms) -> String {
+    format!("{}.mode is ReadOnly", terms.kind.field())
 }
 
 fn note_kept<Step>(ending: Option<(Ending, Step)>, terms: &Terms, kept: &mut Vec<String>) -> Option<Step> {
     let (ending, step) = ending?;
     let field = terms.kind.field();
     let why = match (ending, terms.disposal) {
+        (Ending::Release | Ending::GiveBack, _) if terms.mode == BindingMode::ReadOnly => {
+            tell_read_only(terms)
+        }
         (Ending::Release, Disposal::Retain) => format!("{field}.deletionPolicy is Retain"),
         (Ending::Release, Disposal::Delete | Disposal::EmptyAndDelete) => {
             format!("it is not empty, and {field}.whenNotEmpty is Keep")
@@ -249,7 +282,7 @@ fn note_kept<Step>(ending: Option<(Ending, Step)>, terms: &Terms, kept: &mut Vec
         (Ending::GiveBack, _) => "it was adopted".to_owned(),
         (Ending::Delete | Ending::Empty | Ending::Leave, _) => return Some(step),
     };
-    kept.push(format!("{} {} stays: {why}", terms.kind.as_str(), terms.name));
+    kept.push(build_kept(terms, &why));
     Some(step)
 }
 
@@ -284,7 +317,16 @@ pub async fn apply_bindings(
 /// No notice is sent into the void, no job is left without its queue's topic, and the bucket's tag comes
 /// last: it is what says that the rest is done.
 pub async fn apply_release(clients: &Clients, names: &BindingNames, plan: ReleasePlan) -> Result<(), Error> {
-    let ReleasePlan { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket, kept: _ } = plan;
+    let ReleasePlan {
+        subscription,
+        topic,
+        queue,
+        refresh_queue,
+        dead_letter_queue,
+        bucket,
+        kept: _,
+        left: _,
+    } = plan;
     for step in subscription {
         tell(names, step.told());
         apply_subscription(&clients.sns, step).await?;

@@ -12,7 +12,7 @@ use aws_sdk_s3::{
 use pipeline::{Error, ErrorKind};
 
 use super::{
-    ending::{Contents, Ending, Origin, decide_ending},
+    ending::{Contents, Ending, plan_ending},
     error::{failed, is_denied, is_missing, is_taken},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
     ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
@@ -185,9 +185,8 @@ pub(super) fn plan_bucket_release(
     owner: &Owner,
 ) -> Option<(Ending, BucketStep)> {
     let found = observed.found()?;
-    let origin = Origin::of(terms.mode, &owner.standing(&found.tags, terms))?;
     let contents = if found.holds_objects { Contents::Something } else { Contents::Empty };
-    let ending = decide_ending(origin, terms.disposal, contents);
+    let ending = plan_ending(terms, &owner.standing(&found.tags, terms), contents)?;
     let step = match ending {
         Ending::Delete => BucketStep::Delete,
         Ending::Empty => BucketStep::Empty,

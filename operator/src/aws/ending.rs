@@ -2,24 +2,31 @@
 
 use crds::BindingMode;
 
-use super::ownership::{Provenance, Standing};
+use super::{
+    ownership::{Provenance, Standing},
+    terms::Terms,
+};
 
 /// How the pipeline came to the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     Made,
     Adopted,
+    /// It has never carried our tags, or not since an earlier pipeline went.
     ReadOnly,
 }
 
 impl Origin {
-    /// `None` where the resource is none of this pipeline's business.
+    /// `None` where the resource is none of this pipeline's business. Tags count for more than the mode, which may
+    /// have been another one before.
     pub fn of(mode: BindingMode, standing: &Standing) -> Option<Self> {
         match standing {
-            _ if mode == BindingMode::ReadOnly => Some(Self::ReadOnly),
             Standing::Ours(Provenance::Made) => Some(Self::Made),
             Standing::Ours(Provenance::Adopted) => Some(Self::Adopted),
-            Standing::Missing | Standing::Released | Standing::Foreign { .. } => None,
+            Standing::Released | Standing::Foreign { consent: Some(_), .. } => {
+                (mode == BindingMode::ReadOnly).then_some(Self::ReadOnly)
+            }
+            Standing::Missing | Standing::Foreign { consent: None, .. } => None,
         }
     }
 }
@@ -71,9 +78,50 @@ pub fn decide_ending(origin: Origin, disposal: Disposal, contents: Contents) -> 
     }
 }
 
+/// What becomes of a resource on these terms; `None` where it is none of the pipeline's business.
+pub(super) fn plan_ending(terms: &Terms, standing: &Standing, contents: Contents) -> Option<Ending> {
+    let origin = Origin::of(terms.mode, standing)?;
+    // What may only be read stays, whatever the spec says of its end.
+    let disposal = if terms.mode == BindingMode::ReadOnly { Disposal::Retain } else { terms.disposal };
+    Some(decide_ending(origin, disposal, contents))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::{
+        ownership::Consent,
+        terms::{Kind, Naming},
+    };
+
+    /// `ReadOnly` may have been set late: what our tags say is settled as for any other mode.
+    #[test]
+    fn tags_decide_and_read_only_deletes_nothing() {
+        let standings = || {
+            let foreign = |consent| Standing::Foreign { whose: "is there".into(), is_in_use: false, consent };
+            let [made, adopted] = [Provenance::Made, Provenance::Adopted].map(Standing::Ours);
+            [made, adopted, Standing::Released, foreign(Some(Consent::Tag)), foreign(None), Standing::Missing]
+        };
+        let (release, give_back, leave) =
+            (Some(Ending::Release), Some(Ending::GiveBack), Some(Ending::Leave));
+        for (mode, expected) in [
+            (BindingMode::Create, [Some(Ending::Empty), give_back, None, None, None, None]),
+            (BindingMode::Adopt, [Some(Ending::Empty), give_back, None, None, None, None]),
+            (BindingMode::AdoptOrCreate, [Some(Ending::Empty), give_back, None, None, None, None]),
+            (BindingMode::ReadOnly, [release, give_back, leave, leave, None, None]),
+        ] {
+            let terms = Terms {
+                kind: Kind::Bucket,
+                name: "site".into(),
+                naming: Naming::Given,
+                mode,
+                disposal: Disposal::EmptyAndDelete,
+                is_allowed_by_values: false,
+            };
+            let endings = standings().map(|standing| plan_ending(&terms, &standing, Contents::Something));
+            assert_eq!(endings, expected, "{mode:?}");
+        }
+    }
 
     #[test]
     fn every_cell_is_as_the_table_says() {

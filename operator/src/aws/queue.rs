@@ -7,7 +7,7 @@ use pipeline::Error;
 use serde_json::json;
 
 use super::{
-    ending::{Contents, Ending, Origin, decide_ending},
+    ending::{Contents, Ending, plan_ending},
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
     ownership::{OUR_TAGS, Owner, Standing, Tags},
@@ -228,8 +228,7 @@ pub(super) fn plan_queue_release(
 ) -> Option<(Ending, QueueStep)> {
     let found = observed.found()?;
     let url = found.url.clone();
-    let origin = Origin::of(terms.mode, &owner.standing(&found.tags, terms))?;
-    let ending = decide_ending(origin, terms.disposal, Contents::Empty);
+    let ending = plan_ending(terms, &owner.standing(&found.tags, terms), Contents::Empty)?;
     let step = match ending {
         Ending::Delete => QueueStep::Delete { url },
         Ending::Release => QueueStep::AddTags { url, changed: owner.released_tags() },

@@ -7,7 +7,7 @@ use crds::BindingMode;
 use pipeline::{Error, ErrorKind};
 
 use super::{
-    ending::{Contents, Ending, Origin, decide_ending},
+    ending::{Contents, Ending, plan_ending},
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
     ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
@@ -178,8 +178,7 @@ pub(super) fn plan_topic_release(
 ) -> Option<(Ending, TopicStep)> {
     let found = observed.found()?;
     let arn = found.arn.clone();
-    let origin = Origin::of(terms.mode, &owner.standing(&found.tags, terms))?;
-    let ending = decide_ending(origin, terms.disposal, Contents::Empty);
+    let ending = plan_ending(terms, &owner.standing(&found.tags, terms), Contents::Empty)?;
     let step = match ending {
         Ending::Delete => TopicStep::Delete { arn },
         Ending::Release => TopicStep::AddTags { arn, changed: owner.released_tags() },

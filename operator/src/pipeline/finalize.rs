@@ -1,7 +1,7 @@
 //! The end of a pipeline, one stage a round: the pods go first, then what they used. What becomes of each
 //! resource on AWS is `aws::ending`'s table.
 
-use crds::{AssetPipeline, condition_type};
+use crds::AssetPipeline;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Resource, ResourceExt,
@@ -71,6 +71,8 @@ pub enum Removal {
         tenants: Vec<TenantStep>,
         bindings: Box<ReleasePlan>,
     },
+    /// Nothing is left but what stays as it is, for these reasons.
+    Leave(Vec<String>),
     /// Nothing is left but what stays.
     LetGo,
 }
@@ -115,7 +117,7 @@ pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
     let owner = owner_name(&owner.namespace, &owner.name);
     let tenants = plan_departure(&owner, &registry);
     if tenants.is_empty() && bindings.is_empty() {
-        Removal::LetGo
+        if bindings.left.is_empty() { Removal::LetGo } else { Removal::Leave(bindings.left) }
     } else {
         Removal::Release { names, owner, tenants, bindings: Box::new(bindings) }
     }
@@ -140,8 +142,15 @@ pub async fn apply_removal(
             apply_tenants(&*store, &owner, tenants).await.map_err(FinalizeError::ApplyBindings)?;
             let kept = bindings.kept.clone();
             apply_release(&context.clients, &names, *bindings).await.map_err(FinalizeError::ApplyBindings)?;
-            publish(context, &object.object_ref(&()), kept.into_iter().map(build_kept).collect()).await;
+            let kept = kept.into_iter().enumerate().map(build_kept).collect();
+            publish(context, &object.object_ref(&()), kept).await;
             Ok(Some("removing what goes with the pipeline on AWS, and marking what stays"))
+        }
+        Removal::Leave(left) => {
+            let left = left.into_iter().enumerate().map(build_left).collect();
+            publish(context, &object.object_ref(&()), left).await;
+            remove_finalizer(context, object).await.map_err(FinalizeError::Apply)?;
+            Ok(None)
         }
         Removal::LetGo => {
             remove_finalizer(context, object).await.map_err(FinalizeError::Apply)?;
@@ -150,9 +159,14 @@ pub async fn apply_removal(
     }
 }
 
-fn build_kept(note: String) -> Event {
-    let action = condition_type::READY.to_owned();
+/// Events of one action are counted into one; each tells of another resource.
+fn build_kept((number, note): (usize, String)) -> Event {
+    let action = format!("Keep{number}");
     Event { type_: EventType::Normal, reason: KEPT.to_owned(), note: Some(note), action, secondary: None }
+}
+
+fn build_left((number, note): (usize, String)) -> Event {
+    Event { action: format!("Leave{number}"), ..build_kept((number, note)) }
 }
 
 /// In the foreground: the Deployment stays visible until its pods are gone.

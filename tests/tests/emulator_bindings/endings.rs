@@ -88,11 +88,41 @@ async fn check_cell(stage: &Stage, origin: Origin, disposal: Disposal, contents:
         }
         Ending::Leave => {
             assert_eq!(tags_of(&left), tags_of(&theirs));
-            assert_eq!(kept, Vec::<String>::new());
+            check_read_only(&kept)?;
         }
     }
     if contents == Contents::Something && left.bucket != ObservedBucket::Missing {
         ensure!(stage.has_object().await?, "the files are gone");
+    }
+    Ok(())
+}
+
+fn check_read_only(kept: &[String]) -> Result<()> {
+    ensure!(kept.len() == 5 && kept.iter().all(|text| text.ends_with("mode is ReadOnly")), "{kept:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn read_only_at_the_end_leaves_none_of_our_tags_and_deletes_nothing() -> Result<()> {
+    let moto = Moto::start()?;
+    let clients = clients(&moto).await;
+    let read_only = policies(Disposal::EmptyAndDelete);
+    for is_theirs in [true, false] {
+        let stage = stage(&clients, &format!("late-{is_theirs}"));
+        if is_theirs {
+            stage.make_theirs(&stage.consent()).await?;
+        }
+        let theirs = stage.look().await?;
+        let settled = stage.settle(&stage.spec("AdoptOrCreate", &read_only)).await?;
+        settled.map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        let kept = stage.release(&stage.spec("ReadOnly", &read_only)).await?;
+        let left = tags_of(&stage.look().await?);
+        if is_theirs {
+            assert_eq!(left, tags_of(&theirs));
+        } else {
+            assert_eq!(left, vec![stage.owner.released_tags(); 5]);
+        }
+        ensure!(kept.iter().all(|text| text.ends_with("mode is ReadOnly")), "{kept:?}");
     }
     Ok(())
 }

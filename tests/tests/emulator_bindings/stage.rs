@@ -160,6 +160,7 @@ impl Stage {
         for _ in 0..MOST_ROUNDS {
             let plan = plan_release(&self.look().await?, &terms, &self.owner);
             if plan.is_empty() {
+                kept.extend(plan.left);
                 return Ok(kept);
             }
             kept.extend(plan.kept.clone());
@@ -270,7 +271,16 @@ fn first_write(plan: BindingsPlan) -> BindingsPlan {
 }
 
 fn first_removal(plan: ReleasePlan) -> ReleasePlan {
-    let ReleasePlan { subscription, topic, queue, refresh_queue, dead_letter_queue, bucket, kept: _ } = plan;
+    let ReleasePlan {
+        subscription,
+        topic,
+        queue,
+        refresh_queue,
+        dead_letter_queue,
+        bucket,
+        kept: _,
+        left: _,
+    } = plan;
     let mut first = ReleasePlan::default();
     let queue = queue.or(refresh_queue).or(dead_letter_queue);
     if let Some(step) = subscription.into_iter().next() {

@@ -179,7 +179,31 @@ fn read_only_resources_are_told_of_and_never_written() {
         |told: &&String| told.starts_with("queue v should have") && told.contains("VisibilityTimeout 8");
     assert_eq!(drift.iter().filter(visibility).count(), 1, "{drift:?}");
     assert!(!drift.iter().any(|told| told.contains("arn:theirs")), "{drift:?}");
-    assert_eq!(plan_release(&allowed(), &want.terms, &want.owner), ReleasePlan::default());
+    let release = plan_release(&allowed(), &want.terms, &want.owner);
+    assert!(release.is_empty() && release.kept.is_empty(), "{release:?}");
+    assert_eq!(release.left.len(), 5, "{:?}", release.left);
+    assert_eq!(release.left[0], "bucket site stays: spec.bindings.bucket.mode is ReadOnly");
+    let mut foreign = allowed();
+    foreign.bucket = ObservedBucket::Found(foreign_bucket());
+    assert_eq!(plan_release(&foreign, &want.terms, &want.owner).left.len(), 4, "it was never used");
+}
+
+#[test]
+fn read_only_since_lately_settles_what_the_tags_say() {
+    let spec = json!({"bucket": {"mode": "ReadOnly", "name": "site", "deletionPolicy": "Delete",
+        "whenNotEmpty": "DeleteAllObjects"}});
+    let (terms, owner) = (BindingsTerms::fixture(spec), want().owner);
+    let theirs = [("team".to_owned(), "web".to_owned())];
+    for (tags, expected) in [(owner.owned_tags(), owner.released_tags()), (owner.adopted_tags(), [].into())] {
+        let tags = tags.into_iter().chain(theirs.clone()).collect();
+        let bucket = ObservedBucket::Found(FoundBucket { tags, ..foreign_bucket() });
+        let observed = ObservedBindings { bucket, ..nothing() };
+        let ReleasePlan { bucket, kept, left, .. } = plan_release(&observed, &terms, &owner);
+        let expected = expected.into_iter().chain(theirs.clone()).collect();
+        assert_eq!(bucket, Some(BucketStep::SetTags(expected)));
+        let told = vec!["bucket site stays: spec.bindings.bucket.mode is ReadOnly".to_owned()];
+        assert_eq!((kept, left), (told, vec![]));
+    }
 }
 
 #[test]

@@ -80,11 +80,32 @@ fn everything_but_the_bucket_is_removed() {
         dead_letter_queue: Some(QueueStep::Delete { url: "http://sqs/dead".into() }),
         bucket: Some(BucketStep::SetTags(owner().released_tags())),
         kept: vec![format!("bucket {} stays: spec.bindings.bucket.deletionPolicy is Retain", names().bucket)],
+        left: vec![],
     };
     let removal = plan_removal(&owner(), remains(vec![], Some(bindings())));
     let owner = "assetpipeline/shop/storefront".into();
     let bindings = Box::new(expected);
     assert_eq!(removal, Removal::Release { names: names(), owner, tenants: vec![], bindings });
+}
+
+#[test]
+fn what_is_left_as_it_is_is_told_at_the_very_end() {
+    let mut left = bindings();
+    let (key, value) = owner().consent_tag();
+    if let ObservedBucket::Found(found) = &mut left.bucket {
+        found.tags = [(key.to_owned(), value)].into();
+    }
+    let mut gone = left.clone();
+    (gone.dead_letter_queue, gone.queue) = (ObservedQueue::Missing, ObservedQueue::Missing);
+    (gone.refresh_queue, gone.topic) = (ObservedQueue::Missing, ObservedTopic::Missing);
+    let plan = |observed| {
+        let terms = BindingsTerms::fixture(json!({"bucket": {"mode": "ReadOnly", "name": "site"}}));
+        let bindings = Some(RemainingBindings { names: names(), terms, observed });
+        plan_removal(&owner(), Remains { workloads: vec![], bindings, registry: ObservedRegistry::default() })
+    };
+    assert!(matches!(plan(left), Removal::Release { .. }));
+    let told = "bucket site stays: spec.bindings.bucket.mode is ReadOnly".to_owned();
+    assert_eq!(plan(gone), Removal::Leave(vec![told]));
 }
 
 #[test]
