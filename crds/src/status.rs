@@ -14,9 +14,10 @@ pub mod condition_type {
     pub const RECONCILING: &str = "Reconciling";
     /// Nothing will change until a person acts.
     pub const STALLED: &str = "Stalled";
-    /// The bucket, queues and topic exist, are ours and are configured.
+    /// The bucket, queues and topic exist, are this pipeline's or may be used by it, and no write on them is left.
     pub const BINDINGS_READY: &str = "BindingsReady";
-    /// What the operator may not change, since the spec says `ReadOnly`, is as it should be all the same.
+    /// The bindings are all there, and what the operator may not change, since the spec says `ReadOnly`, is as it
+    /// should be all the same.
     pub const DRIFT_FREE: &str = "DriftFree";
     /// SNS posts notices to the endpoint.
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";

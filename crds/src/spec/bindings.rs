@@ -61,7 +61,8 @@ pub struct BucketSpec {
     /// `assetpipeline.dev/adoptable-by` says `<namespace>/<name>` of this pipeline, or where the operator's Helm
     /// values allow the name for this namespace.
     pub mode: BindingMode,
-    /// The bucket's name, in the operator's account and region. Absent: one is drawn. It cannot be changed.
+    /// The bucket's name, in the operator's account and region. Absent: one is drawn. It cannot be set, changed or
+    /// removed later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9][-a-z0-9]*[a-z0-9]$"))]
     pub name: Option<String>,
@@ -98,7 +99,8 @@ impl Default for BucketSpec {
 pub struct QueuesSpec {
     /// As for the bucket; it holds for each of the three queues.
     pub mode: BindingMode,
-    /// The queues' names, in the operator's account and region. Absent: they are drawn. They cannot be changed.
+    /// The queues' names, in the operator's account and region; they serve one pipeline only. Absent: they are drawn.
+    /// They cannot be set, changed or removed later.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names: Option<QueueNames>,
     /// What becomes of those that the operator made when the pipeline is deleted, jobs included. `Retain`: they
@@ -145,7 +147,8 @@ pub struct TopicSpec {
     /// As for the bucket. `ReadOnly` holds for the subscription, too: whoever has the topic subscribes the
     /// endpoint.
     pub mode: BindingMode,
-    /// The topic's name, in the account and region of the queues. Absent: one is drawn. It cannot be changed.
+    /// The topic's name, in the account and region of the queues. Absent: one is drawn. It cannot be set, changed or
+    /// removed later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub name: Option<String>,

@@ -149,7 +149,7 @@ pub(super) fn plan_registry(
     registry: Sight<ObservedRegistry>,
     tenant_seed: &str,
 ) -> RegistryStep {
-    // Only a bucket that is ours and private takes tenants.
+    // Only a bucket that may be used takes tenants, and only once no write on it is left.
     let bucket = match bindings {
         BindingsStep::Settled(status) => status.bucket.clone(),
         BindingsStep::Work { plan, status, .. } if plan.bucket.is_empty() => status.bucket.clone(),
