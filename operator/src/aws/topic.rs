@@ -10,7 +10,7 @@ use super::{
     ending::{Contents, Ending, plan_ending},
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
-    ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
+    ownership::{OUR_TAGS, Owner, Standing, Tags},
     policy::{Rest, Transport, build_policy, plan_policy},
     terms::Terms,
 };
@@ -153,11 +153,12 @@ fn plan_corrections(
     mode: BindingMode,
     standing: &Standing,
 ) -> Vec<TopicStep> {
-    let is_made_by_us = matches!(standing, Standing::Ours(Provenance::Made) | Standing::Released);
+    // Adoption has set it; an endpoint that never tells it would never come to rest.
+    let is_set_by_us = matches!(standing, Standing::Ours(_) | Standing::Released);
     let rest = Rest::of(mode, standing);
     let plan = |(name, value): (String, String)| {
         let observed = found.attributes.get(&name).map(String::as_str);
-        if observed.is_none() && is_made_by_us {
+        if observed.is_none() && is_set_by_us {
             return None;
         }
         let value = match name.as_str() {
@@ -289,9 +290,13 @@ mod tests {
         silent.attributes.remove("SignatureVersion");
         let step =
             TopicStep::SetAttribute { arn: ARN.into(), name: "SignatureVersion".into(), value: "2".into() };
-        for (tags, expected) in [(owner().owned_tags(), vec![]), (owner().adopted_tags(), vec![step])] {
-            assert_eq!(plan(FoundTopic { tags, ..silent.clone() }), Ok(expected));
-        }
+        assert_eq!(plan(silent.clone()), Ok(vec![]));
+        let terms =
+            BindingsTerms::fixture(serde_json::json!({"topic": {"mode": "Adopt", "name": "notices"}})).topic;
+        let (key, value) = owner().consent_tag();
+        let theirs = FoundTopic { tags: Tags::from([(key.to_owned(), value)]), ..silent };
+        let planned = plan_topic(&ObservedTopic::Found(theirs), ARN, Transport::Tls, (&terms, &owner()));
+        assert!(planned.unwrap().steps.contains(&step));
     }
 
     #[test]
