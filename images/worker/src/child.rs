@@ -2,8 +2,9 @@
 //!
 //! Sass is a programming language and tenants are strangers, so the engine runs where it can end
 //! only itself. The child's environment holds nothing but a setting of the allocator, and it is confined
-//! before it reads its first byte (`confine`). It waits, confined, until it is given an order, and asks its parent for every source over its
-//! standard streams. Afterwards it waits for another order of the same tenant, unless it is worn or failed.
+//! before it reads its first byte (`confine`). It waits, confined, until it is given an order, and asks its
+//! parent for every source over its standard streams. Afterwards it waits for another order of the same tenant,
+//! unless it is worn or failed.
 
 mod blocks;
 pub mod confine;

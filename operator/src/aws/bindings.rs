@@ -116,7 +116,7 @@ pub async fn observe_bindings(clients: &Clients, names: &BindingNames) -> Result
 }
 
 /// The writes of this round, and what is not as it should be but may not be changed. Or why a resource cannot
-/// be used; then nothing at all is written.
+/// be used; then this round writes nothing. The topic is judged only once the dead-letter queue is there.
 pub fn plan_bindings(
     observed: &ObservedBindings,
     want: &BindingsWant,
