@@ -64,6 +64,13 @@ pub(crate) async fn run(arguments: &PurgeArguments) -> anyhow::Result<()> {
             println!("{line}");
             return Ok(());
         }
+        if pipeline.spec.suspend {
+            bail!(
+                "AssetPipeline {} is suspended; the order stays on it, and is carried out once spec.suspend is \
+                 false",
+                arguments.pipeline
+            );
+        }
         sleep(PAUSE).await;
     }
     bail!(

@@ -122,7 +122,7 @@ pub struct AssetTenantStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Ready, Reconciling and Stalled. Ready says `Registered`, or why not: `HostTaken`, `PipelineNotFound`,
-    /// `PipelineNotReady`, `InvalidSpec`, or what the store did.
+    /// `PipelineNotReady`, `PipelineSuspended`, `InvalidSpec`, or what the store did.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

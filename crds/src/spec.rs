@@ -168,6 +168,11 @@ pub struct AssetPipelineSpec {
     #[schemars(length(max = 100))]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host"]))]
     pub tenants: Vec<TenantSpec>,
+    /// While true the operator changes nothing of this pipeline, on AWS or in the cluster: changes of the spec,
+    /// purges and what its `AssetTenant`s change wait until it is false again. Its pods run on, and the number of
+    /// workers alone still follows the queues, within `spec.worker`. What is deleted goes all the same.
+    #[serde(default)]
+    pub suspend: bool,
 }
 
 #[cfg(test)]

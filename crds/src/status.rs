@@ -23,6 +23,8 @@ pub mod condition_type {
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
     /// Every tenant of the spec is in the registry.
     pub const TENANTS_READY: &str = "TenantsReady";
+    /// The spec says that nothing is changed. There only while it holds.
+    pub const SUSPENDED: &str = "Suspended";
 }
 
 /// The reasons that conditions give. They are part of the API: scripts and alerts match on them.
@@ -67,12 +69,16 @@ pub mod condition_reason {
     pub const PENDING_CONFIRMATION: &str = "PendingConfirmation";
     /// The object is being deleted.
     pub const DELETING: &str = "Deleting";
+    /// The spec says that nothing is changed.
+    pub const SUSPENDED: &str = "Suspended";
     /// Every host of a tenant is served.
     pub const REGISTERED: &str = "Registered";
     /// A tenant names a pipeline that is not there, or is going.
     pub const PIPELINE_NOT_FOUND: &str = "PipelineNotFound";
     /// A tenant's pipeline has no bucket yet.
     pub const PIPELINE_NOT_READY: &str = "PipelineNotReady";
+    /// A tenant has changed, and its pipeline is suspended.
+    pub const PIPELINE_SUSPENDED: &str = "PipelineSuspended";
 }
 
 /// What the operator last saw and did.
@@ -82,7 +88,7 @@ pub struct AssetPipelineStatus {
     /// The `metadata.generation` that this status speaks of; -1 before the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady` and `TenantsReady` for details.
+    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady` and `TenantsReady` for details; `Suspended` only while it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout};
 use self::{
     apply::{ApplyError, apply, apply_claim},
     finalize::{FinalizeError, apply_removal, observe_remains, plan_removal},
-    observe::{ObserveError, has_finalizer, observe, owner_of},
+    observe::{ObserveError, has_finalizer, observe, observe_workloads, owner_of},
     plan::{Chance, Plan, plan},
     status::{Outcome, StatusError, write_status},
     validate::validate,
@@ -81,6 +81,8 @@ pub async fn reconcile(
             object.0.as_ref().map_err(|error| ReconcileError::Unreadable(Box::new(error.clone())))?;
         if object.metadata.deletion_timestamp.is_some() {
             remove(&context, object).await
+        } else if object.spec.suspend {
+            rest(&context, object).await
         } else {
             Box::pin(settle(&context, object)).await
         }
@@ -137,6 +139,14 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
             Err(ReconcileError::Apply(error))
         }
     }
+}
+
+/// A suspended pipeline is looked at in the cluster alone, and left as it is. The scaler goes on: without
+/// it a pipeline that had no workers a moment ago would serve no new file.
+async fn rest(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
+    let workloads = observe_workloads(context, object).await.map_err(ReconcileError::Observe)?;
+    tell(context, object, &Outcome::Suspended(&workloads)).await?;
+    Ok(schedule::while_suspended(context, object))
 }
 
 async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {

@@ -235,11 +235,46 @@ fn saturated(count: u64) -> i64 {
 mod tests {
     use std::future::pending;
 
+    use kube::runtime::{reflector, watcher};
     use pipeline::{embedded::MemoryQueue, ports::Queue};
+    use serde_json::Value;
     use tokio::time::Instant;
 
     use super::*;
     use crate::pipeline::tests::cluster::FakeCluster;
+
+    /// The limits under which this pipeline is scaled, where it is.
+    fn scaled(metadata: &Value, spec: &Value) -> Option<Limits> {
+        let (pipelines, _) = reflector::store();
+        let (workers, mut writer) = reflector::store();
+        let owner =
+            json!({"apiVersion": "v1", "kind": "Any", "name": "shop", "uid": "u-1", "controller": true});
+        let deployment = serde_json::from_value(json!({
+            "metadata": {
+                "name": "storefront-worker", "namespace": "shop", "ownerReferences": [owner],
+                "annotations": {APPLIED_ANNOTATION: "1"},
+            },
+            "spec": {"replicas": 0, "selector": {}, "template": {}},
+        }));
+        writer.apply_watcher_event(&watcher::Event::Apply(deployment.unwrap()));
+        let object = json!({
+            "apiVersion": "assetpipeline.dev/v1alpha1", "kind": "AssetPipeline", "metadata": metadata, "spec": spec,
+            "status": {"bindings": {"queueUrl": "visits", "refreshQueueUrl": "refreshes"}},
+        });
+        let object = serde_json::from_value(object).unwrap();
+        find_subject(&Watched { pipelines, workers }, &object).map(|subject| subject.limits)
+    }
+
+    #[test]
+    fn suspended_pipeline_has_the_workers_that_its_queues_ask_for() {
+        let metadata = json!({"name": "storefront", "namespace": "shop", "uid": "u-1"});
+        let limits = validate_limits(&crds::WorkerSpec::default()).ok();
+        assert!(limits.is_some());
+        assert_eq!(scaled(&metadata, &json!({"suspend": true})), limits);
+        let mut going = metadata.clone();
+        going["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert_eq!(scaled(&going, &json!({})), None);
+    }
 
     #[tokio::test]
     async fn jobs_of_both_queues_count() {

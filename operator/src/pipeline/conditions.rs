@@ -1,7 +1,7 @@
 //! From what a round came to, to the conditions that tell it. Pure.
 
-use crds::condition_reason as reason;
-use k8s_openapi::api::apps::v1::Deployment;
+use crds::{condition_reason as reason, condition_type as kind};
+use k8s_openapi::{api::apps::v1::Deployment, apimachinery::pkg::apis::meta::v1::Condition};
 use pipeline::{ErrorKind, chain};
 
 use super::{
@@ -9,6 +9,10 @@ use super::{
     plan::{ForeignChild, SubscriptionState},
 };
 use crate::aws::Refusal;
+
+/// What is told of every suspended pipeline.
+const SUSPENDED: &str = "spec.suspend is true: nothing of the pipeline is changed, on AWS or in the cluster, \
+                         but the number of workers; its pods run on. Set it to false to go on";
 
 /// Whether something holds, and why or why not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +129,26 @@ pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Appli
     } else {
         judge_web(applied.web_deployment.as_ref())
     }
+}
+
+/// Whether a suspended pipeline serves. What is not looked at is taken for as it was last told.
+pub(super) fn judge_suspended(told: &[Condition], web: Option<&Deployment>) -> Verdict {
+    let was = |type_: &str, status: &str| {
+        told.iter().any(|condition| condition.type_ == type_ && condition.status == status)
+    };
+    let (holds, message) = if !was(kind::BINDINGS_READY, "True") || !was(kind::TENANTS_READY, "True") {
+        (false, "bucket, queues, topic and tenants were not all there before".to_owned())
+    } else if was(kind::STALLED, "True") {
+        (false, "the pipeline was stalled before".to_owned())
+    } else {
+        let Verdict { holds, reason: _, message } = judge_web(web);
+        (holds, message)
+    };
+    Verdict { holds, reason: reason::SUSPENDED, message: format!("{message}; {SUSPENDED}") }
+}
+
+pub(super) fn suspended() -> Verdict {
+    Verdict { holds: true, reason: reason::SUSPENDED, message: SUSPENDED.to_owned() }
 }
 
 fn judge_web(deployment: Option<&Deployment>) -> Verdict {

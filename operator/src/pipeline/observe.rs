@@ -71,6 +71,13 @@ pub struct ObservedChildren {
     pub ingress: Option<Ingress>,
 }
 
+/// The Deployments of the pipeline. One of somebody else's under such a name is none.
+#[derive(Debug, Default)]
+pub struct Workloads {
+    pub web: Option<Deployment>,
+    pub worker: Option<Deployment>,
+}
+
 impl ObservedChildren {
     /// Whether there is a web pod of the pipeline with this UID that would answer.
     pub fn is_web_ready(&self, uid: &str) -> bool {
@@ -85,6 +92,24 @@ pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observ
     let (bindings, registry) = observe_outside(context, object).await;
     let left_behind = observe_left_behind(context, object).await;
     Ok(Observed { has_finalizer: has_finalizer(object), left_behind, bindings, registry, children })
+}
+
+/// All that is looked at while a pipeline is suspended, and the first that is while it goes.
+pub async fn observe_workloads(context: &Context, object: &AssetPipeline) -> Result<Workloads, ObserveError> {
+    Ok(Workloads {
+        web: fetch_workload(context, object, Tier::Web).await?,
+        worker: fetch_workload(context, object, Tier::Worker).await?,
+    })
+}
+
+async fn fetch_workload(
+    context: &Context,
+    object: &AssetPipeline,
+    tier: Tier,
+) -> Result<Option<Deployment>, ObserveError> {
+    let uid = object.uid().unwrap_or_default();
+    let found: Option<Deployment> = fetch(context, object, &tier.child_name(&object.name_any())).await?;
+    Ok(found.filter(|found| is_controlled_by(&found.metadata, &uid)))
 }
 
 pub fn has_finalizer(object: &AssetPipeline) -> bool {

@@ -66,10 +66,12 @@ pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied
     } else {
         context.settled.count_rest(object)
     };
-    let is_queue_busy =
-        context.samples.latest(object).is_some_and(|queue| queue.visible + queue.in_flight > 0);
-    let delay = due_in(applied, confirmation, rounds_in_a_row, is_queue_busy);
-    Action::requeue(delay.mul_f64(rand::random_range(0.9..1.1)))
+    about(due_in(applied, confirmation, rounds_in_a_row, is_queue_busy(context, object)))
+}
+
+/// There is nothing to do; the queues' numbers are told all the same.
+pub(super) fn while_suspended(context: &Context, object: &AssetPipeline) -> Action {
+    about(if is_queue_busy(context, object) { BUSY } else { SETTLED })
 }
 
 /// The next try after a failure on AWS.
@@ -79,6 +81,15 @@ pub(super) fn after(error: &Error) -> Action {
 
 pub(super) fn next_stage() -> Action {
     Action::requeue(STAGE)
+}
+
+/// Spread, so that many pipelines do not come at once.
+fn about(delay: Duration) -> Action {
+    Action::requeue(delay.mul_f64(rand::random_range(0.9..1.1)))
+}
+
+fn is_queue_busy(context: &Context, object: &AssetPipeline) -> bool {
+    context.samples.latest(object).is_some_and(|queue| queue.visible + queue.in_flight > 0)
 }
 
 fn has_worked(applied: &Applied) -> bool {

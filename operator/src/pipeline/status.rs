@@ -21,11 +21,15 @@ use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
     conditions::{
         Outlook, Verdict, fails, judge_bindings, judge_drift, judge_error, judge_foreign, judge_ready,
-        judge_registry, judge_subscription,
+        judge_registry, judge_subscription, judge_suspended, suspended,
     },
+    observe::Workloads,
     validate::InvalidSpec,
 };
 use crate::{context::Context, names::STATUS_MANAGER, purges::merge_statuses};
+
+/// Conditions that are there only while they hold: most pipelines never have them.
+const PASSING: [&str; 1] = [kind::SUSPENDED];
 
 /// The status could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +48,8 @@ pub enum Outcome<'a> {
     Refused(&'a ApplyError),
     /// AWS did not tell what there is before anything was made.
     Unknown(&'a pipeline::Error),
+    /// The spec says that nothing is changed; these pods run on.
+    Suspended(&'a Workloads),
     /// The pipeline is going; the text says what it waits for.
     Deleting(&'a str),
 }
@@ -98,8 +104,18 @@ pub fn compute_status(
         Outcome::Invalid(error) => judge_stopped(reason::INVALID_SPEC, error.to_string(), Outlook::Stuck),
         Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
         Outcome::Unknown(error) => judge_whole(judge_error(error), Outlook::Moving),
+        Outcome::Suspended(workloads) => {
+            let Workloads { web, worker } = workloads;
+            next.web = web.as_ref().map(count_pods);
+            next.worker = worker.as_ref().map(count_pods);
+            judge_rest(judge_suspended(&previous.conditions, web.as_ref()))
+        }
         Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
     };
+    next.conditions.retain(|condition| {
+        let is_told = || verdicts.iter().any(|(type_, _)| *type_ == condition.type_);
+        !PASSING.contains(&condition.type_.as_str()) || is_told()
+    });
     for (type_, verdict) in verdicts {
         set_condition(&mut next.conditions, type_, verdict, generation, now);
     }
@@ -130,6 +146,12 @@ fn judge_applied(applied: &Applied) -> Verdicts {
 
 fn judge_stopped(reason: &'static str, message: String, outlook: Outlook) -> Verdicts {
     judge_whole(fails(reason, message), outlook)
+}
+
+/// The other conditions stand as they were last told, with the generation that they speak of.
+fn judge_rest(ready: Verdict) -> Verdicts {
+    let reconciling = Verdict { holds: false, ..ready.clone() };
+    vec![(kind::RECONCILING, reconciling), (kind::READY, ready), (kind::SUSPENDED, suspended())]
 }
 
 /// All that can be said where there are no details.
@@ -224,9 +246,12 @@ pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Eve
                 (&before.status, &before.reason) != (&condition.status, &condition.reason)
             })
     };
+    // A suspension is told by its own condition alone.
+    let is_repeated =
+        |condition: &Condition| condition.reason == reason::SUSPENDED && condition.type_ != kind::SUSPENDED;
     next.iter()
         .filter(is_news)
-        .filter(|condition| condition.reason != reason::NOT_STALLED)
+        .filter(|condition| condition.reason != reason::NOT_STALLED && !is_repeated(condition))
         .map(build_event)
         .collect()
 }
@@ -237,6 +262,7 @@ fn build_event(condition: &Condition) -> Event {
         .into_iter()
         .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
         .chain([reason::PENDING_CONFIRMATION, reason::DELETING, reason::PIPELINE_NOT_READY])
+        .chain([reason::PIPELINE_SUSPENDED])
         .any(|expected| condition.reason == expected);
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
     Event {

@@ -271,7 +271,9 @@ async fn removal_takes_our_deployments_and_passes_over_those_of_others() {
     let others = json!({"metadata": {"ownerReferences": []}});
     cluster.merge("deployments/storefront-web", &others);
     let going = json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "annotations": null});
-    cluster.merge("assetpipelines/storefront", &json!({"metadata": going, "status": null}));
+    // What is suspended goes as ever.
+    let going = json!({"metadata": going, "spec": {"suspend": true}, "status": null});
+    cluster.merge("assetpipelines/storefront", &going);
     for _ in 0..2 {
         let object = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
         reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(&context)).await.unwrap();
@@ -279,6 +281,49 @@ async fn removal_takes_our_deployments_and_passes_over_those_of_others() {
     assert!(!cluster.has("deployments/storefront-worker"));
     assert!(cluster.has("deployments/storefront-web"));
     assert_eq!(cluster.object("assetpipelines/storefront")["metadata"]["finalizers"], json!([]));
+}
+
+#[tokio::test]
+async fn suspended_pipeline_is_told_and_changed_only_once_it_goes_on() {
+    let (cluster, context) = settled().await;
+    let annotations = json!({"purge.assetpipeline.dev/1": "{}", "assetpipeline.dev/rotate-notice-key": "2"});
+    let spec = json!({"suspend": true, "web": {"replicas": 5, "holdSeconds": 25}, "ingress": null});
+    let metadata = json!({"generation": 2, "annotations": annotations});
+    cluster.merge("assetpipelines/storefront", &json!({"metadata": metadata, "spec": spec}));
+    cluster.merge("services/storefront", &json!({"spec": {"type": "LoadBalancer"}}));
+    round(&cluster, &context).await.unwrap();
+    let told = "PATCH assetpipelines/storefront/status by assetpipeline-status";
+    assert_eq!(cluster.take_writes(), [told, "POST events"]);
+    assert_eq!(condition(&cluster, "Suspended")["reason"], "Suspended");
+    assert_eq!(condition(&cluster, "Ready")["status"], "True");
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(cluster.take_writes(), Vec::<String>::new());
+
+    let resumed = json!({"metadata": {"generation": 3}, "spec": {"suspend": false}});
+    cluster.merge("assetpipelines/storefront", &resumed);
+    round(&cluster, &context).await.unwrap();
+    let writes = cluster.take_writes();
+    for written in
+        ["services/storefront ", "deployments/storefront-web ", "assetpipelines/storefront/status "]
+    {
+        assert!(writes.iter().any(|write| write.contains(written)), "{written} in {writes:?}");
+    }
+    assert_eq!(cluster.object("assetpipelines/storefront")["status"]["purges"][0]["id"], "1");
+}
+
+#[tokio::test]
+async fn pipeline_that_is_suspended_from_the_start_claims_nothing() {
+    let mut bare = pipeline();
+    bare["metadata"]["finalizers"] = json!([]);
+    bare["metadata"]["annotations"] = json!({});
+    bare["spec"]["suspend"] = json!(true);
+    let cluster = FakeCluster::with("assetpipelines/storefront", bare);
+    let context = Arc::new(cluster.context());
+    let object: AssetPipeline = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
+    reconcile(Arc::new(DeserializeGuard(Ok(object))), context).await.unwrap();
+    let told = "PATCH assetpipelines/storefront/status by assetpipeline-status";
+    assert_eq!(cluster.take_writes(), [told, "POST events"]);
+    assert_eq!(condition(&cluster, "Ready")["status"], "False");
 }
 
 #[tokio::test]

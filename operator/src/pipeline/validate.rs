@@ -145,6 +145,8 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         aws,
         bindings,
         tenants,
+        // What is suspended is not planned for.
+        suspend: _,
     } = &object.spec;
     let tenants = tenants.iter().map(tenant::validate).collect::<Result<Vec<_>, _>>()?;
     let (max_age_seconds, max_stale_seconds) = validate_freshness(freshness)?;

@@ -61,6 +61,8 @@ pub enum PipelineSight {
         bucket: String,
         /// The host to which SNS posts, which no tenant may have.
         notice_host: Option<String>,
+        /// Nothing is written into the bucket then, but what takes a tenant out of it.
+        is_suspended: bool,
     },
 }
 
@@ -121,7 +123,9 @@ async fn see_known_bucket(
         None => is_left_behind(&context.clients, &owner, &bucket).await,
     };
     match may_use {
-        Ok(true) => Ok(PipelineSight::Ready { bucket, notice_host: None }),
+        Ok(true) => {
+            Ok(PipelineSight::Ready { bucket, notice_host: None, is_suspended: pipeline.spec.suspend })
+        }
         Ok(false) => Ok(PipelineSight::Barred { bucket }),
         Err(source) => Err(ObserveError::Bucket { bucket, source }),
     }
@@ -163,7 +167,7 @@ pub(super) fn see_pipeline(pipeline: Option<&AssetPipeline>, object: &AssetTenan
             let endpoint = pipeline.spec.notifications.endpoint.as_deref();
             let endpoint = endpoint.and_then(|endpoint| endpoint.parse::<Url>().ok());
             let notice_host = endpoint.and_then(|url| url.host_str().map(str::to_owned));
-            PipelineSight::Ready { bucket, notice_host }
+            PipelineSight::Ready { bucket, notice_host, is_suspended: pipeline.spec.suspend }
         }
         Some(_) | None => PipelineSight::NotReady,
     }

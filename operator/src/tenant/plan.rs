@@ -37,17 +37,18 @@ pub enum Obstacle {
     PipelineNotFound,
     PipelineGoing,
     PipelineNotReady,
+    PipelineSuspended,
 }
 
 pub fn plan(valid: &ValidTenant, observed: Observed, random: &str) -> Plan {
     let Observed { has_finalizer, pipeline, registry } = observed;
-    let (bucket, notice_host) = match pipeline {
+    let (bucket, notice_host, is_suspended) = match pipeline {
         PipelineSight::Absent => return Plan::Wait(Obstacle::PipelineNotFound),
         PipelineSight::Going { bucket: _ } => return Plan::Wait(Obstacle::PipelineGoing),
         PipelineSight::NotReady | PipelineSight::Barred { bucket: _ } => {
             return Plan::Wait(Obstacle::PipelineNotReady);
         }
-        PipelineSight::Ready { bucket, notice_host } => (bucket, notice_host),
+        PipelineSight::Ready { bucket, notice_host, is_suspended } => (bucket, notice_host, is_suspended),
     };
     let registry = match registry {
         Sight::Nothing => return Plan::Wait(Obstacle::PipelineNotReady),
@@ -55,12 +56,13 @@ pub fn plan(valid: &ValidTenant, observed: Observed, random: &str) -> Plan {
         Sight::Seen(registry) => registry,
     };
     if !has_finalizer {
-        return Plan::Claim;
+        return if is_suspended { Plan::Wait(Obstacle::PipelineSuspended) } else { Plan::Claim };
     }
     // Visitors and SNS must not meet under one host.
     let is_reserved = |tenant: &WantedTenant| notice_host.as_deref() == Some(tenant.host.as_str());
     let (reserved, wanted): (Vec<_>, Vec<_>) = valid.wanted.iter().cloned().partition(is_reserved);
     match plan_tenants(&valid.owner, Identity::Shared, &wanted, &registry, random) {
+        Ok(plan) if is_suspended && !plan.steps.is_empty() => Plan::Wait(Obstacle::PipelineSuspended),
         Ok(mut plan) => {
             let reserved = reserved.into_iter().map(|tenant| (tenant.host, NOTICES.to_owned()));
             plan.taken.extend::<Vec<(HostName, String)>>(reserved.collect());
@@ -163,7 +165,7 @@ mod tests {
             let sights = [
                 PipelineSight::Going { bucket: Some(bucket()) },
                 PipelineSight::Barred { bucket: bucket() },
-                PipelineSight::Ready { bucket: bucket(), notice_host: None },
+                PipelineSight::Ready { bucket: bucket(), notice_host: None, is_suspended: false },
             ];
             assert_eq!(sights.map(|sight| is_kept(sight, kind)), is_kept_by, "{kind:?}");
         }

@@ -95,7 +95,9 @@ fn fill_details(next: &mut AssetTenantStatus, applied: &Applied) {
             next.tenant_id = None;
         }
         // What was last known is still the best that can be told.
-        Applied::Waiting(Obstacle::PipelineGoing | Obstacle::PipelineNotReady)
+        Applied::Waiting(
+            Obstacle::PipelineGoing | Obstacle::PipelineNotReady | Obstacle::PipelineSuspended,
+        )
         | Applied::Claimed
         | Applied::Failed(_) => {}
     }
@@ -142,6 +144,13 @@ fn judge_obstacle(obstacle: Obstacle, pipeline: &str) -> Verdict {
         Obstacle::PipelineNotReady => fails(
             reason::PIPELINE_NOT_READY,
             format!("AssetPipeline {pipeline} has no bucket yet; its own conditions tell why"),
+        ),
+        Obstacle::PipelineSuspended => fails(
+            reason::PIPELINE_SUSPENDED,
+            format!(
+                "AssetPipeline {pipeline} is suspended: what has changed here waits until its spec.suspend is \
+                 false, and what was registered before is served"
+            ),
         ),
     }
 }

@@ -328,6 +328,39 @@ async fn tenant_waits_for_a_bucket_and_goes_on_when_there_is_one() {
 }
 
 #[tokio::test]
+async fn changes_wait_while_the_pipeline_is_suspended_and_a_deletion_does_not() {
+    let shop = Shop::new();
+    shop.add("corner", &["a.example"]);
+    shop.settle("corner").await;
+    let suspend = |value: bool| json!({"spec": {"suspend": value}});
+    shop.cluster.merge("assetpipelines/storefront", &suspend(true));
+    assert_eq!(shop.settle("corner").await, Vec::<String>::new());
+    assert_eq!(shop.condition("corner", "Ready").0, "True/Registered");
+
+    let before = shop.objects().await;
+    shop.change("corner", &json!({"hosts": ["a.example", "b.example"]}));
+    shop.add("new", &["c.example"]);
+    for name in ["corner", "new"] {
+        shop.settle(name).await;
+        let (ready, message) = shop.condition(name, "Ready");
+        assert_eq!(ready, "False/PipelineSuspended");
+        assert!(message.contains("until its spec.suspend is false"), "{message}");
+    }
+    assert_eq!(shop.objects().await, before);
+    assert_eq!(shop.object("new")["metadata"]["finalizers"], Value::Null);
+
+    shop.cluster.merge("assetpipelines/storefront", &suspend(false));
+    for name in ["corner", "new"] {
+        shop.settle(name).await;
+        assert_eq!(shop.condition(name, "Ready").0, "True/Registered");
+    }
+    shop.cluster.merge("assetpipelines/storefront", &suspend(true));
+    shop.delete("corner").await;
+    shop.delete("new").await;
+    assert_eq!(shop.objects().await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn invalid_spec_changes_nothing_but_the_status() {
     let shop = Shop::new();
     shop.add("corner", &["a.example"]);
@@ -396,6 +429,9 @@ fn only_news_of_their_own_pipeline_wake_tenants() {
     let mut going = storefront();
     going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     assert_eq!(woken(going), ["a", "b"]);
+    let mut suspended = storefront();
+    suspended["spec"]["suspend"] = json!(true);
+    assert_eq!(woken(suspended), ["a", "b"]);
     let mut elsewhere = storefront();
     elsewhere["metadata"]["namespace"] = json!("other");
     assert_eq!(woken(elsewhere), Vec::<String>::new());

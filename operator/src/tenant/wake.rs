@@ -22,6 +22,7 @@ struct Face {
     endpoint: Option<String>,
     is_set_up: bool,
     is_going: bool,
+    is_suspended: bool,
 }
 
 /// Remembers each pipeline as its tenants last saw it.
@@ -79,5 +80,6 @@ fn face_of(pipeline: &AssetPipeline) -> Face {
             })
         }),
         is_going: pipeline.metadata.deletion_timestamp.is_some(),
+        is_suspended: pipeline.spec.suspend,
     }
 }

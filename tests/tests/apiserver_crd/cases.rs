@@ -73,6 +73,7 @@ fn lowest() -> Value {
         "ingress": {"className": "c", "scheme": "InternetFacing"},
         "aws": {"credentialsSecretName": "c"},
         "originCredentials": {"secretName": "c"},
+        "suspend": false,
         "tenants": [{"host": "a", "origin": "http://a", "siteUrl": "http://a"}],
     })
 }
@@ -90,6 +91,7 @@ fn highest() -> Value {
         "compile": {"style": "Compressed", "engine": "Sasso", "urls": "Keep", "sourceMaps": "Inline"},
         "errors": "Show",
         "liveReload": "Enabled",
+        "suspend": true,
     })
 }
 

@@ -203,3 +203,61 @@ fn what_was_known_of_aws_is_still_told_during_an_outage() {
     let second = compute_status(&first, Some(7), &Outcome::Applied(&applied), None, at(99));
     assert_eq!(second.bindings, first.bindings);
 }
+
+fn suspended_after(before: &AssetPipelineStatus, web_pods: Option<Deployment>) -> AssetPipelineStatus {
+    let workloads = Workloads { web: web_pods, worker: None };
+    compute_status(before, Some(8), &Outcome::Suspended(&workloads), None, at(99))
+}
+
+#[test]
+fn suspended_pipeline_serves_as_it_did_and_says_how_to_go_on() {
+    let before = status_of(&settled());
+    let status = suspended_after(&before, Some(web(3, 3)));
+    assert_eq!(
+        conditions(&status),
+        json!({
+            "Reconciling": "False/Suspended",
+            "Stalled": "False/NotStalled",
+            "Ready": "True/Suspended",
+            "BindingsReady": "True/AsSpecified",
+            "DriftFree": "True/AsSpecified",
+            "TenantsReady": "True/AsSpecified",
+            "SubscriptionReady": "False/NoEndpoint",
+            "Suspended": "True/Suspended",
+        })
+    );
+    let generation = |type_: &str| {
+        let condition = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+        condition.observed_generation
+    };
+    assert_eq!((generation("Ready"), generation("BindingsReady")), (Some(8), Some(7)));
+    assert_eq!(status.bindings, before.bindings);
+    let events = plan_events(&before.conditions, &status.conditions);
+    let notes: Vec<&str> = events.iter().map(|event| event.note.as_deref().unwrap()).collect();
+    assert_eq!(
+        notes,
+        [
+            "Suspended is True: spec.suspend is true: nothing of the pipeline is changed, on AWS or in the cluster, \
+          but the number of workers; its pods run on. Set it to false to go on"
+        ]
+    );
+    let resumed = compute_status(&status, Some(9), &Outcome::Applied(&settled()), None, at(100));
+    assert_eq!(conditions(&resumed), conditions(&before));
+}
+
+#[test]
+fn suspended_pipeline_that_does_not_serve_says_so() {
+    let stalled =
+        Applied { foreign: vec![ForeignChild { kind: "Ingress".into(), name: "shop".into() }], ..settled() };
+    for (before, pods) in [
+        (AssetPipelineStatus::default(), Some(web(3, 3))),
+        (status_of(&settled()), Some(web(0, 3))),
+        (status_of(&settled()), None),
+        (status_of(&Applied { bindings: refused(reason::RESOURCE_MISSING), ..settled() }), Some(web(3, 3))),
+        (status_of(&stalled), Some(web(3, 3))),
+    ] {
+        let status = suspended_after(&before, pods);
+        assert_eq!(conditions(&status)["Ready"], "False/Suspended", "{before:?}");
+        assert_eq!(suspended_after(&status, None).conditions.len(), status.conditions.len());
+    }
+}

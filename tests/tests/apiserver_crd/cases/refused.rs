@@ -217,6 +217,7 @@ fn shapes() -> Vec<Refused> {
         wrong("spec.web.replica", "field not declared in schema", 3),
         wrong("spec.dashboard", "field not declared in schema", json!({})),
         wrong("spec.web.replicas", "expected numeric", "three"),
+        wrong("spec.suspend", "expected boolean", "yes"),
         refuse("spec.tenants[0].origin", "Required value", json!({"tenants": [{"host": "a.example"}]})),
         refuse(
             "spec.tenants",
