@@ -23,6 +23,9 @@ pub mod condition_type {
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
     /// Every tenant of the spec is in the registry.
     pub const TENANTS_READY: &str = "TenantsReady";
+    /// The pipeline cannot go, since AWS does not let the operator see or remove what it has there. There only
+    /// while it holds.
+    pub const DELETION_BLOCKED: &str = "DeletionBlocked";
     /// The spec says that nothing is changed. There only while it holds.
     pub const SUSPENDED: &str = "Suspended";
 }
@@ -88,7 +91,7 @@ pub struct AssetPipelineStatus {
     /// The `metadata.generation` that this status speaks of; -1 before the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady` and `TenantsReady` for details; `Suspended` only while it holds.
+    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady` and `TenantsReady` for details; `Suspended` and `DeletionBlocked` only while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

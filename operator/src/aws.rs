@@ -23,9 +23,9 @@ pub use bindings::{
     BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
     observe_bindings, plan_bindings, plan_release,
 };
-pub(crate) use bucket::partition_of;
 pub use left_behind::{find_left_behind, is_left_behind, may_use_bucket};
 pub use mode::Refusal;
+pub(crate) use names::partition_of;
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;
 pub(crate) use ownership::{CLUSTER_TAG, OUR_TAGS, OWNED, PIPELINE_TAG, STATE_TAG};

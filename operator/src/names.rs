@@ -22,6 +22,10 @@ pub const SUFFIX_ANNOTATION: &str = "assetpipeline.dev/binding-suffix";
 pub const ROTATE_ANNOTATION: &str = "assetpipeline.dev/rotate-notice-key";
 /// On the Secret of the keys: how far their replacement has come, and since when.
 pub const KEY_PROGRESS_ANNOTATION: &str = "assetpipeline.dev/notice-key-progress";
+/// On a pipeline or tenant that goes: with [`LET_GO_WISH`] as its text nothing more is done on AWS for it.
+pub const LET_GO_ANNOTATION: &str = "assetpipeline.dev/let-go";
+/// Long, so that nobody writes it by chance, or without knowing what it means.
+pub const LET_GO_WISH: &str = "leave-everything-on-aws";
 /// On every child: the digest of what was last applied. A difference means that it must be applied again.
 pub const APPLIED_ANNOTATION: &str = "assetpipeline.dev/applied";
 

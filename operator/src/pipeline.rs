@@ -102,8 +102,10 @@ pub fn error_policy(object: &DeserializeGuard<AssetPipeline>, error: &ReconcileE
         ReconcileError::Observe(_)
         | ReconcileError::Apply(_)
         | ReconcileError::Status(_)
-        | ReconcileError::Finalize(_)
         | ReconcileError::TimedOut => Action::requeue(RETRY),
+        ReconcileError::Finalize(error) => {
+            error.on_aws().map_or_else(|| Action::requeue(RETRY), schedule::after)
+        }
     }
 }
 
@@ -167,7 +169,7 @@ async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
         }
         Ok(None) => Ok(Action::await_change()),
         Err(error) => {
-            tell(context, object, &Outcome::Deleting(&chain(&error))).await?;
+            tell(context, object, &Outcome::DeletionFailed(&error)).await?;
             Err(ReconcileError::Finalize(error))
         }
     }

@@ -8,12 +8,12 @@ pub mod status;
 pub mod validate;
 mod wake;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use crds::AssetTenant;
 use jiff::Timestamp;
 use kube::{
-    ResourceExt,
+    Resource, ResourceExt,
     core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::controller::Action,
 };
@@ -27,7 +27,15 @@ use self::{
     status::{Outcome, write_status},
     validate::validate,
 };
-use crate::{context::Context, metrics::OutcomeLabels, names::qualified};
+use crate::{
+    context::Context,
+    metrics::OutcomeLabels,
+    names::{LET_GO_ANNOTATION, LET_GO_WISH, TENANT_FINALIZER, qualified},
+    pipeline::{
+        finalize::{build_left_behind, is_abandoned},
+        status::publish,
+    },
+};
 
 pub use wake::Wakes;
 
@@ -124,7 +132,20 @@ async fn settle(context: &Context, object: &AssetTenant) -> Result<Action, Tenan
 }
 
 async fn remove(context: &Context, object: &AssetTenant) -> Result<Action, TenantError> {
-    let observed = observe(context, object).await.map_err(TenantError::Observe)?;
+    if is_abandoned(object) {
+        let is_held = object.finalizers().iter().any(|finalizer| finalizer == TENANT_FINALIZER);
+        let left = if is_held { list_left(object) } else { Vec::new() };
+        publish(context, &object.object_ref(&()), build_left_behind(&left)).await;
+        let_go(context, object).await.map_err(TenantError::Write)?;
+        return Ok(Action::await_change());
+    }
+    let observed = match observe(context, object).await {
+        Err(error @ ObserveError::Bucket { .. }) => {
+            tell(context, object, &Outcome::Deleting(&tell_way_out(&error))).await?;
+            return Err(TenantError::Observe(error));
+        }
+        observed => observed.map_err(TenantError::Observe)?,
+    };
     match plan_departure(object, observed) {
         Departure::Remove { bucket, owner, steps } => {
             match apply_departure(context, &bucket, &owner, steps).await {
@@ -145,8 +166,24 @@ async fn stop(
     object: &AssetTenant,
     error: pipeline::Error,
 ) -> Result<Action, TenantError> {
-    tell(context, object, &Outcome::Deleting(&chain(&error))).await?;
+    tell(context, object, &Outcome::Deleting(&tell_way_out(&error))).await?;
     Err(TenantError::Depart(error))
+}
+
+fn tell_way_out(error: &(dyn Error + 'static)) -> String {
+    format!(
+        "{}; mend that, and the deletion goes on, or leave the registrations where they are and annotate this \
+         AssetTenant {LET_GO_ANNOTATION}={LET_GO_WISH}",
+        chain(error)
+    )
+}
+
+/// What may be in the bucket, as it was last told.
+fn list_left(object: &AssetTenant) -> Vec<String> {
+    let Some(status) = &object.status else { return Vec::new() };
+    let bucket = status.bucket.as_deref().unwrap_or("unknown");
+    let hosts = if status.hosts.is_empty() { &object.spec.hosts } else { &status.hosts };
+    hosts.iter().map(|host| format!("registration of {host} in bucket {bucket}")).collect()
 }
 
 async fn tell(context: &Context, object: &AssetTenant, outcome: &Outcome<'_>) -> Result<(), TenantError> {

@@ -7,6 +7,7 @@ use aws_sdk_s3::types::Tag;
 use cluster::command::capture;
 use crds::BindingsStatus;
 use kube::api::{Patch, PatchParams};
+use operator::names::{LET_GO_ANNOTATION, LET_GO_WISH};
 use pipeline::aws::{s3_client, sns_client, sqs_client};
 use serde_json::json;
 use tests::{
@@ -67,6 +68,34 @@ async fn pipeline_that_is_applied_again_takes_its_bucket_back() -> Result<()> {
         assert_eq!(state_tag(&scene.control, &bucket).await?, "owned");
         ensure!(holds_files(&scene.control, &bucket).await?, "the bucket is empty");
         assert_eq!(scene.visitor.get("/app.css").await?.status, 200);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn pipeline_that_is_let_go_leaves_all_of_it_on_aws_and_events_name_it() -> Result<()> {
+    play("let-go", Setting::default(), async |scene| {
+        let bindings = scene.bindings().await?;
+        let bucket = bindings.bucket.clone().context("the status named no bucket")?;
+        let before = count_on_aws(&scene.control, &bindings).await?;
+        let wish = json!({"metadata": {"annotations": {LET_GO_ANNOTATION: LET_GO_WISH}}});
+        scene.pipelines().patch(PIPELINE, &PatchParams::default(), &Patch::Merge(&wish)).await?;
+        scene.delete_pipeline().await?;
+
+        assert_eq!(count_on_aws(&scene.control, &bindings).await?, before);
+        assert_eq!(state_tag(&scene.control, &bucket).await?, "owned");
+        let mut events = scene.control.cluster.kubectl();
+        events.args(["get", "events", "--namespace", &scene.namespace, "--field-selector=reason=LeftBehind"]);
+        let told = capture(events.arg("--output=jsonpath={.items[*].message}"))?;
+        let topic = bindings.topic_arn.context("the status named no topic")?;
+        for name in [format!("arn:aws:s3:::{bucket}"), format!("queue {bucket}-refresh"), topic] {
+            ensure!(told.contains(&name), "{name} is not in: {told}");
+        }
+
+        // The next one of the name takes all of it back, and along when it goes.
+        scene.set_again(&Setting::default()).await?;
+        assert_eq!(scene.bindings().await?.bucket, Some(bucket));
         Ok(())
     })
     .await

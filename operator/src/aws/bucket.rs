@@ -15,6 +15,7 @@ use super::{
     ending::{Contents, Ending, plan_ending},
     error::{failed, is_denied, is_missing, is_taken},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
+    names::partition_of,
     ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
     policy::{Rest, Transport, build_policy, plan_policy},
     terms::{Naming, Terms},
@@ -210,15 +211,6 @@ fn build_bucket_policy(transport: Transport, name: &str, region: &str) -> Option
     let bucket = format!("arn:{}:s3:::{name}", partition_of(region));
     let objects = format!("{bucket}/*");
     build_policy(transport, "s3:*", &[bucket, objects])
-}
-
-/// The part of AWS that a region belongs to, as ARNs name it.
-pub(crate) fn partition_of(region: &str) -> &'static str {
-    match region {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    }
 }
 
 pub(super) async fn apply_bucket(

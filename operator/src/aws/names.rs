@@ -91,10 +91,36 @@ impl BindingNames {
         names
     }
 
+    /// Each resource with its ARN, where the account is known; a bucket's has none in it.
+    pub fn with_arns(&self, region: &str, account: Option<&str>) -> Vec<String> {
+        let Self { bucket, queue, refresh_queue, dead_letter_queue, topic } = self;
+        let partition = partition_of(region);
+        let tell = |kind: &str, service: &str, name: &str| match account {
+            Some(account) => format!("{kind} {name} (arn:{partition}:{service}:{region}:{account}:{name})"),
+            None => format!("{kind} {name}"),
+        };
+        vec![
+            format!("bucket {bucket} (arn:{partition}:s3:::{bucket})"),
+            tell("queue", "sqs", queue),
+            tell("queue", "sqs", refresh_queue),
+            tell("queue", "sqs", dead_letter_queue),
+            tell("topic", "sns", topic),
+        ]
+    }
+
     /// How all drawn names of a pipeline begin; what follows is the suffix, and what follows that.
     pub fn prefix(namespace: &str, name: &str) -> String {
         let readable: String = format!("{namespace}-{name}").chars().take(READABLE_LENGTH).collect();
         format!("ap-{}-", readable.trim_end_matches('-'))
+    }
+}
+
+/// What ARNs of that region begin with, behind `arn:`.
+pub(crate) fn partition_of(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
     }
 }
 

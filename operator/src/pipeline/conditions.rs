@@ -6,9 +6,13 @@ use pipeline::{ErrorKind, chain};
 
 use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
+    finalize::FinalizeError,
     plan::{ForeignChild, SubscriptionState},
 };
-use crate::aws::Refusal;
+use crate::{
+    aws::Refusal,
+    names::{LET_GO_ANNOTATION, LET_GO_WISH},
+};
 
 /// What is told of every suspended pipeline.
 const SUSPENDED: &str = "spec.suspend is true: nothing of the pipeline is changed, on AWS or in the cluster, \
@@ -170,6 +174,18 @@ fn judge_web(deployment: Option<&Deployment>) -> Verdict {
             format!("{ready} of {wanted} web pods are ready, {updated} of the newest version"),
         )
     }
+}
+
+/// What keeps a pipeline from going, and the way out. `None` for what is the cluster's matter, and for too many
+/// calls, which pass.
+pub(super) fn judge_blocked(error: &FinalizeError) -> Option<Verdict> {
+    let error = error.on_aws().filter(|error| error.kind != ErrorKind::Throttled)?;
+    let Verdict { holds: _, reason, message } = judge_error(error);
+    let message = format!(
+        "{message}; mend that, and the deletion goes on, or give up what the pipeline has on AWS and annotate it \
+         {LET_GO_ANNOTATION}={LET_GO_WISH}: then it goes, and events name what stays"
+    );
+    Some(Verdict { holds: true, reason, message })
 }
 
 pub(crate) fn judge_error(error: &pipeline::Error) -> Verdict {

@@ -1,5 +1,7 @@
 //! The end of a pipeline, one stage a round: the pods go first, then what they used. What becomes of each
-//! resource on AWS is `aws::ending`'s table.
+//! resource on AWS is `aws::ending`'s table; where AWS lets nothing be done, `abandonment` is the way out.
+
+mod abandonment;
 
 use crds::AssetPipeline;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -10,10 +12,11 @@ use kube::{
 };
 use serde_json::json;
 
+use self::abandonment::list_left;
+pub(crate) use self::abandonment::{build_left_behind, is_abandoned};
 use super::{
     apply::{ApplyError, is_gone, namespaced, wrap},
-    observe::{ObserveError, binding_names, fetch, has_finalizer, owner_of, terms_of},
-    ownership::is_controlled_by,
+    observe::{ObserveError, Workloads, binding_names, has_finalizer, observe_workloads, owner_of, terms_of},
     status::publish,
 };
 use crate::{
@@ -22,7 +25,7 @@ use crate::{
         observe_bindings, plan_release,
     },
     context::Context,
-    names::{FINALIZER, Tier},
+    names::{FINALIZER, qualified},
     tenants::{ObservedRegistry, TenantStep, apply_tenants, observe_registry, owner_name, plan_departure},
 };
 
@@ -42,13 +45,29 @@ pub enum FinalizeError {
     ApplyBindings(#[source] pipeline::Error),
 }
 
-/// What is left of a pipeline that is going.
+impl FinalizeError {
+    /// What AWS answered, or did not, where that was it.
+    pub fn on_aws(&self) -> Option<&pipeline::Error> {
+        match self {
+            Self::ObserveBindings(error) | Self::ApplyBindings(error) => Some(error),
+            Self::Observe(_) | Self::Apply(_) => None,
+        }
+    }
+}
+
+/// What is left of a pipeline that is going, as far as it matters for the next stage.
 #[derive(Debug)]
-pub struct Remains {
-    pub workloads: Vec<Deployment>,
-    /// Absent where the pipeline never had names for any, so that there are none.
-    pub bindings: Option<RemainingBindings>,
-    pub registry: ObservedRegistry,
+pub enum Remains {
+    /// Pods use all the rest. While there are any nothing else is looked at, so that they end whatever AWS says.
+    Workloads(Vec<Deployment>),
+    Outside {
+        bindings: Box<RemainingBindings>,
+        registry: ObservedRegistry,
+    },
+    /// A person has ordered that these are left on AWS, where nobody has looked for them.
+    Abandoned(Vec<String>),
+    /// The pipeline never had names for any bindings, so that there are none.
+    Nothing,
 }
 
 /// What is left on AWS, and on which terms the pipeline had it.
@@ -73,22 +92,24 @@ pub enum Removal {
     },
     /// Nothing is left but what stays as it is, for these reasons.
     Leave(Vec<String>),
+    /// Nothing is done about these any more.
+    Abandon(Vec<String>),
     /// Nothing is left but what stays.
     LetGo,
 }
 
 pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
-    let uid = object.uid().unwrap_or_default();
-    let mut workloads = Vec::new();
-    for tier in [Tier::Web, Tier::Worker] {
-        let found = fetch(context, object, &tier.child_name(&object.name_any())).await;
-        let found: Option<Deployment> = found.map_err(FinalizeError::Observe)?;
-        // One of somebody else's under that name neither goes nor is waited for.
-        workloads.extend(found.filter(|found| is_controlled_by(&found.metadata, &uid)));
+    let workloads = observe_workloads(context, object).await.map_err(FinalizeError::Observe)?;
+    let Workloads { web, worker } = workloads;
+    let workloads: Vec<Deployment> = web.into_iter().chain(worker).collect();
+    if !workloads.is_empty() {
+        return Ok(Remains::Workloads(workloads));
     }
-    let Some(names) = binding_names(object) else {
-        return Ok(Remains { workloads, bindings: None, registry: ObservedRegistry::default() });
-    };
+    let Some(names) = binding_names(object) else { return Ok(Remains::Nothing) };
+    if is_abandoned(object) {
+        let told = object.status.as_ref().and_then(|status| status.bindings.clone()).unwrap_or_default();
+        return Ok(Remains::Abandoned(list_left(&names, &told, &context.clients.region)));
+    }
     let bindings =
         observe_bindings(&context.clients, &names).await.map_err(FinalizeError::ObserveBindings)?;
     let (owner, terms) = (owner_of(context, object), terms_of(context, object, &names));
@@ -100,19 +121,19 @@ pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Resul
     } else {
         ObservedRegistry::default()
     };
-    let bindings = Some(RemainingBindings { names, terms, observed: bindings });
-    Ok(Remains { workloads, bindings, registry })
+    let bindings = Box::new(RemainingBindings { names, terms, observed: bindings });
+    Ok(Remains::Outside { bindings, registry })
 }
 
 /// Pure.
 pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
-    let Remains { workloads, bindings, registry } = remains;
-    if !workloads.is_empty() {
-        let is_asked = |deployment: &&Deployment| deployment.metadata.deletion_timestamp.is_none();
-        let names: Vec<String> = workloads.iter().filter(is_asked).map(ResourceExt::name_any).collect();
-        return if names.is_empty() { Removal::WaitForPods } else { Removal::DeleteWorkloads(names) };
-    }
-    let Some(RemainingBindings { names, terms, observed }) = bindings else { return Removal::LetGo };
+    let (bindings, registry) = match remains {
+        Remains::Workloads(workloads) => return plan_workloads(&workloads),
+        Remains::Outside { bindings, registry } => (bindings, registry),
+        Remains::Abandoned(left) => return Removal::Abandon(left),
+        Remains::Nothing => return Removal::LetGo,
+    };
+    let RemainingBindings { names, terms, observed } = *bindings;
     let bindings = plan_release(&observed, &terms, owner);
     let owner = owner_name(&owner.namespace, &owner.name);
     let tenants = plan_departure(&owner, &registry);
@@ -121,6 +142,12 @@ pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
     } else {
         Removal::Release { names, owner, tenants, bindings: Box::new(bindings) }
     }
+}
+
+fn plan_workloads(workloads: &[Deployment]) -> Removal {
+    let is_asked = |deployment: &&Deployment| deployment.metadata.deletion_timestamp.is_none();
+    let names: Vec<String> = workloads.iter().filter(is_asked).map(ResourceExt::name_any).collect();
+    if names.is_empty() { Removal::WaitForPods } else { Removal::DeleteWorkloads(names) }
 }
 
 /// Carries the stage out, and says what the next round waits for; `None` once the pipeline may go.
@@ -149,6 +176,16 @@ pub async fn apply_removal(
         Removal::Leave(left) => {
             let left = left.into_iter().enumerate().map(build_left).collect();
             publish(context, &object.object_ref(&()), left).await;
+            remove_finalizer(context, object).await.map_err(FinalizeError::Apply)?;
+            Ok(None)
+        }
+        Removal::Abandon(left) => {
+            tracing::warn!(
+                pipeline.name = qualified(&object.namespace().unwrap_or_default(), &object.name_any()),
+                aws.left = left.join("; "),
+                "let the pipeline go by a person's order, and looked after nothing on AWS"
+            );
+            publish(context, &object.object_ref(&()), build_left_behind(&left)).await;
             remove_finalizer(context, object).await.map_err(FinalizeError::Apply)?;
             Ok(None)
         }

@@ -20,16 +20,19 @@ use serde_json::json;
 use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
     conditions::{
-        Outlook, Verdict, fails, judge_bindings, judge_drift, judge_error, judge_foreign, judge_ready,
-        judge_registry, judge_subscription, judge_suspended, suspended,
+        Outlook, Verdict, fails, judge_bindings, judge_blocked, judge_drift, judge_error, judge_foreign,
+        judge_ready, judge_registry, judge_subscription, judge_suspended, suspended,
     },
+    finalize::FinalizeError,
     observe::Workloads,
     validate::InvalidSpec,
 };
 use crate::{context::Context, names::STATUS_MANAGER, purges::merge_statuses};
 
 /// Conditions that are there only while they hold: most pipelines never have them.
-const PASSING: [&str; 1] = [kind::SUSPENDED];
+const PASSING: [&str; 2] = [kind::SUSPENDED, kind::DELETION_BLOCKED];
+/// The API server refuses notes of more than 1024 bytes.
+pub(super) const MAX_NOTE: usize = 1_000;
 
 /// The status could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,7 @@ pub enum Outcome<'a> {
     Suspended(&'a Workloads),
     /// The pipeline is going; the text says what it waits for.
     Deleting(&'a str),
+    DeletionFailed(&'a FinalizeError),
 }
 
 /// Writes the status where it differs from `object`'s, and then tells what changed.
@@ -111,6 +115,11 @@ pub fn compute_status(
             judge_rest(judge_suspended(&previous.conditions, web.as_ref()))
         }
         Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
+        Outcome::DeletionFailed(error) => {
+            let going = judge_stopped(reason::DELETING, chain(*error), Outlook::Moving);
+            let blocked = judge_blocked(error).map(|blocked| (kind::DELETION_BLOCKED, blocked));
+            going.into_iter().chain(blocked).collect()
+        }
     };
     next.conditions.retain(|condition| {
         let is_told = || verdicts.iter().any(|(type_, _)| *type_ == condition.type_);
@@ -257,7 +266,8 @@ pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Eve
 }
 
 fn build_event(condition: &Condition) -> Event {
-    let is_good = (condition.status == "True") != (condition.type_ == kind::STALLED);
+    let is_bad_news = [kind::STALLED, kind::DELETION_BLOCKED].contains(&condition.type_.as_str());
+    let is_good = (condition.status == "True") != is_bad_news;
     let is_expected = [reason::IN_PROGRESS, reason::WEB_NOT_READY, reason::BINDINGS_NOT_READY]
         .into_iter()
         .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
@@ -268,8 +278,7 @@ fn build_event(condition: &Condition) -> Event {
     Event {
         type_: if is_good || is_expected { EventType::Normal } else { EventType::Warning },
         reason: condition.reason.clone(),
-        // The API server refuses notes of more than 1024 bytes.
-        note: Some(note.chars().take(1_000).collect()),
+        note: Some(note.chars().take(MAX_NOTE).collect()),
         // Events of one action and reason are counted into one; conditions are to be told apart.
         action: condition.type_.clone(),
         secondary: None,

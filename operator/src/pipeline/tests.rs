@@ -283,6 +283,67 @@ async fn removal_takes_our_deployments_and_passes_over_those_of_others() {
     assert_eq!(cluster.object("assetpipelines/storefront")["metadata"]["finalizers"], json!([]));
 }
 
+/// A pipeline that goes, whose pods are gone, while AWS lets nothing be seen.
+fn going_without_aws() -> (FakeCluster, Arc<Context>) {
+    let mut object = pipeline();
+    object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    object["status"] = json!({"bindings": {"topicArn": "arn:aws:sns:eu-west-1:123456789012:t"}});
+    let cluster = FakeCluster::with("assetpipelines/storefront", object);
+    cluster.fail_aws(403);
+    let context = Arc::new(cluster.context());
+    (cluster, context)
+}
+
+#[tokio::test]
+async fn pipeline_that_aws_keeps_says_so_and_goes_once_it_is_let_go_in_the_very_words() {
+    let (cluster, context) = going_without_aws();
+    for annotations in [json!({}), json!({"assetpipeline.dev/let-go": "true"})] {
+        cluster.merge("assetpipelines/storefront", &json!({"metadata": {"annotations": annotations}}));
+        let error = round(&cluster, &context).await.unwrap_err();
+        assert!(matches!(error, ReconcileError::Finalize(_)), "{error}");
+        let blocked = condition(&cluster, "DeletionBlocked");
+        assert_eq!((&blocked["status"], &blocked["reason"]), (&json!("True"), &json!("AwsDenied")));
+        let message = blocked["message"].as_str().unwrap();
+        for told in [
+            "look at bucket ap-shop-storefront-0123456789",
+            "annotate it assetpipeline.dev/let-go=leave-everything-on-aws",
+        ] {
+            assert!(message.contains(told), "{message}");
+        }
+    }
+    let finalizers =
+        |cluster: &FakeCluster| cluster.object("assetpipelines/storefront")["metadata"]["finalizers"].clone();
+    assert_eq!(finalizers(&cluster), json!(["assetpipeline.dev/bindings"]));
+    cluster.take_notes();
+
+    let annotations = json!({"assetpipeline.dev/let-go": "leave-everything-on-aws"});
+    cluster.merge("assetpipelines/storefront", &json!({"metadata": {"annotations": annotations}}));
+    assert_eq!(round(&cluster, &context).await.unwrap(), Action::await_change());
+    assert_eq!(finalizers(&cluster), json!([]));
+    let notes = cluster.take_notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    for (service, end) in [("s3", ""), ("sqs", ""), ("sqs", "-refresh"), ("sqs", "-dead"), ("sns", "")] {
+        let place = if service == "s3" { "::" } else { "eu-west-1:123456789012:" };
+        let arn = format!("arn:aws:{service}:{place}ap-shop-storefront-0123456789{end})");
+        assert!(notes[0].contains(&arn), "{arn} is not in {notes:?}");
+    }
+}
+
+#[tokio::test]
+async fn pods_end_though_aws_lets_nothing_be_seen() {
+    let (cluster, context) = settled().await;
+    cluster.fail_aws(503);
+    let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});
+    cluster.merge("assetpipelines/storefront", &going);
+    round(&cluster, &context).await.unwrap();
+    for tier in ["web", "worker"] {
+        assert!(!cluster.has(&format!("deployments/storefront-{tier}")), "{tier}");
+    }
+    assert_eq!(condition(&cluster, "Ready")["reason"], "Deleting");
+    round(&cluster, &context).await.unwrap_err();
+    assert_eq!(condition(&cluster, "DeletionBlocked")["reason"], "AwsUnavailable");
+}
+
 #[tokio::test]
 async fn suspended_pipeline_is_told_and_changed_only_once_it_goes_on() {
     let (cluster, context) = settled().await;

@@ -279,6 +279,32 @@ async fn tenant_that_goes_after_its_pipeline_leaves_nothing_in_the_bucket_that_s
 }
 
 #[tokio::test]
+async fn tenant_that_aws_keeps_says_how_it_goes_all_the_same() {
+    let shop = Shop::new();
+    shop.add("corner", &["a.example"]);
+    shop.settle("corner").await;
+    shop.cluster.remove("assetpipelines/storefront");
+    shop.settle("corner").await;
+    shop.cluster.fail_aws(503);
+    let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});
+    shop.cluster.merge("assettenants/corner", &going);
+    shop.round("corner").await.unwrap_err();
+    let (ready, message) = shop.condition("corner", "Ready");
+    assert_eq!(ready, "False/Deleting");
+    for told in [BUCKET, "annotate this AssetTenant assetpipeline.dev/let-go=leave-everything-on-aws"] {
+        assert!(message.contains(told), "{message}");
+    }
+    shop.cluster.take_notes();
+    let wish = json!({"metadata": {"annotations": {"assetpipeline.dev/let-go": "leave-everything-on-aws"}}});
+    shop.cluster.merge("assettenants/corner", &wish);
+    shop.delete("corner").await;
+    let notes = shop.cluster.take_notes();
+    let told = format!("registration of a.example in bucket {BUCKET}");
+    assert!(notes.iter().any(|note| note.contains(&told)), "{notes:?}");
+    assert_eq!(shop.objects().await.len(), 2);
+}
+
+#[tokio::test]
 async fn bucket_that_the_pipeline_may_not_use_is_none_for_its_tenants() {
     let shop = Shop::new();
     shop.add("corner", &["a.example"]);

@@ -55,19 +55,19 @@ fn deployment(name: &str, is_going: bool) -> Deployment {
     serde_json::from_value(json!({"metadata": {"name": name, "deletionTimestamp": deletion}})).unwrap()
 }
 
-fn remains(workloads: Vec<Deployment>, bindings: Option<ObservedBindings>) -> Remains {
+fn outside(observed: ObservedBindings) -> Remains {
     let terms = BindingsTerms::fixture(json!({}));
-    let bindings = bindings.map(|observed| RemainingBindings { names: names(), terms, observed });
-    Remains { workloads, bindings, registry: ObservedRegistry::default() }
+    let bindings = Box::new(RemainingBindings { names: names(), terms, observed });
+    Remains::Outside { bindings, registry: ObservedRegistry::default() }
 }
 
 #[test]
 fn pods_go_before_what_they_use() {
     let both = vec![deployment("storefront-web", false), deployment("storefront-worker", true)];
-    let removal = plan_removal(&owner(), remains(both, Some(bindings())));
+    let removal = plan_removal(&owner(), Remains::Workloads(both));
     assert_eq!(removal, Removal::DeleteWorkloads(vec!["storefront-web".into()]));
     let going = vec![deployment("storefront-worker", true)];
-    assert_eq!(plan_removal(&owner(), remains(going, Some(bindings()))), Removal::WaitForPods);
+    assert_eq!(plan_removal(&owner(), Remains::Workloads(going)), Removal::WaitForPods);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn everything_but_the_bucket_is_removed() {
         kept: vec![format!("bucket {} stays: spec.bindings.bucket.deletionPolicy is Retain", names().bucket)],
         left: vec![],
     };
-    let removal = plan_removal(&owner(), remains(vec![], Some(bindings())));
+    let removal = plan_removal(&owner(), outside(bindings()));
     let owner = "assetpipeline/shop/storefront".into();
     let bindings = Box::new(expected);
     assert_eq!(removal, Removal::Release { names: names(), owner, tenants: vec![], bindings });
@@ -124,6 +124,8 @@ fn pipeline_goes_once_only_the_released_bucket_is_left() {
         topic: ObservedTopic::Missing,
         subscriptions: vec![],
     };
-    assert_eq!(plan_removal(&owner(), remains(vec![], Some(left))), Removal::LetGo);
-    assert_eq!(plan_removal(&owner(), remains(vec![], None)), Removal::LetGo);
+    assert_eq!(plan_removal(&owner(), outside(left)), Removal::LetGo);
+    assert_eq!(plan_removal(&owner(), Remains::Nothing), Removal::LetGo);
+    let left = vec!["bucket b".to_owned()];
+    assert_eq!(plan_removal(&owner(), Remains::Abandoned(left.clone())), Removal::Abandon(left));
 }

@@ -261,3 +261,40 @@ fn suspended_pipeline_that_does_not_serve_says_so() {
         assert_eq!(suspended_after(&status, None).conditions.len(), status.conditions.len());
     }
 }
+
+#[test]
+fn deletion_that_aws_blocks_is_told_until_it_goes_on() {
+    let before = status_of(&settled());
+    let fail = |kind| {
+        let error = FinalizeError::ObserveBindings(Error::new(kind, "look at bucket b"));
+        compute_status(&before, Some(8), &Outcome::DeletionFailed(&error), None, at(99))
+    };
+    for (kind, reason) in [
+        (ErrorKind::Unavailable, json!("True/AwsUnavailable")),
+        (ErrorKind::Denied, json!("True/AwsDenied")),
+        (ErrorKind::Invalid, json!("True/AwsRefused")),
+        (ErrorKind::Missing, json!("True/AwsRefused")),
+        // It passes.
+        (ErrorKind::Throttled, Value::Null),
+    ] {
+        let told = conditions(&fail(kind));
+        assert_eq!((&told["DeletionBlocked"], &told["Ready"]), (&reason, &json!("False/Deleting")));
+    }
+    let blocked = fail(ErrorKind::Denied);
+    let events = plan_events(&before.conditions, &blocked.conditions);
+    let warnings: Vec<&str> = events
+        .iter()
+        .filter(|event| event.type_ == EventType::Warning)
+        .map(|event| event.note.as_deref().unwrap())
+        .collect();
+    assert_eq!(
+        warnings,
+        [
+            "DeletionBlocked is True: could not look at bucket b (Denied); mend that, and the deletion goes on, or give up what \
+          the pipeline has on AWS and annotate it assetpipeline.dev/let-go=leave-everything-on-aws: then it goes, and \
+          events name what stays"
+        ]
+    );
+    let goes_on = compute_status(&blocked, Some(8), &Outcome::Deleting("waiting"), None, at(100));
+    assert_eq!(conditions(&goes_on)["DeletionBlocked"], Value::Null);
+}

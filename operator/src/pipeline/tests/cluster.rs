@@ -33,6 +33,10 @@ struct State {
     hints: Vec<HintOrder>,
     /// What S3 tells of a bucket's tags, whichever it is.
     tags: BTreeMap<String, String>,
+    /// What S3 answers everything with, where that is a failure.
+    aws_failure: Option<u16>,
+    /// Notes of events.
+    notes: Vec<String>,
 }
 
 impl FakeCluster {
@@ -81,6 +85,16 @@ impl FakeCluster {
         std::mem::take(&mut self.0.lock().unwrap().writes)
     }
 
+    /// S3 answers everything with this status from now on.
+    pub(crate) fn fail_aws(&self, status: u16) {
+        self.0.lock().unwrap().aws_failure = Some(status);
+    }
+
+    /// What events told since the last call.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().notes)
+    }
+
     /// What web pods were told since the last call.
     pub(crate) fn take_hints(&self) -> Vec<HintOrder> {
         std::mem::take(&mut self.0.lock().unwrap().hints)
@@ -111,6 +125,10 @@ impl FakeCluster {
         let region = aws_sdk_s3::config::Region::new("eu-west-1");
         let cluster = self.clone();
         let answers = infallible_client_fn(move |request: http::Request<_>| {
+            let failure = cluster.0.lock().unwrap().aws_failure;
+            if let Some(status) = failure {
+                return http::Response::builder().status(status).body(String::new()).unwrap();
+            }
             let body = if request.uri().query().is_some_and(|query| query.contains("tagging")) {
                 let tags = cluster.0.lock().unwrap().tags.clone();
                 let tag = |(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
@@ -125,6 +143,7 @@ impl FakeCluster {
             .behavior_version_latest()
             .region(region.clone())
             .http_client(answers)
+            .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
             .credentials_provider(aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test"))
             .build();
         let sqs = aws_sdk_sqs::Config::builder().behavior_version_latest().region(region.clone()).build();
@@ -167,6 +186,9 @@ impl FakeCluster {
         }
         let by = manager.map(|manager| format!(" by {manager}")).unwrap_or_default();
         state.writes.push(format!("{method} {path}{by}"));
+        if path == "events" {
+            state.notes.extend(body["note"].as_str().map(str::to_owned));
+        }
         if state.refused.contains(&key) {
             return failure(403, "Forbidden");
         }
