@@ -10,12 +10,14 @@ pub mod context;
 pub mod iam;
 pub mod metrics;
 pub mod names;
+pub mod order;
 pub mod pipeline;
 pub mod purges;
 pub mod scaler;
 pub mod settled;
 pub mod tenant;
 pub mod tenants;
+pub mod uninstall;
 
 use std::sync::Arc;
 
@@ -54,6 +56,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Options};
+pub use order::Order;
+pub use uninstall::check_uninstall;
 
 use crate::{
     aws::Clients,

@@ -1,10 +1,17 @@
-//! Starts the operator.
+//! Starts the operator, or answers a question of its chart.
 
-use clap::Parser;
-use operator::{Config, Options};
+use std::process::ExitCode;
+
+use operator::{Config, Order, check_uninstall};
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    pipeline::telemetry::init("info,kube_runtime=warn");
-    operator::run(Config::from(Options::parse())).await
+async fn main() -> anyhow::Result<ExitCode> {
+    match Order::parse() {
+        Order::Run(options) => {
+            pipeline::telemetry::init("info,kube_runtime=warn");
+            operator::run(Config::from(*options)).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Order::CheckUninstall(asked) => check_uninstall(&asked).await,
+    }
 }

@@ -7,6 +7,7 @@ use cluster::{
     Cluster,
     command::{capture, feed, output},
 };
+use serde_json::Value;
 use tempfile::NamedTempFile;
 use tests::{
     control::{OPERATOR, OPERATOR_NAMESPACE},
@@ -37,6 +38,7 @@ fn unknown_and_malformed_values_are_refused_by_name() -> Result<()> {
         ("replicas=2", "replicas"),
         ("aws.regoin=eu-west-1", "regoin"),
         ("crds.keep=perhaps", "keep"),
+        ("uninstallCheck.enabled=perhaps", "enabled"),
         ("adoptable.shop.bucket={site}", "bucket"),
         ("adoptable.shop.buckets=site", "buckets"),
         ("aws.region=", "aws.region must be set"),
@@ -74,10 +76,17 @@ fn release_is_upgraded_uninstalled_and_installed_again() -> Result<()> {
     ensure!(after.operator_pods != before.operator_pods, "the operator was not rolled: {after:?}");
     assert_eq!((&after.definition, &after.pipeline), (&before.definition, &before.pipeline));
 
-    release.delete_pipeline()?;
     let manifest = release.helm(&["get", "manifest", RELEASE])?;
-    ensure!(release.list(&manifest)?.len() > 3, "the release holds {manifest}");
-    release.helm(&["uninstall", RELEASE, "--wait", "--timeout=2m"])?;
+    let whole = release.list(&manifest)?;
+    ensure!(whole.len() > 3, "the release holds {manifest}");
+    release.check_refusal()?;
+    assert_eq!(release.list(&manifest)?, whole);
+    assert_eq!(release.identities()?.operator_pods, after.operator_pods);
+
+    release.delete_pipeline()?;
+    // What others have on this cluster stays, and would be a reason to refuse again.
+    let hooks: &[&str] = if release.is_needed()? { &["--no-hooks"] } else { &[] };
+    release.helm(&[&["uninstall", RELEASE, "--wait", "--timeout=2m"][..], hooks].concat())?;
     assert_eq!(release.list(&manifest)?, [DEFINITION, TENANTS]);
     assert_eq!(release.uid(DEFINITION)?, before.definition);
 
@@ -154,6 +163,34 @@ impl Release {
         let mut kubectl = self.cluster.kubectl();
         kubectl.args(["get", "--ignore-not-found", "--output=name", "--filename=-"]);
         Ok(feed(&mut kubectl, manifest)?.lines().map(str::to_owned).collect())
+    }
+
+    /// Helm names the pipeline and stops. It takes the release for half uninstalled then, which the way out that it
+    /// has printed mends.
+    fn check_refusal(&self) -> Result<()> {
+        let revision = self.revision()?;
+        let mut uninstall = self.cluster.helm();
+        uninstall.args(["--namespace", OPERATOR_NAMESPACE, "uninstall", RELEASE, "--wait", "--timeout=2m"]);
+        let refused = output(&mut uninstall)?;
+        let said = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+        ensure!(!refused.status.success(), "the release was uninstalled: {said}");
+        let rollback = format!("helm rollback {RELEASE} {revision} --namespace {OPERATOR_NAMESPACE}");
+        for told in ["kubectl delete assetpipeline e2e-chart --namespace default", rollback.as_str()] {
+            ensure!(said.contains(told), "{told:?} is not in: {said}");
+        }
+        self.helm(&["rollback", RELEASE, &revision, "--wait", "--timeout=2m"]).map(drop)
+    }
+
+    fn revision(&self) -> Result<String> {
+        let status = self.helm(&["status", RELEASE, "--output=json"])?;
+        let status: Value = serde_json::from_str(&status).context("Helm's status is no JSON")?;
+        Ok(status.get("version").context("Helm tells no revision")?.to_string())
+    }
+
+    /// Whether anything on the cluster still needs the operator.
+    fn is_needed(&self) -> Result<bool> {
+        let all = ["get", "assettenants,assetpipelines", "--all-namespaces", "--output=name"];
+        Ok(!self.kubectl(&all)?.trim().is_empty())
     }
 
     fn install(&self) -> Result<()> {

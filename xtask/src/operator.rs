@@ -60,8 +60,10 @@ pub(crate) fn restart(cluster: &Cluster, progress: &Progress) -> Result<()> {
 /// Helm refuses to go on where an earlier run was interrupted: the record of that run is removed, and
 /// the next one repairs what it did.
 fn forget_interrupted(cluster: &Cluster) -> Result<()> {
-    let interrupted =
-        format!("owner=helm,name={RELEASE},status in (pending-install,pending-upgrade,pending-rollback)");
+    let interrupted = format!(
+        "owner=helm,name={RELEASE},status in \
+         (pending-install,pending-upgrade,pending-rollback,uninstalling)"
+    );
     let mut delete = cluster.kubectl();
     capture(delete.args(["delete", "secret", "--namespace", NAMESPACE, "--selector", &interrupted])).map(drop)
 }

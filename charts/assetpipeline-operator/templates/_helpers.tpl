@@ -3,6 +3,15 @@
 {{- printf "%s-operator" .Release.Name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Name of what is there only while Helm asks whether the release may go. */}}
+{{- define "operator.checkName" -}}
+{{- printf "%s-check-uninstall" .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "operator.clusterScopedCheckName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "operator.checkName" .) -}}
+{{- end -}}
+
 {{/* Name of what is there once in a cluster. */}}
 {{- define "operator.clusterScopedName" -}}
 {{- printf "%s-%s" .Release.Namespace (include "operator.name" .) -}}
