@@ -8,7 +8,7 @@ use crate::PurgeStatus;
 
 /// The names of the conditions.
 pub mod condition_type {
-    /// Everything that the spec asks for is there and serves.
+    /// Everything that visitors need is there and serves, with one web pod missing at the most.
     pub const READY: &str = "Ready";
     /// The operator still has work to do, or waits for something to come up.
     pub const RECONCILING: &str = "Reconciling";
@@ -42,7 +42,7 @@ pub mod condition_reason {
     pub const INVALID_SPEC: &str = "InvalidSpec";
     /// The API server refused a child object.
     pub const APPLY_FAILED: &str = "ApplyFailed";
-    /// Fewer web pods are ready than the spec asks for.
+    /// Fewer web pods are ready than serving takes: more than one is missing, or all are.
     pub const WEB_NOT_READY: &str = "WebNotReady";
     /// The AWS resources are not all there yet.
     pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";

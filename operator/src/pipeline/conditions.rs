@@ -7,7 +7,7 @@ use pipeline::{ErrorKind, chain};
 use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
     finalize::FinalizeError,
-    plan::{ForeignChild, SubscriptionState},
+    plan::{ForeignChild, MAX_UNAVAILABLE, SubscriptionState},
 };
 use crate::{
     aws::Refusal,
@@ -121,18 +121,27 @@ pub(super) fn judge_foreign(foreign: &[ForeignChild]) -> Option<Verdict> {
     Some(fails(reason::FOREIGN_RESOURCE, message))
 }
 
-/// Ready needs all children in their places, the bindings, the tenants and every web pod. The subscription is not needed: without it
-/// notices go directly, and the web pods look for themselves.
-pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Applied) -> Verdict {
-    if let Some(foreign) = judge_foreign(&applied.foreign) {
+/// Whether visitors are served, and whether all is as the spec asks for: a pod that is missing, and a rollout,
+/// are work that goes on while visitors are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Readiness {
+    pub(super) serving: Verdict,
+    pub(super) complete: Verdict,
+}
+
+/// Ready needs all children in their places, the bindings, the tenants and enough web pods. The subscription is
+/// not needed: without it notices go directly, and the web pods look for themselves.
+pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Applied) -> Readiness {
+    let unready = if let Some(foreign) = judge_foreign(&applied.foreign) {
         foreign
     } else if !bindings.holds {
         fails(reason::BINDINGS_NOT_READY, bindings.message.clone())
     } else if !tenants.holds {
         fails(reason::TENANTS_NOT_READY, tenants.message.clone())
     } else {
-        judge_web(applied.web_deployment.as_ref())
-    }
+        return judge_web(applied.web_deployment.as_ref());
+    };
+    Readiness { serving: unready.clone(), complete: unready }
 }
 
 /// Whether a suspended pipeline serves. What is not looked at is taken for as it was last told.
@@ -145,7 +154,7 @@ pub(super) fn judge_suspended(told: &[Condition], web: Option<&Deployment>) -> V
     } else if was(kind::STALLED, "True") {
         (false, "the pipeline was stalled before".to_owned())
     } else {
-        let Verdict { holds, reason: _, message } = judge_web(web);
+        let Verdict { holds, reason: _, message } = judge_web(web).serving;
         (holds, message)
     };
     Verdict { holds, reason: reason::SUSPENDED, message: format!("{message}; {SUSPENDED}") }
@@ -155,9 +164,12 @@ pub(super) fn suspended() -> Verdict {
     Verdict { holds: true, reason: reason::SUSPENDED, message: SUSPENDED.to_owned() }
 }
 
-fn judge_web(deployment: Option<&Deployment>) -> Verdict {
+/// Enough are ready while no more are missing than the disruption budget lets a drained node take, and one is
+/// there. The Deployment's own `Available` asks for all of them, since its rollouts do.
+fn judge_web(deployment: Option<&Deployment>) -> Readiness {
     let Some(deployment) = deployment else {
-        return fails(reason::WEB_NOT_READY, "the web pods are not there yet");
+        let absent = fails(reason::WEB_NOT_READY, "the web pods are not there yet");
+        return Readiness { serving: absent.clone(), complete: absent };
     };
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
     let status = deployment.status.clone().unwrap_or_default();
@@ -166,13 +178,17 @@ fn judge_web(deployment: Option<&Deployment>) -> Verdict {
     let total = status.replicas.unwrap_or_default();
     // The Deployment's own controller must have seen the newest spec, or its numbers speak of an older one.
     let is_current = status.observed_generation >= deployment.metadata.generation;
+    // A rollout has one more for a while.
+    let told = format!("web pods ready: {} of {wanted}", ready.min(wanted));
     if is_current && updated == wanted && ready >= wanted && total == wanted {
-        holds(format!("{ready} of {wanted} web pods are ready"))
+        return Readiness { serving: holds(told.clone()), complete: holds(told) };
+    }
+    let told = format!("{told}, of the newest version: {updated}");
+    if ready >= (wanted - MAX_UNAVAILABLE).max(1) {
+        Readiness { serving: holds(told.clone()), complete: fails(reason::IN_PROGRESS, told) }
     } else {
-        fails(
-            reason::WEB_NOT_READY,
-            format!("{ready} of {wanted} web pods are ready, {updated} of the newest version"),
-        )
+        let unready = fails(reason::WEB_NOT_READY, told);
+        Readiness { serving: unready.clone(), complete: unready }
     }
 }
 

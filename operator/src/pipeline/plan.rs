@@ -20,6 +20,7 @@ mod worker_deployment;
 pub use bindings::{BindingsStep, KnownBindings, RegistryStep, SubscriptionState};
 pub use change::Change;
 pub use children::{Children, ForeignChild};
+pub use disruption_budget::MAX_UNAVAILABLE;
 
 use jiff::Timestamp;
 use pipeline::Error;

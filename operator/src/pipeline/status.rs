@@ -20,8 +20,8 @@ use serde_json::json;
 use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
     conditions::{
-        Outlook, Verdict, fails, judge_bindings, judge_blocked, judge_drift, judge_error, judge_foreign,
-        judge_ready, judge_registry, judge_subscription, judge_suspended, suspended,
+        Outlook, Readiness, Verdict, fails, judge_bindings, judge_blocked, judge_drift, judge_error,
+        judge_foreign, judge_ready, judge_registry, judge_subscription, judge_suspended, suspended,
     },
     finalize::FinalizeError,
     observe::Workloads,
@@ -136,15 +136,15 @@ pub(crate) type Verdicts = Vec<(&'static str, Verdict)>;
 fn judge_applied(applied: &Applied) -> Verdicts {
     let (bindings, bindings_outlook) = judge_bindings(&applied.bindings);
     let (tenants, tenants_outlook) = judge_registry(&applied.registry);
-    let ready = judge_ready(&bindings, &tenants, applied);
+    let Readiness { serving, complete } = judge_ready(&bindings, &tenants, applied);
     let stuck = [(&bindings, bindings_outlook), (&tenants, tenants_outlook)];
     let stuck =
         stuck.into_iter().find(|(_, outlook)| *outlook == Outlook::Stuck).map(|(verdict, _)| verdict.clone());
     let stuck = judge_foreign(&applied.foreign).or(stuck);
-    let mut verdicts = judge_progress(&ready, stuck.as_ref());
+    let mut verdicts = judge_progress(&complete, stuck.as_ref());
     let drift = judge_drift(&bindings, &applied.drift);
     verdicts.extend([
-        (kind::READY, ready),
+        (kind::READY, serving),
         (kind::BINDINGS_READY, bindings),
         (kind::DRIFT_FREE, drift),
         (kind::TENANTS_READY, tenants),
@@ -172,9 +172,9 @@ pub(crate) fn judge_whole(ready: Verdict, outlook: Outlook) -> Verdicts {
 }
 
 /// Reconciling and Stalled are true when something is wrong; kstatus reads them that way.
-fn judge_progress(ready: &Verdict, stuck: Option<&Verdict>) -> Verdicts {
-    let is_moving = !ready.holds && stuck.is_none();
-    let reconciling = Verdict { holds: is_moving, ..ready.clone() };
+fn judge_progress(complete: &Verdict, stuck: Option<&Verdict>) -> Verdicts {
+    let is_moving = !complete.holds && stuck.is_none();
+    let reconciling = Verdict { holds: is_moving, ..complete.clone() };
     let stalled = match stuck {
         Some(stuck) => Verdict { holds: true, ..stuck.clone() },
         None => fails(reason::NOT_STALLED, "nothing waits for a person"),
@@ -245,8 +245,8 @@ pub(crate) fn set_condition(
     conditions.insert(position.unwrap_or(conditions.len()), condition);
 }
 
-/// One event for each condition whose status or reason changed. Reconciling is left out: it says what
-/// Ready says.
+/// One event for each condition whose status or reason changed. Reconciling is left out: it says what Ready
+/// says, or that pods come and go.
 pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
     let is_news = |condition: &&Condition| {
         let before = previous.iter().find(|previous| previous.type_ == condition.type_);

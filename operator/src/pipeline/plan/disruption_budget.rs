@@ -8,11 +8,14 @@ use k8s_openapi::{
 use super::metadata::build_metadata;
 use crate::{names::Tier, pipeline::validate::ValidPipeline};
 
+/// As many may also be missing of a tier that serves.
+pub const MAX_UNAVAILABLE: i32 = 1;
+
 pub(super) fn build_disruption_budget(valid: &ValidPipeline, tier: Tier) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: build_metadata(valid, tier.child_name(&valid.name), tier.labels(&valid.name)),
         spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(MAX_UNAVAILABLE)),
             selector: Some(LabelSelector {
                 match_labels: Some(tier.selector(&valid.name)),
                 ..LabelSelector::default()

@@ -123,13 +123,7 @@ fn whatever_is_missing_makes_it_not_ready_and_says_why() {
             "True/ForeignResource",
         ),
         (
-            Applied { web_deployment: Some(web(2, 3)), ..settled() },
-            "False/WebNotReady",
-            ("Reconciling", "True/WebNotReady"),
-            "False/NotStalled",
-        ),
-        (
-            Applied { web_deployment: Some(web(3, 1)), ..settled() },
+            Applied { web_deployment: Some(web(1, 3)), ..settled() },
             "False/WebNotReady",
             ("Reconciling", "True/WebNotReady"),
             "False/NotStalled",
@@ -146,6 +140,41 @@ fn whatever_is_missing_makes_it_not_ready_and_says_why() {
         assert_eq!(told["Ready"], ready, "{applied:?}");
         assert_eq!(told[detail.0], detail.1, "{applied:?}");
         assert_eq!(told["Stalled"], stalled, "{applied:?}");
+    }
+}
+
+/// A web Deployment whose controller has seen this generation of its second one.
+fn web_pods(wanted: i32, total: i32, ready: i32, updated: i32, seen: i64) -> Deployment {
+    let mut deployment = web(ready, updated);
+    deployment.spec.as_mut().unwrap().replicas = Some(wanted);
+    let status = deployment.status.as_mut().unwrap();
+    (status.replicas, status.observed_generation) = (Some(total), Some(seen));
+    deployment
+}
+
+#[test]
+fn visitors_are_served_while_a_rollout_or_one_missing_pod_is_work_under_way() {
+    let all = [
+        // (wanted, total, ready, updated, seen), Ready, Reconciling, how many are told
+        ((3, 3, 3, 3, 2), "True/AsSpecified", "False/AsSpecified", "3 of 3"),
+        ((3, 3, 3, 0, 1), "True/AsSpecified", "True/InProgress", "3 of 3, of the newest version: 0"),
+        ((3, 4, 3, 1, 2), "True/AsSpecified", "True/InProgress", "3 of 3, of the newest version: 1"),
+        ((3, 4, 4, 2, 2), "True/AsSpecified", "True/InProgress", "3 of 3, of the newest version: 2"),
+        ((3, 4, 4, 3, 2), "True/AsSpecified", "True/InProgress", "3 of 3, of the newest version: 3"),
+        ((3, 3, 2, 3, 2), "True/AsSpecified", "True/InProgress", "2 of 3, of the newest version: 3"),
+        ((3, 3, 1, 3, 2), "False/WebNotReady", "True/WebNotReady", "1 of 3, of the newest version: 3"),
+        ((2, 2, 1, 2, 2), "True/AsSpecified", "True/InProgress", "1 of 2, of the newest version: 2"),
+        ((1, 1, 1, 1, 2), "True/AsSpecified", "False/AsSpecified", "1 of 1"),
+        ((1, 1, 0, 1, 2), "False/WebNotReady", "True/WebNotReady", "0 of 1, of the newest version: 1"),
+        ((2, 2, 0, 2, 2), "False/WebNotReady", "True/WebNotReady", "0 of 2, of the newest version: 2"),
+    ];
+    for ((wanted, total, ready, updated, seen), is_ready, reconciling, told) in all {
+        let pods = web_pods(wanted, total, ready, updated, seen);
+        let status = status_of(&Applied { web_deployment: Some(pods), ..settled() });
+        let all = conditions(&status);
+        assert_eq!((&all["Ready"], &all["Reconciling"]), (&json!(is_ready), &json!(reconciling)), "{told}");
+        let condition = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        assert_eq!(condition.message, format!("web pods ready: {told}"));
     }
 }
 
@@ -192,7 +221,7 @@ fn a_change_moves_only_its_own_time_and_is_told_once() {
     assert_eq!((time(&second, "Ready"), time(&second, "BindingsReady")), (at(99), at(10)));
     let events = plan_events(&first.conditions, &second.conditions);
     let notes: Vec<&str> = events.iter().map(|event| event.note.as_deref().unwrap()).collect();
-    assert_eq!(notes, ["Ready is False: 1 of 3 web pods are ready, 3 of the newest version"]);
+    assert_eq!(notes, ["Ready is False: web pods ready: 1 of 3, of the newest version: 3"]);
 }
 
 #[test]
