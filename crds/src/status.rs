@@ -23,6 +23,8 @@ pub mod condition_type {
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
     /// Every tenant of the spec is in the registry.
     pub const TENANTS_READY: &str = "TenantsReady";
+    /// Every Secret that the spec names is in the namespace; what it holds is not looked at.
+    pub const CREDENTIALS_READY: &str = "CredentialsReady";
     /// The pipeline cannot go, since AWS does not let the operator see or remove what it has there. There only
     /// while it holds.
     pub const DELETION_BLOCKED: &str = "DeletionBlocked";
@@ -62,6 +64,8 @@ pub mod condition_reason {
     pub const RESOURCE_MISSING: &str = "ResourceMissing";
     /// A resource with mode `ReadOnly` is not set as it should be; the message says how.
     pub const DRIFTED: &str = "Drifted";
+    /// A Secret that the spec names is not there; the message says which.
+    pub const SECRET_MISSING: &str = "SecretMissing";
     /// A tenant's host is claimed by somebody else.
     pub const HOST_TAKEN: &str = "HostTaken";
     /// The spec names no endpoint, so nothing is subscribed.
@@ -91,7 +95,7 @@ pub struct AssetPipelineStatus {
     /// The `metadata.generation` that this status speaks of; -1 before the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady` and `TenantsReady` for details; `Suspended` and `DeletionBlocked` only while they hold.
+    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady`, `TenantsReady` and `CredentialsReady` for details; `Suspended` and `DeletionBlocked` only while they hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

@@ -20,7 +20,10 @@ use pipeline::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::plan::{BindingsStep, Change, Children, ForeignChild, RegistryStep, Settle, SubscriptionState};
+use super::{
+    observe::MissingSecret,
+    plan::{BindingsStep, Change, Children, ForeignChild, RegistryStep, Settle, SubscriptionState},
+};
 use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
     context::Context,
@@ -49,6 +52,7 @@ pub struct Applied {
     pub subscription: SubscriptionState,
     /// What is not as it should be on AWS, and may not be changed.
     pub drift: Vec<String>,
+    pub missing_secrets: Vec<MissingSecret>,
     /// What stands in a child's place, and was left alone.
     pub foreign: Vec<ForeignChild>,
     pub web_deployment: Option<Deployment>,
@@ -104,7 +108,7 @@ pub async fn apply_claim(
 }
 
 pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
-    let Settle { bindings, registry, purges, hints, subscription, drift, children } = settle;
+    let Settle { bindings, registry, purges, hints, subscription, drift, missing_secrets, children } = settle;
     let bindings = do_bindings(context, bindings).await;
     let bucket = match &registry {
         RegistryStep::Planned { bucket, owner: _, plan: _ } => Some(bucket.clone()),
@@ -120,6 +124,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
         purges,
         subscription,
         drift,
+        missing_secrets,
         foreign,
         web_deployment,
         worker_deployment,

@@ -7,6 +7,7 @@ use pipeline::{ErrorKind, chain};
 use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
     finalize::FinalizeError,
+    observe::MissingSecret,
     plan::{ForeignChild, MAX_UNAVAILABLE, SubscriptionState},
 };
 use crate::{
@@ -106,6 +107,18 @@ pub(super) fn judge_subscription(state: &SubscriptionState) -> Verdict {
         }
         SubscriptionState::Unknown => fails(reason::BINDINGS_NOT_READY, "the topic is not there yet"),
     }
+}
+
+/// Pods that need a Secret to start say so by not being ready; those that run go on.
+pub(super) fn judge_credentials(missing: &[MissingSecret]) -> Verdict {
+    if missing.is_empty() {
+        return holds("every Secret that the spec names is there");
+    }
+    let tell = |secret: &MissingSecret| {
+        let MissingSecret { field, name } = secret;
+        format!("this namespace has no Secret {name}, which {field} names: make it, or name another one")
+    };
+    fails(reason::SECRET_MISSING, missing.iter().map(tell).collect::<Vec<_>>().join("; "))
 }
 
 /// What is wrong where objects of others stand in the children's places; `None` where there are none.

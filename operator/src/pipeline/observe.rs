@@ -45,6 +45,15 @@ pub struct Observed {
     pub bindings: Sight<ObservedBindings>,
     pub registry: Sight<ObservedRegistry>,
     pub children: ObservedChildren,
+    pub missing_secrets: Vec<MissingSecret>,
+}
+
+/// A Secret that the spec names and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingSecret {
+    /// Where the spec names it.
+    pub field: &'static str,
+    pub name: String,
 }
 
 /// What a look outside the cluster gave. A failure there does not keep the rest from being reconciled.
@@ -91,7 +100,9 @@ pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observ
     let children = Box::pin(observe_children(context, object)).await?;
     let (bindings, registry) = observe_outside(context, object).await;
     let left_behind = observe_left_behind(context, object).await;
-    Ok(Observed { has_finalizer: has_finalizer(object), left_behind, bindings, registry, children })
+    let missing_secrets = observe_secrets(context, object).await?;
+    let has_finalizer = has_finalizer(object);
+    Ok(Observed { has_finalizer, left_behind, bindings, registry, children, missing_secrets })
 }
 
 /// All that is looked at while a pipeline is suspended, and the first that is while it goes.
@@ -245,6 +256,32 @@ async fn observe_children(
         web_deployment,
         ingress,
     })
+}
+
+/// What the Secrets hold is the pods' matter: nothing of it is read here.
+async fn observe_secrets(
+    context: &Context,
+    object: &AssetPipeline,
+) -> Result<Vec<MissingSecret>, ObserveError> {
+    let namespace = object.namespace().unwrap_or_default();
+    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
+    let of_origins = object.spec.origin_credentials.as_ref().map(|credentials| &credentials.secret_name);
+    let named = [
+        ("spec.aws.credentialsSecretName", object.spec.aws.credentials_secret_name.as_ref()),
+        ("spec.originCredentials.secretName", of_origins),
+    ];
+    let mut missing = Vec::new();
+    for (field, name) in named.into_iter().filter_map(|(field, name)| Some((field, name?))) {
+        let found = secrets.get_metadata_opt(name).await.map_err(|source| ObserveError {
+            kind: Secret::kind(&()).into_owned(),
+            name: format!("{namespace}/{name}"),
+            source,
+        })?;
+        if found.is_none() {
+            missing.push(MissingSecret { field, name: name.clone() });
+        }
+    }
+    Ok(missing)
 }
 
 /// The child of that name, or `None` where there is none.

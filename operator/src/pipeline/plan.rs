@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use pipeline::Error;
 
 use super::{
-    observe::{Observed, Sight},
+    observe::{MissingSecret, Observed, Sight},
     validate::{Suffix, ValidPipeline},
 };
 use crate::{
@@ -56,6 +56,8 @@ pub struct Settle {
     pub subscription: SubscriptionState,
     /// What is not as it should be on AWS, and may not be changed.
     pub drift: Vec<String>,
+    /// Nothing is done about these: people make them.
+    pub missing_secrets: Vec<MissingSecret>,
     pub children: Children,
 }
 
@@ -72,7 +74,7 @@ pub struct Chance {
 
 /// The names, and the pipeline that they belong to, are `valid`'s; what is there is `observed`.
 pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: &Chance) -> Plan {
-    let Observed { has_finalizer, left_behind, bindings, registry, children } = observed;
+    let Observed { has_finalizer, left_behind, bindings, registry, children, missing_secrets } = observed;
     let suffix = match &valid.suffix {
         Suffix::Written(suffix) if has_finalizer => suffix,
         Suffix::Written(suffix) | Suffix::Lost(suffix) => return Plan::Claim(suffix.clone()),
@@ -95,6 +97,7 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
         hints: hints::plan_hints(valid, &children.notice_secret, &config.workloads),
         subscription: bindings.subscription,
         drift: bindings.drift,
+        missing_secrets,
         children,
     }))
 }

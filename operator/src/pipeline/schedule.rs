@@ -30,6 +30,8 @@ const WORKED: Duration = Duration::from_millis(200);
 const MAX_DOUBLINGS: u32 = 8;
 /// While objects of others stand in the children's places: nobody tells us when they go.
 const FOREIGN: Duration = Duration::from_secs(30);
+/// While a Secret that the spec names is missing: nobody tells us when it is made.
+const MISSING: Duration = Duration::from_secs(30);
 /// While a resource on AWS may not be used: nobody tells us when it may.
 const REFUSED: Duration = Duration::from_mins(1);
 /// Between two stages of a removal.
@@ -124,6 +126,8 @@ fn due_in(
         REFUSED
     } else if is_queue_busy {
         BUSY
+    } else if !applied.missing_secrets.is_empty() {
+        MISSING
     } else {
         SETTLED
     }
@@ -158,6 +162,7 @@ mod tests {
             purges: AppliedPurges::default(),
             subscription: SubscriptionState::Pending,
             drift: vec![],
+            missing_secrets: vec![],
             foreign: vec![],
             web_deployment: None,
             worker_deployment: None,

@@ -20,8 +20,9 @@ use serde_json::json;
 use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
     conditions::{
-        Outlook, Readiness, Verdict, fails, judge_bindings, judge_blocked, judge_drift, judge_error,
-        judge_foreign, judge_ready, judge_registry, judge_subscription, judge_suspended, suspended,
+        Outlook, Readiness, Verdict, fails, judge_bindings, judge_blocked, judge_credentials, judge_drift,
+        judge_error, judge_foreign, judge_ready, judge_registry, judge_subscription, judge_suspended,
+        suspended,
     },
     finalize::FinalizeError,
     observe::Workloads,
@@ -149,6 +150,7 @@ fn judge_applied(applied: &Applied) -> Verdicts {
         (kind::DRIFT_FREE, drift),
         (kind::TENANTS_READY, tenants),
         (kind::SUBSCRIPTION_READY, judge_subscription(&applied.subscription)),
+        (kind::CREDENTIALS_READY, judge_credentials(&applied.missing_secrets)),
     ]);
     verdicts
 }
@@ -189,6 +191,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         purges,
         subscription: _,
         drift: _,
+        missing_secrets: _,
         foreign: _,
         web_deployment,
         worker_deployment,

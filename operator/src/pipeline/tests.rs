@@ -209,6 +209,29 @@ async fn purge_is_carried_out_once_told_and_then_its_order_removed() {
 }
 
 #[tokio::test]
+async fn secrets_that_the_spec_names_are_told_until_they_are_there() {
+    let (cluster, context) = settled().await;
+    let spec =
+        json!({"aws": {"credentialsSecretName": "aws"}, "originCredentials": {"secretName": "tokens"}});
+    cluster.merge("assetpipelines/storefront", &json!({"spec": spec}));
+    for (there, missing) in
+        [(None, vec!["aws", "tokens"]), (Some("aws"), vec!["tokens"]), (Some("tokens"), vec![])]
+    {
+        if let Some(name) = there {
+            let secret = json!({"metadata": {"name": name, "namespace": "shop"}, "data": {}});
+            cluster.merge(&format!("secrets/{name}"), &secret);
+        }
+        round(&cluster, &context).await.unwrap();
+        let told = condition(&cluster, "CredentialsReady");
+        assert_eq!(told["reason"], if missing.is_empty() { "AsSpecified" } else { "SecretMissing" });
+        for name in ["aws", "tokens"] {
+            let is_told = told["message"].as_str().unwrap().contains(&format!("no Secret {name},"));
+            assert_eq!(is_told, missing.contains(&name), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn objects_of_others_are_left_alone_and_told() {
     for (key, told) in [
         ("serviceaccounts/storefront-web", "ServiceAccount storefront-web"),

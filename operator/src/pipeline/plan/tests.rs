@@ -88,6 +88,7 @@ fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: O
         bindings,
         registry: Sight::Seen(ObservedRegistry::default()),
         children,
+        missing_secrets: vec![],
     };
     match plan(&validate(object).unwrap(), observed, &Config::fixture(), &chance()) {
         Plan::Settle(settle) => *settle,
@@ -160,6 +161,7 @@ fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
         bindings: Sight::Nothing,
         registry: Sight::Nothing,
         children: ObservedChildren::default(),
+        missing_secrets: vec![],
     };
     // The names that are there already are kept, whoever removed the finalizer.
     let claim = plan(&validate(&object).unwrap(), look(&object), &Config::fixture(), &chance());
@@ -179,6 +181,7 @@ fn what_an_earlier_pipeline_left_is_taken_back() {
         bindings: Sight::Nothing,
         registry: Sight::Nothing,
         children: ObservedChildren::default(),
+        missing_secrets: vec![],
     };
     let plan =
         |left_behind| plan(&validate(&object).unwrap(), look(left_behind), &Config::fixture(), &chance());
@@ -213,6 +216,7 @@ fn lost_suffix_is_taken_back_from_the_status() {
         bindings: Sight::Seen(bindings()),
         registry: Sight::Seen(ObservedRegistry::default()),
         children: ObservedChildren::default(),
+        missing_secrets: vec![],
     };
     let claim = plan(&validate(&object).unwrap(), observed, &Config::fixture(), &chance());
     assert!(matches!(claim, Plan::Claim(suffix) if suffix.to_string() == "0123456789"));

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     aws::Refusal,
-    pipeline::plan::{ForeignChild, SubscriptionState},
+    pipeline::{
+        observe::MissingSecret,
+        plan::{ForeignChild, SubscriptionState},
+    },
     purges::AppliedPurges,
 };
 
@@ -28,6 +31,7 @@ fn settled() -> Applied {
         purges: AppliedPurges::default(),
         subscription: SubscriptionState::NoEndpoint,
         drift: vec![],
+        missing_secrets: vec![],
         foreign: vec![],
         web_deployment: Some(web(3, 3)),
         worker_deployment: None,
@@ -65,6 +69,7 @@ fn settled_pipeline_is_ready_as_kstatus_reads_it() {
             "DriftFree": "True/AsSpecified",
             "TenantsReady": "True/AsSpecified",
             "SubscriptionReady": "False/NoEndpoint",
+            "CredentialsReady": "True/AsSpecified",
         })
     );
 }
@@ -188,6 +193,21 @@ fn subscription_that_waits_keeps_nothing_from_being_ready() {
 }
 
 #[test]
+fn missing_secret_is_told_by_name_and_leaves_those_who_serve_ready() {
+    let field = "spec.originCredentials.secretName";
+    let missing_secrets = vec![MissingSecret { field, name: "tokens".into() }];
+    let status = status_of(&Applied { missing_secrets, ..settled() });
+    let told = conditions(&status);
+    assert_eq!(
+        (&told["CredentialsReady"], &told["Ready"]),
+        (&json!("False/SecretMissing"), &json!("True/AsSpecified"))
+    );
+    let expected =
+        format!("this namespace has no Secret tokens, which {field} names: make it, or name another one");
+    assert!(status.conditions.iter().any(|condition| condition.message == expected), "{status:?}");
+}
+
+#[test]
 fn invalid_spec_stalls_with_the_fields_name() {
     let invalid = InvalidSpec::Field {
         field: "spec.web.holdSeconds".into(),
@@ -252,6 +272,7 @@ fn suspended_pipeline_serves_as_it_did_and_says_how_to_go_on() {
             "DriftFree": "True/AsSpecified",
             "TenantsReady": "True/AsSpecified",
             "SubscriptionReady": "False/NoEndpoint",
+            "CredentialsReady": "True/AsSpecified",
             "Suspended": "True/Suspended",
         })
     );
