@@ -56,7 +56,10 @@ fn deployment(name: &str, is_going: bool) -> Deployment {
 }
 
 fn outside(observed: ObservedBindings) -> Remains {
-    let terms = BindingsTerms::fixture(json!({}));
+    outside_on(BindingsTerms::fixture(json!({})), observed)
+}
+
+fn outside_on(terms: BindingsTerms, observed: ObservedBindings) -> Remains {
     let bindings = Box::new(RemainingBindings { names: names(), terms, observed });
     Remains::Outside { bindings, registry: ObservedRegistry::default() }
 }
@@ -100,8 +103,7 @@ fn what_is_left_as_it_is_is_told_at_the_very_end() {
     (gone.refresh_queue, gone.topic) = (ObservedQueue::Missing, ObservedTopic::Missing);
     let plan = |observed| {
         let terms = BindingsTerms::fixture(json!({"bucket": {"mode": "ReadOnly", "name": "site"}}));
-        let bindings = Some(RemainingBindings { names: names(), terms, observed });
-        plan_removal(&owner(), Remains { workloads: vec![], bindings, registry: ObservedRegistry::default() })
+        plan_removal(&owner(), outside_on(terms, observed))
     };
     assert!(matches!(plan(left), Removal::Release { .. }));
     let told = "bucket site stays: spec.bindings.bucket.mode is ReadOnly".to_owned();
