@@ -41,6 +41,15 @@ pub struct Options {
     /// `topics` by namespace.
     #[arg(long, env = "ADOPTABLE_BINDINGS", default_value = "{}", value_parser = parse_adoptable)]
     adoptable_bindings: Adoptable,
+    /// Name of the Lease by which one of several operators leads.
+    #[arg(long, env = "LEASE_NAME", default_value = "assetpipeline-operator")]
+    lease_name: String,
+    /// Namespace of the Lease; by default the one that the process runs in.
+    #[arg(long, env = "LEASE_NAMESPACE")]
+    lease_namespace: Option<String>,
+    /// What the Lease calls this process, such as its pod's name; a suffix that is drawn makes it unique.
+    #[arg(long, env = "IDENTITY", default_value = "operator")]
+    identity: String,
     /// Where /health, /ready and /metrics are served.
     #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
@@ -53,7 +62,17 @@ pub struct Config {
     pub cluster_name: String,
     pub aws_region: String,
     pub adoptable: Adoptable,
+    pub lease: LeaseConfig,
     pub listen: SocketAddr,
+}
+
+/// By which Lease one of several operators leads, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseConfig {
+    pub name: String,
+    /// Absent: the namespace that the process runs in.
+    pub namespace: Option<String>,
+    pub identity: String,
 }
 
 /// What the pods of all pipelines have in common.
@@ -94,6 +113,9 @@ impl From<Options> for Config {
             sns_certificate_authority,
             sns_certificate_endpoint,
             adoptable_bindings,
+            lease_name,
+            lease_namespace,
+            identity,
             listen,
         } = options;
         let is_set = |text: &String| !text.is_empty();
@@ -108,7 +130,8 @@ impl From<Options> for Config {
             sns_certificate_authority: sns_certificate_authority.filter(is_set),
             sns_certificate_endpoint: sns_certificate_endpoint.filter(is_set),
         };
-        Self { workloads, cluster_name, aws_region, adoptable: adoptable_bindings, listen }
+        let lease = LeaseConfig { name: lease_name, namespace: lease_namespace, identity };
+        Self { workloads, cluster_name, aws_region, adoptable: adoptable_bindings, lease, listen }
     }
 }
 
@@ -134,6 +157,7 @@ impl Config {
             cluster_name: "east".into(),
             aws_region: "eu-west-1".into(),
             adoptable: Adoptable::default(),
+            lease: LeaseConfig { name: "operator".into(), namespace: None, identity: "operator".into() },
             listen: "127.0.0.1:8080".parse().unwrap(),
         }
     }

@@ -1,12 +1,13 @@
 //! The operator: reconciles `AssetPipeline` objects into workloads and AWS resources, `AssetTenant` objects
 //! into registrations, and scales workers.
 //!
-//! One replica runs at a time; the chart's Deployment replaces it by `Recreate`. It knows the data plane
-//! only through crate `pipeline`: its settings, its registry and its ports.
+//! Of several replicas one leads ([`election`]); the others wait. It knows the data plane only through crate
+//! `pipeline`: its settings, its registry and its ports.
 
 pub mod aws;
 pub mod config;
 pub mod context;
+pub mod election;
 pub mod iam;
 pub mod metrics;
 pub mod names;
@@ -61,7 +62,9 @@ pub use uninstall::check_uninstall;
 
 use crate::{
     aws::Clients,
+    config::LeaseConfig,
     context::Context,
+    election::{Election, Term},
     metrics::Metrics,
     names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
     purges::{HintOrder, HintTarget},
@@ -75,28 +78,62 @@ const CONCURRENCY: u16 = 16;
 /// Runs until the process is told to stop, and ends what it has begun.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("could not listen for signals")?;
-    let client = Client::try_default().await.context("could not find the cluster's API server")?;
+    let cluster = kube::Config::infer().await.context("could not find the cluster's API server")?;
     let mut operation = Operation::default();
     let metrics = Metrics::register(&mut operation.registry);
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.context("could not listen for /health and /metrics")?;
     let hints = PurgeHints::new().context("could not build the client for web pods")?;
-    let context = Arc::new(build_context(client, config, metrics, hints).await);
+    let mut election = build_election(&config.lease, &cluster)?;
+    let office = Office { cluster, clients: build_aws_clients(&config).await, config, metrics, hints };
     let stopped = operation.stopped.clone();
     let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
-    tracing::info!(cluster = context.config.cluster_name, "operator started");
+    tracing::info!(cluster = office.config.cluster_name, "operator started");
 
-    let (workers, watching) = watch_workers(&context.client, shutdown.clone());
+    while let Some(term) = election.win(&shutdown).await {
+        office.metrics.leads.set(1);
+        let (over, done) = (shutdown.child_token(), CancellationToken::new());
+        let leading = async {
+            let ended = lead(Arc::new(office.open(&term)?), over.clone()).await;
+            done.cancel();
+            ended
+        };
+        let keeping = async {
+            election.keep(&term, &done).await;
+            over.cancel();
+        };
+        let (ended, ()) = tokio::join!(leading, keeping);
+        office.metrics.leads.set(0);
+        ended?;
+    }
+    election.resign().await;
+    stopped.cancel();
+    served.await.context("the listener ended early")?.context("could not serve /health and /metrics")?;
+    tracing::info!("operator stopped");
+    Ok(())
+}
+
+/// The process's own name in the Lease: a restart in the same pod is another one.
+fn build_election(lease: &LeaseConfig, cluster: &kube::Config) -> anyhow::Result<Election> {
+    let client = Client::try_from(cluster.clone()).context("could not build the client for the lease")?;
+    let namespace = lease.namespace.as_deref().unwrap_or(&cluster.default_namespace);
+    let identity = format!("{}_{:016x}", lease.identity, rand::random::<u64>());
+    Ok(Election::new(client, namespace, lease.name.clone(), identity))
+}
+
+/// Reconciles and scales until the token is cancelled.
+async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<()> {
+    let (workers, watching) = watch_workers(&context.client, over.clone());
     let watching = tokio::spawn(watching);
-    let controller = build_controller(&context.client, &shutdown);
+    let controller = build_controller(&context.client, &over);
     let watched = Watched { pipelines: controller.store(), workers };
-    let scaling = tokio::spawn(scaler::run(Arc::clone(&context), watched, shutdown.clone()));
+    let scaling = tokio::spawn(scaler::run(Arc::clone(&context), watched, over.clone()));
     let rounds = controller.run(
         pipeline::reconcile,
         |object, error, _| pipeline::error_policy(&object, error),
         Arc::clone(&context),
     );
-    let tenant_rounds = build_tenant_controller(&context.client, &shutdown).run(
+    let tenant_rounds = build_tenant_controller(&context.client, &over).run(
         tenant::reconcile,
         |object, error, _| tenant::error_policy(&object, error),
         Arc::clone(&context),
@@ -104,11 +141,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let told = tokio::join!(rounds.for_each(tell_round), tenant_rounds.for_each(tell_round));
     let ((), ()) = told;
     scaling.await.context("the scaler ended early")?;
-    watching.await.context("the watch of workers ended early")?;
-    stopped.cancel();
-    served.await.context("the listener ended early")?.context("could not serve /health and /metrics")?;
-    tracing::info!("operator stopped");
-    Ok(())
+    watching.await.context("the watch of workers ended early")
 }
 
 /// The error policies tell why a round failed, and a deleted object has nothing left to do.
@@ -121,21 +154,41 @@ async fn tell_round<T, E: std::error::Error + 'static>(round: Result<T, RoundErr
     }
 }
 
-async fn build_context(client: Client, config: Config, metrics: Metrics, hints: PurgeHints) -> Context {
+async fn build_aws_clients(config: &Config) -> Clients {
     let sdk = sdk_config().await;
     let (s3, sqs, sns) = (s3_client(&sdk), sqs_client(&sdk), sns_client(&sdk));
-    let reporter = Reporter { controller: OPERATOR_MANAGER.to_owned(), instance: None };
-    Context {
-        recorder: Recorder::new(client.clone(), reporter),
-        client,
-        clients: Clients { s3: s3.clone(), sns, sqs: sqs.clone(), region: config.aws_region.clone() },
-        config,
-        metrics,
-        settled: Settled::default(),
-        samples: scaler::SampleBoard::default(),
-        stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
-        queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
-        hints: Box::new(move |order| Box::pin(send_hints(hints.clone(), order))),
+    Clients { s3, sns, sqs, region: config.aws_region.clone() }
+}
+
+/// What outlasts a term.
+struct Office {
+    cluster: kube::Config,
+    clients: Clients,
+    config: Config,
+    metrics: Metrics,
+    hints: PurgeHints,
+}
+
+impl Office {
+    /// Nothing that an earlier term knew is taken along, and nothing is written behind the term's end.
+    fn open(&self, term: &Term) -> anyhow::Result<Context> {
+        let client = term.cluster_client(self.cluster.clone());
+        let client = client.context("could not build the client for the cluster's API server")?;
+        let clients = term.aws_clients(&self.clients);
+        let (s3, sqs, hints) = (clients.s3.clone(), clients.sqs.clone(), self.hints.clone());
+        let reporter = Reporter { controller: OPERATOR_MANAGER.to_owned(), instance: None };
+        Ok(Context {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            clients,
+            config: self.config.clone(),
+            metrics: self.metrics.clone(),
+            settled: Settled::default(),
+            samples: scaler::SampleBoard::default(),
+            stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
+            queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
+            hints: Box::new(move |order| Box::pin(send_hints(hints.clone(), order))),
+        })
     }
 }
 

@@ -9,7 +9,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match Order::parse() {
         Order::Run(options) => {
             pipeline::telemetry::init("info,kube_runtime=warn");
-            operator::run(Config::from(*options)).await?;
+            Box::pin(operator::run(Config::from(*options))).await?;
             Ok(ExitCode::SUCCESS)
         }
         Order::CheckUninstall(asked) => check_uninstall(&asked).await,

@@ -5,6 +5,7 @@ use prometheus_client::{
     metrics::{
         counter::Counter,
         family::Family,
+        gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
@@ -26,6 +27,8 @@ pub struct ReasonLabels {
 /// Counted since the operator's start.
 #[derive(Debug, Clone)]
 pub struct Metrics {
+    /// 1 while this operator has the lease, else 0.
+    pub leads: Gauge,
     pub rounds: Family<OutcomeLabels, Counter>,
     pub round_seconds: Histogram,
     pub tenant_rounds: Family<OutcomeLabels, Counter>,
@@ -36,13 +39,15 @@ pub struct Metrics {
 impl Metrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
+            leads: Gauge::default(),
             rounds: Family::default(),
             round_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 14)),
             tenant_rounds: Family::default(),
             scalings: Family::default(),
             samples_failed: Counter::default(),
         };
-        let Self { rounds, round_seconds, tenant_rounds, scalings, samples_failed } = &metrics;
+        let Self { leads, rounds, round_seconds, tenant_rounds, scalings, samples_failed } = &metrics;
+        registry.register("assets_operator_leads", "Whether this operator has the lease", leads.clone());
         registry.register("assets_operator_rounds", "Rounds of reconciling by outcome", rounds.clone());
         registry.register("assets_operator_round_seconds", "Duration of a round", round_seconds.clone());
         registry.register(

@@ -25,7 +25,7 @@ use crate::{
     scene::report::print_report, visitor::Visitor,
 };
 
-pub use pods::Tier;
+pub use pods::{Paused, Tier, fetch_metrics};
 pub use ready::check_condition;
 pub use setting::{Setting, Sns};
 

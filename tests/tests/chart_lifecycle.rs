@@ -10,7 +10,7 @@ use cluster::{
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tests::{
-    control::{OPERATOR, OPERATOR_NAMESPACE},
+    control::{OPERATOR, OPERATOR_NAMESPACE, OPERATOR_SELECTOR},
     places,
 };
 
@@ -35,7 +35,8 @@ fn chart_is_clean_under_strict_linting() -> Result<()> {
 fn unknown_and_malformed_values_are_refused_by_name() -> Result<()> {
     let release = Release::find()?;
     for (value, names) in [
-        ("replicas=2", "replicas"),
+        ("replica=2", "replica"),
+        ("replicas=0", "replicas"),
         ("aws.regoin=eu-west-1", "regoin"),
         ("crds.keep=perhaps", "keep"),
         ("uninstallCheck.enabled=perhaps", "enabled"),
@@ -144,7 +145,7 @@ impl Release {
     }
 
     fn identities(&self) -> Result<Identities> {
-        let pods = ["--selector", "app.kubernetes.io/name=assetpipeline-operator"];
+        let pods = ["--selector", OPERATOR_SELECTOR];
         let mut list = self.cluster.kubectl();
         list.args(["get", "pods", "--namespace", OPERATOR_NAMESPACE, "--output=name"]).args(pods);
         Ok(Identities {
@@ -203,10 +204,10 @@ impl Release {
     fn check_installed(&self) -> Result<()> {
         let values = self.helm(&["get", "values", RELEASE, "--output=yaml"])?;
         assert_eq!(values, fs::read_to_string(&self.values)?);
-        let path = "--output=jsonpath={.status.availableReplicas}";
+        let path = "--output=jsonpath={.status.availableReplicas} of {.spec.replicas}";
         let deployment = format!("deployment/{OPERATOR}");
         let available = self.kubectl(&["get", &deployment, "--namespace", OPERATOR_NAMESPACE, path])?;
-        assert_eq!(available, "1");
+        assert_eq!(available, "2 of 2");
         Ok(())
     }
 }

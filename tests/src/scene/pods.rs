@@ -71,23 +71,12 @@ impl Scene {
 
     /// What one pod has counted.
     pub async fn metrics_of(&self, pod: &Pod) -> Result<Samples> {
-        let client = Client::builder().no_proxy().timeout(ANSWERS_WITHIN).build()?;
-        let address = address_of(pod, OPERATION_PORT)?;
-        let answer = client.get(format!("http://{address}/metrics")).send().await?.error_for_status()?;
-        Ok(Samples::parse(&answer.text().await?))
+        fetch_metrics(pod, OPERATION_PORT).await
     }
 
     /// Ends a pod's processes at once, as a crash does. The kubelet starts them anew.
     pub fn crash(&self, pod: &Pod) -> Result<()> {
-        let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
-        let ids = containers.into_iter().flatten().filter_map(|container| container.container_id.as_deref());
-        let ids: Vec<_> = ids.collect();
-        ensure!(!ids.is_empty(), "pod {} names no container yet", pod.name_any());
-        for id in ids {
-            // Shown as `containerd://<id>`.
-            kill_container(id.rsplit('/').next().unwrap_or(id))?;
-        }
-        Ok(())
+        send_signal(pod, Signal::KILL)
     }
 
     /// Takes away the pods that were asked to end, without the time that they have for it.
@@ -133,23 +122,62 @@ impl Scene {
     }
 }
 
+/// A pod whose processes stand still until this is dropped.
+pub struct Paused(Pod);
+
+impl Paused {
+    pub fn stop(pod: &Pod) -> Result<Self> {
+        send_signal(pod, Signal::STOP)?;
+        Ok(Self(pod.clone()))
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        if let Err(error) = send_signal(&self.0, Signal::CONT) {
+            eprintln!("{} stays paused: {error:#}", self.0.name_any());
+        }
+    }
+}
+
+/// To all processes of the pod's containers.
+fn send_signal(pod: &Pod, signal: Signal) -> Result<()> {
+    let containers = pod.status.as_ref().and_then(|status| status.container_statuses.as_ref());
+    let ids = containers.into_iter().flatten().filter_map(|container| container.container_id.as_deref());
+    let ids: Vec<_> = ids.collect();
+    ensure!(!ids.is_empty(), "pod {} names no container yet", pod.name_any());
+    for id in ids {
+        // Shown as `containerd://<id>`.
+        signal_container(id.rsplit('/').next().unwrap_or(id), signal)?;
+    }
+    Ok(())
+}
+
+/// What a pod tells at `/metrics` of that port.
+pub async fn fetch_metrics(pod: &Pod, port: u16) -> Result<Samples> {
+    let client = Client::builder().no_proxy().timeout(ANSWERS_WITHIN).build()?;
+    let address = address_of(pod, port)?;
+    let answer = client.get(format!("http://{address}/metrics")).send().await?.error_for_status()?;
+    Ok(Samples::parse(&answer.text().await?))
+}
+
 fn address_of(pod: &Pod, port: u16) -> Result<SocketAddr> {
     let ip = pod.status.as_ref().and_then(|status| status.pod_ip.as_deref());
     let ip = ip.with_context(|| format!("pod {} has no address", pod.name_any()))?;
     Ok(SocketAddr::new(ip.parse()?, port))
 }
 
-/// Kills all processes of a container; the nodes share this machine's processes.
-fn kill_container(id: &str) -> Result<()> {
-    let mut killed = 0;
+/// The nodes share this machine's processes.
+fn signal_container(id: &str, signal: Signal) -> Result<()> {
+    let mut told = 0;
     for entry in fs::read_dir("/proc").context("cannot list processes")?.flatten() {
         let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
         let groups = fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
         if let Some(pid) = pid.filter(|_| groups.contains(id)) {
-            kill_process(pid, Signal::KILL).with_context(|| format!("cannot kill {pid:?}"))?;
-            killed += 1;
+            kill_process(pid, signal).with_context(|| format!("cannot send {signal:?} to {pid:?}"))?;
+            told += 1;
         }
     }
-    ensure!(killed > 0, "container {id} has no process");
+    ensure!(told > 0, "container {id} has no process");
     Ok(())
 }

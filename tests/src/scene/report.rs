@@ -3,7 +3,7 @@
 use cluster::command::output;
 
 use super::{PIPELINE, Scene};
-use crate::control::{OPERATOR, OPERATOR_NAMESPACE};
+use crate::control::{OPERATOR_NAMESPACE, OPERATOR_SELECTOR};
 
 /// Lines of each log.
 const TAIL: &str = "--tail=60";
@@ -17,7 +17,7 @@ pub(super) fn print_report(scene: &Scene) {
     print(scene, own, &["get", "deployments,pods,services,endpointslices", "--output", "wide"]);
     print(scene, own, &["get", "events", "--sort-by", ".lastTimestamp"]);
     print(scene, own, &["logs", "--selector", &selector, "--prefix", TAIL]);
-    print(scene, operators, &["logs", &format!("deployment/{OPERATOR}"), TAIL]);
+    print(scene, operators, &["logs", "--selector", OPERATOR_SELECTOR, "--prefix", TAIL]);
 }
 
 fn print(scene: &Scene, namespace: [&str; 2], arguments: &[&str]) {
