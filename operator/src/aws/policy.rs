@@ -1,7 +1,9 @@
 //! Resource policies: nobody may speak to a binding but over TLS. Who may speak at all is IAM's matter.
+//!
+//! What is there is compared by its meaning: AWS and people spell the same policy in many ways.
 
 use crds::BindingMode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ownership::{Provenance, Standing};
 
@@ -42,43 +44,26 @@ impl Rest {
 
 /// The policy that is to be written in place of the observed one; `None` where it means the same.
 pub(super) fn plan_policy(wanted: Option<String>, observed: Option<&str>, rest: Rest) -> Option<String> {
-    let wanted = match rest {
-        Rest::Ours => wanted?,
-        Rest::Others => merge(&wanted?, observed),
+    let wanted = wanted?;
+    let (Some(ours), Some(theirs)) = (read_statements(&wanted), observed.and_then(read_statements)) else {
+        return Some(wanted);
     };
-    (!observed.is_some_and(|observed| is_same_json(observed, &wanted))).then_some(wanted)
+    let (said, saying) = (meanings(&theirs), meanings(&ours));
+    match rest {
+        Rest::Ours => (said != saying).then_some(wanted),
+        Rest::Others if saying.is_subset(&said) => None,
+        Rest::Others => Some(merge(&ours, theirs, observed).unwrap_or(wanted)),
+    }
 }
 
-/// The observed policy with the statements of `wanted`, which take the place of those of the same id.
-fn merge(wanted: &str, observed: Option<&str>) -> String {
-    let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let (Some(ours), Some(mut merged)) = (parse(wanted), observed.and_then(parse)) else {
-        return wanted.to_owned();
-    };
-    let ours = statements(&ours);
+/// The observed policy with our statements, which take the place of those of the same id.
+fn merge(ours: &[Value], theirs: Vec<Value>, observed: Option<&str>) -> Option<String> {
     let is_replaced = |other: &Value| ours.iter().any(|our| our.get("Sid") == other.get("Sid"));
-    // Where nothing is lacking the order stays as it is, which has no meaning.
-    if ours.iter().all(|our| statements(&merged).contains(our)) {
-        return merged.to_string();
-    }
-    let kept = statements(&merged).into_iter().filter(|other| !is_replaced(other));
+    let kept = theirs.into_iter().filter(|other| !is_replaced(other));
     let all: Vec<Value> = kept.chain(ours.iter().cloned()).collect();
-    match merged.as_object_mut() {
-        Some(policy) => {
-            policy.insert("Statement".to_owned(), Value::Array(all));
-            merged.to_string()
-        }
-        None => wanted.to_owned(),
-    }
-}
-
-/// One statement may stand without a list.
-fn statements(policy: &Value) -> Vec<Value> {
-    match policy.get("Statement") {
-        Some(Value::Array(statements)) => statements.clone(),
-        Some(statement) => vec![statement.clone()],
-        None => Vec::new(),
-    }
+    let mut merged: Map<String, Value> = serde_json::from_str(observed?).ok()?;
+    merged.insert("Statement".to_owned(), Value::Array(all));
+    Some(Value::Object(merged).to_string())
 }
 
 /// The policy's text, where one is wanted; what is there is left alone otherwise.
@@ -104,13 +89,10 @@ fn build_tls_only(action: &str, resources: &[String]) -> Value {
     })
 }
 
-/// Whether two JSON texts mean the same: order of keys and white space do not count.
-pub(super) fn is_same_json(left: &str, right: &str) -> bool {
-    match (serde_json::from_str::<Value>(left), serde_json::from_str::<Value>(right)) {
-        (Ok(left), Ok(right)) => left == right,
-        _ => left == right,
-    }
-}
+mod meaning;
+
+pub(super) use meaning::is_same_setting;
+use meaning::{meanings, read_statements};
 
 #[cfg(test)]
 mod tests {
@@ -134,13 +116,37 @@ mod tests {
 
     #[test]
     fn statement_of_a_common_id_is_ours_in_what_we_made_alone() {
-        let theirs = wanted().unwrap().replace(DENY_WITHOUT_TLS, "DenyWithoutTls");
+        let theirs =
+            wanted().unwrap().replace(DENY_WITHOUT_TLS, "DenyWithoutTls").replace("s3:*", "s3:GetObject");
         assert_eq!(plan_policy(wanted(), Some(&theirs), Rest::Ours), wanted());
         let merged: Value =
             serde_json::from_str(&plan_policy(wanted(), Some(&theirs), Rest::Others).unwrap()).unwrap();
         let ids: Vec<&Value> =
             merged["Statement"].as_array().unwrap().iter().map(|one| &one["Sid"]).collect();
         assert_eq!(ids, ["DenyWithoutTls", DENY_WITHOUT_TLS]);
+    }
+
+    /// What AWS's console, its services and other tools make of our statement.
+    #[test]
+    fn other_spellings_of_our_statement_need_no_write() {
+        let respelled = json!({
+            "Id": "PolicyForShop", "Version": "2008-10-17",
+            "Statement": {
+                "Condition": {"Bool": {"AWS:securetransport": [false]}},
+                "Resource": ["arn:aws:s3:::site", "arn:aws:s3:::site"], "Action": ["S3:*"],
+                "Principal": {"AWS": ["*"]}, "Effect": "Deny",
+            },
+        });
+        for rest in [Rest::Ours, Rest::Others] {
+            assert_eq!(plan_policy(wanted(), Some(&respelled.to_string()), rest), None, "{rest:?}");
+        }
+    }
+
+    #[test]
+    fn policy_that_is_none_is_replaced() {
+        for observed in ["", "{", "[]", "{}", r#"{"Statement": []}"#] {
+            assert_eq!(plan_policy(wanted(), Some(observed), Rest::Ours), wanted(), "{observed}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
     ownership::{OUR_TAGS, Owner, Standing, Tags},
-    policy::{Rest, Transport, build_policy, is_same_json, plan_policy},
+    policy::{Rest, Transport, build_policy, is_same_setting, plan_policy},
     terms::Terms,
 };
 
@@ -204,7 +204,7 @@ fn plan_corrections(
     let has_key = found.attributes.get("KmsMasterKeyId").is_some_and(|key| !key.is_empty());
     let is_settled = |name: &String, value: &String| {
         (has_key && name == "SqsManagedSseEnabled")
-            || found.attributes.get(name).is_some_and(|observed| is_same_json(observed, value))
+            || found.attributes.get(name).is_some_and(|observed| is_same_setting(observed, value))
     };
     let changed: Attributes = want
         .attributes

@@ -7,4 +7,5 @@ mod endings;
 mod left_behind;
 mod modes;
 mod permissions;
+mod policies;
 mod stage;
