@@ -1,0 +1,18 @@
+//! A crash anywhere: after every write of a pipeline's life the operator is killed and started again, every reply is
+//! lost once, every read is a version late. The end is always that of a life without trouble, nothing is made
+//! twice, and what is somebody else's is never named by a write.
+//!
+//! In memory every point is tried; `real` tries a sample of them on the cluster's API server and the emulator.
+
+#![expect(clippy::indexing_slicing, reason = "a test reports by panicking")]
+
+mod apiserver;
+mod aws;
+mod every_point;
+mod hands;
+mod links;
+mod process;
+mod real;
+mod scenario;
+mod wire;
+mod world;

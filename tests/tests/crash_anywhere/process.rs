@@ -1,0 +1,124 @@
+//! One process of the operator, driven without its controller: a round follows the other at once.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
+use clap::Parser;
+use crds::AssetPipeline;
+use kube::{
+    Api,
+    core::DeserializeGuard,
+    runtime::events::{Recorder, Reporter},
+};
+use operator::{
+    Config, Options, aws::Clients, context::Context, metrics::Metrics, pipeline::reconcile,
+    scaler::SampleBoard, settled::Settled,
+};
+use pipeline::aws::{S3Store, SqsQueue, config_loader, s3_client, sns_client, sqs_client};
+use tokio::sync::OnceCell;
+
+use crate::{
+    aws::REGION,
+    links::{Aws, aws_client, kube_client},
+    wire::{Fault, Wire},
+    world::World,
+};
+
+/// Everything but the way is the same for all processes, and costs files and certificates to find out.
+static SETTINGS: OnceCell<SdkConfig> = OnceCell::const_new();
+
+/// More than any scenario needs to come to rest.
+const MOST_ROUNDS: usize = 60;
+
+pub(crate) struct Operator {
+    pub(crate) wire: Wire,
+    pub(crate) context: Arc<Context>,
+    pipelines: Api<AssetPipeline>,
+}
+
+impl Operator {
+    pub(crate) async fn start(world: &World, fault: Fault) -> Result<Self> {
+        let wire = Wire::new(fault);
+        let client = kube_client(&world.cluster, &wire, &world.namespace);
+        let clients = aws_clients(world, &wire, fault).await;
+        let (s3, sqs) = (clients.s3.clone(), clients.sqs.clone());
+        let reporter = Reporter { controller: "assetpipeline-operator".to_owned(), instance: None };
+        let context = Context {
+            recorder: Recorder::new(client.clone(), reporter),
+            client: client.clone(),
+            clients,
+            config: config(world)?,
+            metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+            settled: Settled::default(),
+            samples: SampleBoard::default(),
+            stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
+            queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
+            hints: Box::new(|_| Box::pin(std::future::ready(()))),
+        };
+        let pipelines = Api::namespaced(client, &world.namespace);
+        Ok(Self { wire, context: Arc::new(context), pipelines })
+    }
+
+    /// Rounds until nothing is left to do, though the cluster did its part after each of them, and though what was
+    /// settled is looked at again. Whether there still is a pipeline then, the caller sees.
+    pub(crate) async fn run(&self, world: &World) -> Result<()> {
+        let mut was_quiet = false;
+        for _ in 0..MOST_ROUNDS {
+            let before = self.wire.write_count();
+            let found = self.pipelines.get_opt(&world.name).await.context("cannot read the pipeline")?;
+            let Some(object) = found else {
+                world.work().await?;
+                return Ok(());
+            };
+            let guarded = Arc::new(DeserializeGuard(Ok(object.clone())));
+            let round = Box::pin(reconcile(guarded, Arc::clone(&self.context))).await;
+            let has_cluster_worked = world.work().await?;
+            let is_quiet = round.is_ok() && self.wire.write_count() == before && !has_cluster_worked;
+            if is_quiet && was_quiet {
+                return Ok(());
+            }
+            if is_quiet {
+                // As five minutes do.
+                self.context.settled.forget(&object);
+            }
+            was_quiet = is_quiet;
+        }
+        bail!("it does not come to rest")
+    }
+}
+
+/// Retries are production's, except where a reply is lost for good: that stands for a call whose retries are all
+/// used up.
+pub(crate) async fn aws_clients(world: &World, wire: &Wire, fault: Fault) -> Clients {
+    let endpoint = match &world.aws {
+        Aws::Memory(_) => "http://aws.memory".to_owned(),
+        Aws::Real(endpoint, _) => endpoint.to_string(),
+    };
+    let settings = SETTINGS
+        .get_or_init(|| config_loader().region(Region::from_static(REGION)).test_credentials().load());
+    let mut sdk =
+        settings.await.to_builder().endpoint_url(endpoint).http_client(aws_client(&world.aws, wire));
+    if matches!(fault, Fault::LoseReply(_)) {
+        sdk = sdk.retry_config(RetryConfig::disabled());
+    }
+    let sdk = sdk.build();
+    Clients { s3: s3_client(&sdk), sns: sns_client(&sdk), sqs: sqs_client(&sdk), region: REGION.to_owned() }
+}
+
+/// The emulator, unlike AWS, takes the condition of our policies for met, so there it is reached without TLS.
+fn config(world: &World) -> Result<Config> {
+    let endpoint = match &world.aws {
+        Aws::Memory(_) => String::new(),
+        Aws::Real(endpoint, _) => endpoint.to_string(),
+    };
+    let options = Options::try_parse_from([
+        "operator",
+        "--web-image=registry.invalid/web:1",
+        "--worker-image=registry.invalid/worker:1",
+        "--cluster-name=east",
+        &format!("--aws-region={REGION}"),
+        &format!("--aws-endpoint-url={endpoint}"),
+    ])?;
+    Ok(Config::from(options))
+}
