@@ -32,7 +32,7 @@ fn normalize_statement(statement: &Value) -> Value {
     let normal = elements.iter().filter_map(|(name, value)| {
         let value = match name.as_str() {
             "Sid" => return None,
-            "Action" | "NotAction" => Value::from_iter(texts(value, |action| action.to_lowercase())),
+            "Action" | "NotAction" => Value::from_iter(texts(value, str::to_lowercase)),
             "Resource" | "NotResource" => Value::from_iter(texts(value, str::to_owned)),
             "Principal" | "NotPrincipal" => normalize_principal(value),
             "Condition" => normalize_condition(value)?,
