@@ -7,6 +7,8 @@ use cluster::{
     Cluster,
     command::{capture, feed, output},
 };
+use k8s_openapi::{List, api::core::v1::Pod};
+use kube::ResourceExt;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tests::{
@@ -108,7 +110,7 @@ struct Release {
 struct Identities {
     definition: String,
     pipeline: String,
-    operator_pods: String,
+    operator_pods: Vec<String>,
 }
 
 impl Release {
@@ -145,14 +147,20 @@ impl Release {
     }
 
     fn identities(&self) -> Result<Identities> {
-        let pods = ["--selector", OPERATOR_SELECTOR];
-        let mut list = self.cluster.kubectl();
-        list.args(["get", "pods", "--namespace", OPERATOR_NAMESPACE, "--output=name"]).args(pods);
         Ok(Identities {
             definition: self.uid(DEFINITION)?,
             pipeline: self.uid("assetpipeline/e2e-chart")?,
-            operator_pods: capture(&mut list)?,
+            operator_pods: self.operator_pods()?,
         })
+    }
+
+    /// Those of earlier revisions may still be ending.
+    fn operator_pods(&self) -> Result<Vec<String>> {
+        let all = ["get", "pods", "--namespace", OPERATOR_NAMESPACE, "--selector", OPERATOR_SELECTOR];
+        let pods = self.kubectl(&[&all[..], &["--output=json"]].concat())?;
+        let pods: List<Pod> = serde_json::from_str(&pods).context("kubectl printed no pods")?;
+        let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+        Ok(pods.items.into_iter().filter(stays).map(|pod| pod.name_any()).collect())
     }
 
     fn uid(&self, object: &str) -> Result<String> {
