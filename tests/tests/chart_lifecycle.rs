@@ -7,8 +7,8 @@ use cluster::{
     Cluster,
     command::{capture, feed, output},
 };
-use k8s_openapi::{List, api::core::v1::Pod};
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube::{ResourceExt, api::ObjectList};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tests::{
@@ -158,7 +158,7 @@ impl Release {
     fn operator_pods(&self) -> Result<Vec<String>> {
         let all = ["get", "pods", "--namespace", OPERATOR_NAMESPACE, "--selector", OPERATOR_SELECTOR];
         let pods = self.kubectl(&[&all[..], &["--output=json"]].concat())?;
-        let pods: List<Pod> = serde_json::from_str(&pods).context("kubectl printed no pods")?;
+        let pods: ObjectList<Pod> = serde_json::from_str(&pods).context("kubectl printed no pods")?;
         let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
         Ok(pods.items.into_iter().filter(stays).map(|pod| pod.name_any()).collect())
     }
