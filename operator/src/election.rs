@@ -51,7 +51,7 @@ impl Election {
 
     /// Waits until this process leads; `None` once it is to stop.
     pub async fn win(&mut self, shutdown: &CancellationToken) -> Option<Term> {
-        loop {
+        while !shutdown.is_cancelled() {
             let asked = Instant::now();
             match self.claim().await {
                 Ok(true) => {
@@ -61,8 +61,9 @@ impl Election {
                 Ok(false) => {}
                 Err(error) => self.tell_failure(&error),
             }
-            shutdown.run_until_cancelled(sleep(PERIOD)).await?;
+            shutdown.run_until_cancelled(sleep(PERIOD)).await;
         }
+        None
     }
 
     /// Renews the Lease, until `done`. Ends before that where somebody else may have it.

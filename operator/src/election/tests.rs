@@ -225,6 +225,7 @@ async fn who_is_told_to_stop_waits_no_longer() {
     let shutdown = CancellationToken::new();
     shutdown.cancel();
     assert!(second.win(&shutdown).await.is_none());
+    assert!(first.win(&shutdown).await.is_none(), "one that leads and is to stop began a new term");
 }
 
 /// Leads again and again, and tells each term that it has.
