@@ -14,11 +14,11 @@ pub use asset_tenant::{AssetTenant, AssetTenantSpec, AssetTenantStatus, Pipeline
 pub use generate::{Unprintable, asset_pipeline_crd, asset_tenant_crd, print_template, print_yaml};
 pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, PurgeStatus};
 pub use spec::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketSpec, CompileEngine,
-    CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, DeletionPolicy, FreshnessSpec,
-    IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH, NotificationsSpec,
-    OriginCredentialsSpec, QueueNames, QueuesSpec, ServiceSpec, ServiceType, TenantSpec, TopicSpec, WebSpec,
-    WhenNotEmpty, WorkerSpec,
+    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec,
+    BucketVersioning, CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle,
+    CompileUrls, DeletionPolicy, FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload,
+    MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS, NotificationsSpec, OriginCredentialsSpec, QueueNames,
+    QueuesSpec, ServiceSpec, ServiceType, TenantSpec, TopicSpec, WebSpec, WhenNotEmpty, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, condition_reason,

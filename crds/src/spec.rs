@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 pub use aws::{AwsSpec, NotificationsSpec};
 pub use bindings::{
-    BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, QueueNames, QueuesSpec, TopicSpec, WhenNotEmpty,
+    BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec, BucketVersioning, DeletionPolicy,
+    MAX_NONCURRENT_VERSION_DAYS, QueueNames, QueuesSpec, TopicSpec, WhenNotEmpty,
 };
 pub use compile::{
     CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec,

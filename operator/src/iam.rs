@@ -8,7 +8,7 @@
 mod operator_role;
 mod pod_roles;
 
-use crds::AssetPipeline;
+use crds::{AssetPipeline, AssetPipelineSpec};
 use kube::ResourceExt;
 use serde_json::{Map, Value, json};
 
@@ -89,7 +89,7 @@ pub fn build_iam_policy(role: Role, object: &AssetPipeline, known: &Known) -> Ia
             operator_role::build_statements(&object.spec, &arns, &left_behind, (&pipeline, known))
         }
         Role::Web => pod_roles::build_web_statements(&object.spec, &arns),
-        Role::Worker => pod_roles::build_worker_statements(&arns),
+        Role::Worker => pod_roles::build_worker_statements(&object.spec, &arns),
     };
     IamPolicy { statements }
 }
@@ -136,6 +136,24 @@ fn to_block(conditions: &[Condition]) -> Value {
     }
     Value::Object(block)
 }
+
+/// The use of the key that the bucket encrypts by, through S3 alone.
+fn use_key(spec: &AssetPipelineSpec, grants: &'static [Grant]) -> Option<Statement> {
+    let key = &spec.bindings.bucket.encryption.as_ref()?.kms_key_arn;
+    let mut parts = key.split(':').skip(1);
+    let (partition, region) = (parts.next()?, parts.nth(1)?);
+    let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let through_s3 = Condition {
+        test: "StringEquals",
+        key: "kms:ViaService".to_owned(),
+        values: vec![format!("s3.{region}.{domain}")],
+    };
+    Some(Statement::new("UseKey", grants, vec![key.clone()]).when([through_s3]))
+}
+
+/// S3 makes these calls in the caller's name where the bucket encrypts by a key in KMS.
+const DECRYPT: Grant = grant("kms:Decrypt", "S3 decrypts by the bucket's key what is read from it");
+const ENCRYPT: Grant = grant("kms:GenerateDataKey", "S3 encrypts by the bucket's key what is stored in it");
 
 const fn grant(action: &'static str, reason: &'static str) -> Grant {
     Grant { action, reason }

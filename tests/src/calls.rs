@@ -41,6 +41,8 @@ struct Recorded {
     calls: Vec<Call>,
     /// The tags of each queue and topic as far as these clients set them.
     tags: BTreeMap<String, Tags>,
+    /// The KMS key by which each bucket encrypts, by the bucket's ARN.
+    keys: BTreeMap<String, String>,
 }
 
 /// A request's parameters, by name.
@@ -59,6 +61,12 @@ impl Calls {
         aws_sdk_sns::Client::from_conf(client.config().to_builder().interceptor(self.clone()).build())
     }
 
+    /// Somebody else has set that the bucket encrypts by that key.
+    pub fn note_key(&self, bucket: &str, key: &str) {
+        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.keys.insert(arn_of_bucket(bucket), key.to_owned());
+    }
+
     /// What was called so far, each once.
     pub fn recorded(&self) -> Vec<Call> {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner).calls.clone();
@@ -70,7 +78,7 @@ impl Calls {
     fn record(&self, service: &str, operation: &str, uri: &str, body: &[u8]) -> Result<()> {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match service {
-            "S3" => recorded.calls.extend(of_s3(operation, uri)?),
+            "S3" => recorded.add_s3(operation, uri, body)?,
             "SQS" => recorded.add_sqs(operation, body)?,
             "SNS" => recorded.add_sns(operation, body)?,
             other => bail!("{other} is no service that we know"),
@@ -103,11 +111,27 @@ fn call(action: &str, resource: &str) -> Call {
     Call { action: action.to_owned(), resource: resource.to_owned(), context: CallContext::new() }
 }
 
+/// What S3 asks of KMS in the caller's name, where the bucket encrypts by that key. No call of ours shows it.
+fn of_key(operation: &str, key: &str) -> Option<Call> {
+    let action = match operation {
+        "GetObject" => "kms:Decrypt",
+        "PutObject" => "kms:GenerateDataKey",
+        _ => return None,
+    };
+    let region = key.split(':').nth(3)?;
+    let through = ("kms:ViaService".to_owned(), vec![format!("s3.{region}.amazonaws.com")]);
+    Some(Call { context: [through].into(), ..call(action, key) })
+}
+
+fn arn_of_bucket(name: &str) -> String {
+    format!("arn:aws:s3:::{name}")
+}
+
 /// By the user guide's "Required permissions for Amazon S3 API operations".
 fn of_s3(operation: &str, uri: &str) -> Result<Vec<Call>> {
     let url = Url::parse(uri).with_context(|| format!("{uri} is no URL"))?;
     let (name, key) = url.path().trim_start_matches('/').split_once('/').unwrap_or((url.path(), ""));
-    let bucket = format!("arn:aws:s3:::{}", name.trim_matches('/'));
+    let bucket = arn_of_bucket(name.trim_matches('/'));
     let object = format!("{bucket}/{key}");
     let of_bucket = |actions: &[&str]| actions.iter().map(|action| call(action, &bucket)).collect::<Vec<_>>();
     Ok(match operation {
@@ -122,6 +146,10 @@ fn of_s3(operation: &str, uri: &str) -> Result<Vec<Call>> {
         "PutBucketEncryption" => of_bucket(&["s3:PutEncryptionConfiguration"]),
         "GetBucketPolicy" => of_bucket(&["s3:GetBucketPolicy"]),
         "PutBucketPolicy" => of_bucket(&["s3:PutBucketPolicy"]),
+        "GetBucketVersioning" => of_bucket(&["s3:GetBucketVersioning"]),
+        "PutBucketVersioning" => of_bucket(&["s3:PutBucketVersioning"]),
+        "GetBucketLifecycleConfiguration" => of_bucket(&["s3:GetLifecycleConfiguration"]),
+        "PutBucketLifecycleConfiguration" => of_bucket(&["s3:PutLifecycleConfiguration"]),
         "DeleteBucket" => of_bucket(&["s3:DeleteBucket"]),
         // Made with tags.
         "CreateBucket" => of_bucket(&["s3:CreateBucket", "s3:TagResource"]),
@@ -138,6 +166,24 @@ fn of_s3(operation: &str, uri: &str) -> Result<Vec<Call>> {
 }
 
 impl Recorded {
+    fn add_s3(&mut self, operation: &str, uri: &str, body: &[u8]) -> Result<()> {
+        let calls = of_s3(operation, uri)?;
+        let resource = calls.first().map(|call| call.resource.clone()).unwrap_or_default();
+        let bucket = resource.split('/').next().unwrap_or_default();
+        if operation == "PutBucketEncryption" {
+            let body = std::str::from_utf8(body).context("a request that is no text")?;
+            let key = body.split_once("<KMSMasterKeyID>").and_then(|(_, rest)| rest.split_once('<'));
+            match key {
+                Some((key, _)) => self.keys.insert(bucket.to_owned(), key.to_owned()),
+                None => self.keys.remove(bucket),
+            };
+        }
+        let key = self.keys.get(bucket).cloned();
+        self.calls.extend(calls);
+        self.calls.extend(key.and_then(|key| of_key(operation, &key)));
+        Ok(())
+    }
+
     fn add_sqs(&mut self, operation: &str, body: &[u8]) -> Result<()> {
         let parameters: Value = serde_json::from_slice(body).context("a request that is no JSON")?;
         if operation == "ListQueues" {

@@ -44,6 +44,8 @@ use worker::{
 };
 
 const NAME: &str = "ap-shop-store-0123456789";
+/// The key in KMS by which the bucket encrypts.
+const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555";
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A site of one style sheet.
@@ -186,6 +188,10 @@ async fn policies_of_the_pods_allow_their_calls_and_no_action_that_none_needs() 
     let place = Place::make(&moto).await?;
     place.register().await?;
     let (web_calls, worker_calls) = (Calls::default(), Calls::default());
+    // As far as these calls show: the emulator asks nobody for the key.
+    for calls in [&web_calls, &worker_calls] {
+        calls.note_key(NAME, KEY);
+    }
     confirm(&place, &web_calls).await?;
 
     let public = public_router(Arc::new(place.web(&web_calls)));
@@ -208,7 +214,10 @@ async fn policies_of_the_pods_allow_their_calls_and_no_action_that_none_needs() 
         "apiVersion": "assetpipeline.dev/v1alpha1",
         "kind": "AssetPipeline",
         "metadata": {"namespace": "shop", "name": "store"},
-        "spec": {"notifications": {"endpoint": "https://hooks.shop.example/work_complete"}},
+        "spec": {
+            "notifications": {"endpoint": "https://hooks.shop.example/work_complete"},
+            "bindings": {"bucket": {"encryption": {"kmsKeyArn": KEY}}},
+        },
     });
     let object: AssetPipeline = serde_json::from_value(object)?;
     let known = Known {

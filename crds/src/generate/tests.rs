@@ -100,7 +100,7 @@ fn an_empty_spec_is_complete_by_defaults() {
     assert_eq!(
         spec["bindings"]["default"],
         json!({
-            "bucket": {"mode": "Create", "deletionPolicy": "Retain", "whenNotEmpty": "Keep"},
+            "bucket": {"mode": "Create", "deletionPolicy": "Retain", "whenNotEmpty": "Keep", "noncurrentVersionDays": 30},
             "queues": {"mode": "Create", "deletionPolicy": "Delete"},
             "topic": {"mode": "Create", "deletionPolicy": "Delete"},
         })

@@ -28,6 +28,16 @@ pub enum WhenNotEmpty {
     DeleteAllObjects,
 }
 
+/// Whether a bucket keeps what was overwritten or deleted.
+#[derive(JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BucketVersioning {
+    Enabled,
+    Suspended,
+}
+
+/// Longest time for which versions that are no longer current may be kept: ten years.
+pub const MAX_NONCURRENT_VERSION_DAYS: i32 = 3_650;
+
 /// The AWS resources of a pipeline. By default the operator makes all of them.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -73,6 +83,34 @@ pub struct BucketSpec {
     /// What happens where it is to be deleted and is not empty. `Keep`: it stays, as with `Retain`.
     /// `DeleteAllObjects`: all objects are deleted first, in all their versions, whoever stored them.
     pub when_not_empty: WhenNotEmpty,
+    /// How it encrypts. Absent: with keys of S3's own (SSE-S3); a bucket that was adopted and encrypts with a key in
+    /// KMS keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<BucketEncryptionSpec>,
+    /// Whether it keeps what was overwritten or deleted, for `noncurrentVersionDays`. Absent: as it is; a new bucket
+    /// keeps nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub versioning: Option<BucketVersioning>,
+    /// Days for which S3 keeps a version that is no longer current, in a bucket that keeps versions, adopted or not,
+    /// under the prefixes of the pipeline: `a/`, `b/`, `n/`, `tenants/`, `owners/` and `purges/`. There uploads in
+    /// parts that nobody completes go after 7 days, too, and what is left under `n/`, counts of attempts, after a day.
+    #[schemars(range(min = 1, max = MAX_NONCURRENT_VERSION_DAYS))]
+    pub noncurrent_version_days: i32,
+}
+
+/// Encryption with a key in KMS.
+#[derive(JsonSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BucketEncryptionSpec {
+    /// ARN of a key in the operator's region, with which all is encrypted that is stored from then on, by a bucket
+    /// key. The operator's role and those of the pods need `kms:Decrypt` and `kms:GenerateDataKey` on it, and go on
+    /// needing them on an earlier key for what was stored before. An alias is not taken: it may come to mean
+    /// another key.
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = r"^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$")
+    )]
+    pub kms_key_arn: String,
 }
 
 impl Default for BucketSpec {
@@ -82,6 +120,9 @@ impl Default for BucketSpec {
             name: None,
             deletion_policy: DeletionPolicy::Retain,
             when_not_empty: WhenNotEmpty::Keep,
+            encryption: None,
+            versioning: None,
+            noncurrent_version_days: 30,
         }
     }
 }

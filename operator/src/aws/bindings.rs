@@ -128,7 +128,8 @@ pub fn plan_bindings(
     let transport = *transport;
     let mut drift = Vec::new();
     let dead_letters = want_dead_letters(terms.dead_letter_queue.name.clone());
-    let bucket = plan_bucket(&observed.bucket, region, transport, (&terms.bucket, owner))?;
+    let bucket =
+        plan_bucket(&observed.bucket, region, transport, &terms.bucket_settings, (&terms.bucket, owner))?;
     let queue = |observed, want, terms| plan_queue(observed, want, transport, (terms, owner));
     let dead = queue(&observed.dead_letter_queue, dead_letters, &terms.dead_letter_queue)?;
     let mut plan = BindingsPlan {

@@ -4,11 +4,10 @@ use aws_sdk_s3::{
     Client,
     error::BuildError,
     types::{
-        BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration,
-        ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-        ServerSideEncryptionRule, Tag, Tagging,
+        BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
     },
 };
+use crds::BucketVersioning;
 use pipeline::{Error, ErrorKind};
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
     names::partition_of,
     ownership::{OUR_TAGS, Owner, Provenance, Standing, Tags},
     policy::{Rest, Transport, build_policy, plan_policy},
-    terms::{Naming, Terms},
+    terms::{BucketSettings, Naming, Terms},
 };
 
 /// What the bucket's name resolves to.
@@ -34,7 +33,10 @@ pub struct FoundBucket {
     pub tags: Tags,
     pub holds_objects: bool,
     pub blocks_public_access: bool,
-    pub is_encrypted: bool,
+    pub encryption: Encryption,
+    /// `None` where it never had versions.
+    pub versioning: Option<BucketVersioning>,
+    pub lifecycle: Lifecycle,
     /// The bucket policy's text, where there is one.
     pub policy: Option<String>,
 }
@@ -47,7 +49,10 @@ pub enum BucketStep {
     /// Replaces all tags by these.
     SetTags(Tags),
     BlockPublicAccess,
-    Encrypt,
+    Encrypt(EncryptBy),
+    SetVersioning(BucketVersioning),
+    /// Replaces all rules by these.
+    SetLifecycle(Lifecycle),
     SetPolicy(String),
     /// Deletes what the bucket holds, as much of it as one round has time for.
     Empty,
@@ -61,7 +66,9 @@ impl BucketStep {
             Self::Create(_) => "create bucket",
             Self::SetTags(_) => "tag bucket",
             Self::BlockPublicAccess => "block public access to bucket",
-            Self::Encrypt => "encrypt bucket",
+            Self::Encrypt(_) => "encrypt bucket",
+            Self::SetVersioning(_) => "set versioning of bucket",
+            Self::SetLifecycle(_) => "set lifecycle of bucket",
             Self::SetPolicy(_) => "set policy of bucket",
             Self::Empty => "delete objects of bucket",
             Self::Delete => "delete bucket",
@@ -69,14 +76,21 @@ impl BucketStep {
     }
 
     /// What is not as it should be while the write is not done; follows the bucket's name.
-    pub(super) fn lack(&self) -> &'static str {
-        match self {
+    pub(super) fn lack(&self) -> String {
+        let lack = match self {
             Self::BlockPublicAccess => "should block all public access",
-            Self::Encrypt => "should encrypt by default",
+            Self::Encrypt(EncryptBy::S3) => "should encrypt by default with keys of S3",
+            Self::Encrypt(EncryptBy::KmsKey(key)) => {
+                return format!("should encrypt by default with key {key} and have a bucket key");
+            }
+            Self::SetVersioning(BucketVersioning::Enabled) => "should keep versions",
+            Self::SetVersioning(BucketVersioning::Suspended) => "should keep no versions",
+            Self::SetLifecycle(_) => "should have other rules of lifecycle",
             Self::SetPolicy(_) => "should have a policy that denies access without TLS",
             Self::SetTags(_) => "should have other tags",
             Self::Create(_) | Self::Empty | Self::Delete => "should not be there as it is",
-        }
+        };
+        lack.to_owned()
     }
 }
 
@@ -118,7 +132,9 @@ pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<Observ
         tags: fetch_tags(client, name).await?,
         holds_objects: fetch_holds_objects(client, name).await?,
         blocks_public_access: fetch_blocks_public_access(client, name).await?,
-        is_encrypted: fetch_is_encrypted(client, name).await?,
+        encryption: fetch_encryption(client, name).await?,
+        versioning: fetch_versioning(client, name).await?,
+        lifecycle: fetch_lifecycle(client, name).await?,
         policy: fetch_policy(client, name).await?,
     }))
 }
@@ -146,6 +162,7 @@ pub(super) fn plan_bucket(
     observed: &ObservedBucket,
     region: &str,
     transport: Transport,
+    settings: &BucketSettings,
     (terms, owner): (&Terms, &Owner),
 ) -> Result<Planned<BucketStep>, Refusal> {
     let standing = stand(observed, terms, owner);
@@ -154,7 +171,7 @@ pub(super) fn plan_bucket(
     let tags = found.map_or(&none, |found| &found.tags);
     let corrections = found.map_or_else(Vec::new, |found| {
         let policy = build_bucket_policy(transport, &terms.name, region);
-        plan_corrections(found, policy, Rest::of(terms.mode, &standing))
+        plan_corrections(found, settings, policy, Rest::of(terms.mode, &standing))
     });
     let at_hand = AtHand {
         standing,
@@ -167,16 +184,26 @@ pub(super) fn plan_bucket(
     plan_by_mode(terms, owner, at_hand)
 }
 
-fn plan_corrections(found: &FoundBucket, policy: Option<String>, rest: Rest) -> Vec<BucketStep> {
-    let mut steps = Vec::new();
-    if !found.blocks_public_access {
-        steps.push(BucketStep::BlockPublicAccess);
-    }
-    if !found.is_encrypted {
-        steps.push(BucketStep::Encrypt);
-    }
-    steps.extend(plan_policy(policy, found.policy.as_deref(), rest).map(BucketStep::SetPolicy));
-    steps
+fn plan_corrections(
+    found: &FoundBucket,
+    settings: &BucketSettings,
+    policy: Option<String>,
+    rest: Rest,
+) -> Vec<BucketStep> {
+    let BucketSettings { kms_key_arn, versioning, noncurrent_version_days } = settings;
+    let public = (!found.blocks_public_access).then_some(BucketStep::BlockPublicAccess);
+    let encryption = plan_encryption(&found.encryption, kms_key_arn.as_deref(), rest);
+    let versioning = plan_versioning(found.versioning, *versioning);
+    let lifecycle = plan_lifecycle(&found.lifecycle, *noncurrent_version_days);
+    let policy = plan_policy(policy, found.policy.as_deref(), rest);
+    let steps = [
+        public,
+        encryption.map(BucketStep::Encrypt),
+        versioning.map(BucketStep::SetVersioning),
+        lifecycle.map(BucketStep::SetLifecycle),
+        policy.map(BucketStep::SetPolicy),
+    ];
+    steps.into_iter().flatten().collect()
 }
 
 /// What becomes of the bucket when its pipeline goes, and the write for it.
@@ -223,7 +250,9 @@ pub(super) async fn apply_bucket(
         BucketStep::Create(tags) => return create_bucket(client, name, region, tags).await,
         BucketStep::SetTags(tags) => set_tags(client, name, tags).await,
         BucketStep::BlockPublicAccess => block_public_access(client, name).await,
-        BucketStep::Encrypt => encrypt(client, name).await,
+        BucketStep::Encrypt(by) => encrypt(client, name, by).await,
+        BucketStep::SetVersioning(versioning) => set_versioning(client, name, versioning).await,
+        BucketStep::SetLifecycle(lifecycle) => set_lifecycle(client, name, lifecycle).await,
         BucketStep::SetPolicy(policy) => {
             let sent = client.put_bucket_policy().bucket(name).policy(policy).send().await;
             sent.map(drop).map_err(|error| failed(&format!("set the policy of bucket {name}"), error))
@@ -293,25 +322,6 @@ async fn block_public_access(client: &Client, name: &str) -> Result<(), Error> {
     sent.map(drop).map_err(|error| failed(&format!("block public access to bucket {name}"), error))
 }
 
-async fn encrypt(client: &Client, name: &str) -> Result<(), Error> {
-    let attempted = format!("encrypt bucket {name}");
-    let invalid = |source| invalid(&attempted, source);
-    let by_default = ServerSideEncryptionByDefault::builder()
-        .sse_algorithm(ServerSideEncryption::Aes256)
-        .build()
-        .map_err(invalid)?;
-    let rule =
-        ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(by_default).build();
-    let configuration = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(invalid)?;
-    let sent = client
-        .put_bucket_encryption()
-        .bucket(name)
-        .server_side_encryption_configuration(configuration)
-        .send()
-        .await;
-    sent.map(drop).map_err(|error| failed(&attempted, error))
-}
-
 pub(super) async fn fetch_tags(client: &Client, name: &str) -> Result<Tags, Error> {
     match client.get_bucket_tagging().bucket(name).send().await {
         Ok(answer) => Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()),
@@ -343,16 +353,6 @@ async fn fetch_blocks_public_access(client: &Client, name: &str) -> Result<bool,
     }
 }
 
-async fn fetch_is_encrypted(client: &Client, name: &str) -> Result<bool, Error> {
-    match client.get_bucket_encryption().bucket(name).send().await {
-        Ok(answer) => Ok(answer.server_side_encryption_configuration.is_some_and(|configuration| {
-            configuration.rules.iter().any(|rule| rule.apply_server_side_encryption_by_default.is_some())
-        })),
-        Err(error) if is_missing(&error) => Ok(false),
-        Err(error) => Err(failed(&format!("read the encryption of bucket {name}"), error)),
-    }
-}
-
 async fn fetch_policy(client: &Client, name: &str) -> Result<Option<String>, Error> {
     match client.get_bucket_policy().bucket(name).send().await {
         Ok(answer) => Ok(answer.policy),
@@ -361,9 +361,17 @@ async fn fetch_policy(client: &Client, name: &str) -> Result<Option<String>, Err
     }
 }
 
+mod encryption;
+mod lifecycle;
 mod objects;
+mod versioning;
 
+pub use encryption::{EncryptBy, Encryption};
+use encryption::{encrypt, fetch_encryption, plan_encryption};
+pub use lifecycle::Lifecycle;
+use lifecycle::{fetch_lifecycle, plan_lifecycle, set_lifecycle};
 use objects::delete_objects;
+use versioning::{fetch_versioning, plan_versioning, set_versioning};
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::{BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, QueuesSpec, TopicSpec, WhenNotEmpty};
+use crds::{
+    BindingMode, BindingsSpec, BucketSpec, BucketVersioning, DeletionPolicy, QueuesSpec, TopicSpec,
+    WhenNotEmpty,
+};
 use serde::Deserialize;
 
 use super::{BindingNames, ending::Disposal, subscription::ToldSubscription};
@@ -40,11 +43,23 @@ pub struct Terms {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindingsTerms {
     pub bucket: Terms,
+    pub bucket_settings: BucketSettings,
     pub dead_letter_queue: Terms,
     pub queue: Terms,
     pub refresh_queue: Terms,
     pub topic: Terms,
     pub subscription: ToldSubscription,
+}
+
+/// How the spec has the bucket set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketSettings {
+    /// The KMS key by which it encrypts. Absent: keys of S3's own.
+    pub kms_key_arn: Option<String>,
+    /// Whether it keeps versions. Absent: as it is.
+    pub versioning: Option<BucketVersioning>,
+    /// Days for which a version is kept that is no longer current.
+    pub noncurrent_version_days: i32,
 }
 
 /// What pipelines may use though no tag allows it, by namespace: the operator's Helm values.
@@ -107,7 +122,15 @@ impl BindingsTerms {
     /// `names` are those that the spec gives, and drawn ones for the rest.
     pub fn new(names: &BindingNames, spec: &BindingsSpec, namespace: &str, adoptable: &Adoptable) -> Self {
         let BindingsSpec { bucket, queues, topic } = spec;
-        let BucketSpec { mode, name, deletion_policy, when_not_empty } = bucket;
+        let BucketSpec {
+            mode,
+            name,
+            deletion_policy,
+            when_not_empty,
+            encryption,
+            versioning,
+            noncurrent_version_days,
+        } = bucket;
         let disposal = match (deletion_policy, when_not_empty) {
             (DeletionPolicy::Delete, WhenNotEmpty::DeleteAllObjects) => Disposal::EmptyAndDelete,
             (policy, _) => disposal_of(*policy),
@@ -127,6 +150,11 @@ impl BindingsTerms {
         let TopicSpec { mode: topic_mode, name: topic_name, deletion_policy: topic_policy } = topic;
         Self {
             bucket: terms(Kind::Bucket, &names.bucket, name.is_some(), *mode, disposal),
+            bucket_settings: BucketSettings {
+                kms_key_arn: encryption.as_ref().map(|encryption| encryption.kms_key_arn.clone()),
+                versioning: *versioning,
+                noncurrent_version_days: *noncurrent_version_days,
+            },
             dead_letter_queue: queue(&names.dead_letter_queue),
             queue: queue(&names.queue),
             refresh_queue: queue(&names.refresh_queue),

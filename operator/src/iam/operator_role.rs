@@ -7,7 +7,7 @@
 use crds::{AssetPipelineSpec, BindingMode, DeletionPolicy, WhenNotEmpty};
 use pipeline::{purge::PIPELINE_PURGE_OBJECT, tenant::REGISTRY_PREFIX};
 
-use super::{Arns, Condition, Grant, Known, Statement, grant};
+use super::{Arns, Condition, DECRYPT, ENCRYPT, Grant, Known, Statement, grant, use_key};
 use crate::{
     aws::{CLUSTER_TAG, OUR_TAGS, OWNED, PIPELINE_TAG, STATE_TAG},
     tenants::CLAIMS_PREFIX,
@@ -59,7 +59,10 @@ const SEE_BUCKET: &[Grant] = &[
     grant("s3:GetBucketPublicAccessBlock", "it is compared with what it should be"),
     grant("s3:GetEncryptionConfiguration", "it is compared with what it should be"),
     grant("s3:GetBucketPolicy", "it is compared with what it should be"),
+    grant("s3:GetBucketVersioning", "it is compared with what it should be"),
+    grant("s3:GetLifecycleConfiguration", "it is compared with what it should be"),
 ];
+const KEEP_REGISTRY_BY_KEY: &[Grant] = &[DECRYPT, ENCRYPT];
 const KEEP_REGISTRY: &[Grant] = &[
     grant("s3:GetObject", "registrations and owners' records are changed only as they were read"),
     grant("s3:PutObject", "tenants are registered, and their purges recorded"),
@@ -78,7 +81,10 @@ const SET_BUCKET: &[Grant] = &[
     grant("s3:PutBucketPublicAccessBlock", "the bucket is private"),
     grant("s3:PutEncryptionConfiguration", "the bucket encrypts by default"),
     grant("s3:PutBucketPolicy", "the bucket refuses connections without TLS"),
+    grant("s3:PutLifecycleConfiguration", "old versions and what was left half done go by themselves"),
 ];
+const VERSION_BUCKET: &[Grant] =
+    &[grant("s3:PutBucketVersioning", "spec.bindings.bucket.versioning says whether versions are kept")];
 const DELETE_BUCKET: &[Grant] = &[grant("s3:DeleteBucket", "deletionPolicy is Delete")];
 const EMPTY_BUCKET: &[Grant] = &[
     grant("s3:DeleteObject", "whenNotEmpty is DeleteAllObjects"),
@@ -107,7 +113,11 @@ fn build_bucket_statements(spec: &AssetPipelineSpec, arns: &Arns, left_behind: &
     }
     if is_set(bucket.mode) {
         statements.push(Statement::new("SetBucket", SET_BUCKET, arns.bucket()));
+        if bucket.versioning.is_some() {
+            statements.push(Statement::new("VersionBucket", VERSION_BUCKET, arns.bucket()));
+        }
     }
+    statements.extend(use_key(spec, KEEP_REGISTRY_BY_KEY));
     if is_deleted(bucket.mode, bucket.deletion_policy) {
         statements.push(Statement::new("DeleteBucket", DELETE_BUCKET, arns.bucket()));
         if bucket.when_not_empty == WhenNotEmpty::DeleteAllObjects {

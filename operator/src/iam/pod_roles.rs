@@ -9,7 +9,7 @@ use pipeline::{
     tenant::REGISTRY_PREFIX,
 };
 
-use super::{Arns, Grant, Statement, grant};
+use super::{Arns, DECRYPT, ENCRYPT, Grant, Statement, grant, use_key};
 
 /// Bound to no prefix: where an object is absent S3 looks for this right, and that request has no prefix.
 const TELL_ABSENCE: &[Grant] =
@@ -23,6 +23,8 @@ const CONFIRM_SUBSCRIPTION: &[Grant] = &[grant(
     "the endpoint's subscription is confirmed through the API; the URL in SNS's message is never asked",
 )];
 
+const READ_BY_KEY: &[Grant] = &[DECRYPT];
+
 pub(super) fn build_web_statements(spec: &AssetPipelineSpec, arns: &Arns) -> Vec<Statement> {
     let read = [MANIFESTS_PREFIX, BODIES_PREFIX, REGISTRY_PREFIX, PIPELINE_PURGE_OBJECT];
     let mut statements = vec![
@@ -33,6 +35,7 @@ pub(super) fn build_web_statements(spec: &AssetPipelineSpec, arns: &Arns) -> Vec
     if spec.notifications.endpoint.is_some() {
         statements.push(Statement::new("ConfirmSubscription", CONFIRM_SUBSCRIPTION, arns.topic()));
     }
+    statements.extend(use_key(spec, READ_BY_KEY));
     statements
 }
 
@@ -49,13 +52,16 @@ const TAKE_JOBS: &[Grant] = &[
 ];
 const TELL: &[Grant] = &[grant("sns:Publish", "a notice tells that a manifest was written")];
 
-pub(super) fn build_worker_statements(arns: &Arns) -> Vec<Statement> {
+const STORE_BY_KEY: &[Grant] = &[DECRYPT, ENCRYPT];
+
+pub(super) fn build_worker_statements(spec: &AssetPipelineSpec, arns: &Arns) -> Vec<Statement> {
     let stored = [MANIFESTS_PREFIX, BODIES_PREFIX, ATTEMPTS_PREFIX];
-    vec![
+    let statements = [
         Statement::new("StoreFiles", STORE_FILES, arns.objects(stored)),
         Statement::new("ForgetAttempts", FORGET_ATTEMPTS, arns.objects([ATTEMPTS_PREFIX])),
         Statement::new("TellAbsence", TELL_ABSENCE, arns.bucket()),
         Statement::new("TakeJobs", TAKE_JOBS, arns.job_queues()),
         Statement::new("Tell", TELL, arns.topic()),
-    ]
+    ];
+    statements.into_iter().chain(use_key(spec, STORE_BY_KEY)).collect()
 }

@@ -10,6 +10,9 @@ const MOST_CHARACTERS: usize = 6_144;
 /// The most that IAM takes as all inline policies of one role.
 const MOST_CHARACTERS_INLINE: usize = 10_240;
 
+/// A key in KMS.
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555";
+
 fn known() -> Known {
     Known {
         account_id: Some("111122223333".to_owned()),
@@ -51,6 +54,8 @@ fn specs() -> Vec<Value> {
     }
     let mut all = spec("Create", "Delete");
     all["bindings"]["bucket"]["whenNotEmpty"] = json!("DeleteAllObjects");
+    all["bindings"]["bucket"]["versioning"] = json!("Enabled");
+    all["bindings"]["bucket"]["encryption"] = json!({"kmsKeyArn": KEY});
     specs.push(all);
     specs
 }
@@ -76,7 +81,10 @@ fn every_action_is_one_action_with_a_reason() {
                 for Grant { action, reason } in *grants {
                     assert!(reason.split(' ').count() >= 3, "{action} in {sid} has no reason");
                     let (service, name) = action.split_once(':').unwrap();
-                    assert!(["s3", "sqs", "sns"].contains(&service) && !name.contains('*'), "{action}");
+                    assert!(
+                        ["s3", "sqs", "sns", "kms"].contains(&service) && !name.contains('*'),
+                        "{action}"
+                    );
                 }
             }
         }
@@ -116,6 +124,24 @@ fn web_pods_read_files_and_send_jobs_and_nothing_else() {
     assert_eq!(policy.to_json(), expected);
     let without = build_iam_policy(Role::Web, &pipeline(&json!({})), &known());
     assert!(without.statements.iter().all(|statement| statement.sid != "ConfirmSubscription"));
+}
+
+#[test]
+fn key_is_used_through_s3_alone_and_by_web_pods_to_read() {
+    let encrypted = json!({"bindings": {"bucket": {"encryption": {"kmsKeyArn": KEY}}}});
+    let both = json!(["kms:Decrypt", "kms:GenerateDataKey"]);
+    for (role, actions) in
+        [(Role::Operator, both.clone()), (Role::Web, json!(["kms:Decrypt"])), (Role::Worker, both)]
+    {
+        let expected = json!({
+            "Sid": "UseKey", "Effect": "Allow", "Action": actions, "Resource": [KEY],
+            "Condition": {"StringEquals": {"kms:ViaService": ["s3.eu-central-1.amazonaws.com"]}},
+        });
+        let policy = build_iam_policy(role, &pipeline(&encrypted), &known());
+        assert_eq!(find(&policy, "UseKey").to_json(), expected, "{role:?}");
+        let without = build_iam_policy(role, &pipeline(&json!({})), &known()).to_json().to_string();
+        assert!(!without.contains("kms"), "{role:?}");
+    }
 }
 
 #[test]

@@ -182,7 +182,7 @@ async fn observe_left_behind(context: &Context, object: &AssetPipeline) -> Sight
     }
 }
 
-/// Bindings that were settled a moment ago are taken for unchanged: each look costs eighteen calls.
+/// Bindings that were settled a moment ago are taken for unchanged: each look costs twenty calls.
 async fn observe_outside(
     context: &Context,
     object: &AssetPipeline,

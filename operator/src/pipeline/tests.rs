@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     aws::{
         ObservedBindings, Owner,
-        bucket::{FoundBucket, ObservedBucket},
+        bucket::{Encryption, FoundBucket, Lifecycle, ObservedBucket},
         queue::{FoundQueue, ObservedQueue},
         topic::{FoundTopic, ObservedTopic},
     },
@@ -64,7 +64,9 @@ fn settled_bindings(object: &AssetPipeline) -> ObservedBindings {
             tags: owner.owned_tags(),
             holds_objects: false,
             blocks_public_access: true,
-            is_encrypted: true,
+            encryption: Encryption::S3,
+            versioning: None,
+            lifecycle: Lifecycle::fixture(30),
             policy: None,
         }),
         dead_letter_queue: queue(&names.dead_letter_queue, &[("MessageRetentionPeriod", "1209600")]),

@@ -4,7 +4,7 @@ As it comes, moto delivers to HTTP subscribers that nobody confirmed, signs each
 authority vouches for, and leaves the subject out of what it signs. Here a subscription to an HTTP endpoint
 waits until it is confirmed with the token that was posted to it, and messages are signed as Amazon SNS does,
 by the key and certificate in the files that the environment names. A bucket has the tags that it was made
-with, which moto passes over.
+with, which moto passes over. What a bucket's versioning and lifecycle are told in has S3's name and not moto's.
 
 SNS_SIGNER_KEY, SNS_SIGNER_CERTIFICATE   PEM; the certificate with what connects it to its authority
 END_WITH_STDIN                           if set, the process ends with its standard input
@@ -126,6 +126,22 @@ def publish(self, *arguments, **named):
         plain_publish(self, *arguments, **named)
 
 
+# moto names an answer after its call, which SDKs that read what AWS documents do not take.
+ROOTS = {
+    "GetBucketVersioningResponse": "VersioningConfiguration",
+    "GetBucketLifecycleConfigurationResponse": "LifecycleConfiguration",
+}
+plain_serialized = S3Response.serialized
+
+
+def serialized(self, result):
+    status, headers, body = plain_serialized(self, result)
+    text = body.decode() if isinstance(body, bytes) else body
+    for ours, theirs in ROOTS.items():
+        text = text.replace(f"<{ours}", f"<{theirs}").replace(f"</{ours}>", f"</{theirs}>")
+    return status, headers, text
+
+
 class Pending:
     """A subscription as it is listed while it waits."""
 
@@ -180,6 +196,7 @@ def call(self, environ, start_response):
 
 DomainDispatcherApplication.__call__ = call
 S3Response._bucket_response_put = put_bucket
+S3Response.serialized = serialized
 models.Subscription.get_post_data = get_post_data
 models.Subscription.publish = publish
 models.SNSBackend.subscribe = subscribe

@@ -28,6 +28,11 @@ pub(crate) fn accepted() -> Vec<Value> {
         tenants(100),
         json!({"bindings": {"bucket": {"deletionPolicy": "Delete", "whenNotEmpty": "DeleteAllObjects"}}}),
         json!({"bindings": {"queues": {"deletionPolicy": "Delete"}, "topic": {"deletionPolicy": "Delete"}}}),
+        json!({"bindings": {"bucket": {
+            "encryption": {"kmsKeyArn": arn("arn:aws-cn:kms:cn-north-1:123456789012:key/", 2048)},
+            "versioning": "Enabled", "noncurrentVersionDays": 3_650,
+        }}}),
+        json!({"bindings": {"bucket": {"versioning": "Suspended", "noncurrentVersionDays": 1}}}),
         json!({"bindings": bindings("Create", None)}),
         json!({"bindings": bindings("Adopt", Some(3))}),
         json!({"bindings": bindings("AdoptOrCreate", None)}),

@@ -8,4 +8,5 @@ mod left_behind;
 mod modes;
 mod permissions;
 mod policies;
+mod settings;
 mod stage;

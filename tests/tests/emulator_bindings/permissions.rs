@@ -24,7 +24,7 @@ use tests::{
     sns_inbox::SnsInbox,
 };
 
-use crate::stage::{REGION, Stage, clients};
+use crate::stage::{KEY, REGION, Stage, clients};
 
 /// A pipeline whose operator's calls are recorded.
 struct Trial {
@@ -155,7 +155,10 @@ async fn create_and_take_back(clients: &Clients, judged: &mut Judged) -> Result<
 /// With tenants, a purge and jobs to count; then deleted with all that the bucket holds, but for the queues.
 async fn fill_and_delete(clients: &Clients, judged: &mut Judged) -> Result<()> {
     let policies = json!({
-        "bucket": {"deletionPolicy": "Delete", "whenNotEmpty": "DeleteAllObjects"},
+        "bucket": {
+            "deletionPolicy": "Delete", "whenNotEmpty": "DeleteAllObjects",
+            "encryption": {"kmsKeyArn": KEY}, "versioning": "Enabled",
+        },
         "queues": {"deletionPolicy": "Retain"},
     });
     let mut trial = Trial::new(clients, "filled", ("Create", policies));

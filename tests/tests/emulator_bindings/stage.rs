@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use tests::moto::Moto;
 
 pub(crate) const REGION: &str = "eu-central-1";
+/// A key in KMS.
+pub(crate) const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555555555555";
 /// The object that somebody has put into a bucket.
 const THEIRS: &str = "theirs";
 /// Where somebody takes a topic's notices, under a path as our own.

@@ -1,7 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::aws::{bucket::FoundBucket, queue::FoundQueue, topic::FoundTopic};
+use crate::aws::{
+    bucket::{Encryption, FoundBucket, Lifecycle},
+    queue::FoundQueue,
+    topic::FoundTopic,
+};
 
 fn want() -> BindingsWant {
     want_by(json!({}))
@@ -93,7 +97,9 @@ fn one_foreign_resource_stops_all_writes() {
         tags: Owner { cluster: "west".into(), ..want().owner }.owned_tags(),
         holds_objects: true,
         blocks_public_access: true,
-        is_encrypted: true,
+        encryption: Encryption::S3,
+        versioning: None,
+        lifecycle: Lifecycle::fixture(30),
         policy: None,
     });
     let observed = ObservedBindings { bucket, ..nothing() };
@@ -110,7 +116,9 @@ fn foreign_bucket() -> FoundBucket {
         tags: [("team".to_owned(), "web".to_owned())].into(),
         holds_objects: true,
         blocks_public_access: false,
-        is_encrypted: false,
+        encryption: Encryption::Nothing,
+        versioning: None,
+        lifecycle: Lifecycle::default(),
         policy: None,
     }
 }
@@ -167,7 +175,7 @@ fn read_only_resources_are_told_of_and_never_written() {
     assert_eq!(plan, BindingsPlan::default());
     for lack in [
         "bucket site should block all public access",
-        "bucket site should encrypt by default",
+        "bucket site should encrypt by default with keys of S3",
         "bucket site should have a policy that denies access without TLS",
         "queue d should have a policy that denies access without TLS",
         "topic notices should have SignatureVersion 2",

@@ -18,7 +18,9 @@ fn settled() -> FoundBucket {
         tags: owner().owned_tags(),
         holds_objects: true,
         blocks_public_access: true,
-        is_encrypted: true,
+        encryption: Encryption::S3,
+        versioning: None,
+        lifecycle: Lifecycle::fixture(30),
         policy: policy(),
     }
 }
@@ -32,7 +34,9 @@ fn plan(observed: &ObservedBucket) -> Result<Vec<BucketStep>, Refusal> {
 }
 
 fn plan_over(transport: Transport, observed: &ObservedBucket) -> Result<Vec<BucketStep>, Refusal> {
-    plan_bucket(observed, "us-east-1", transport, (&terms(), &owner())).map(|planned| planned.steps)
+    let settings = BindingsTerms::fixture(json!({})).bucket_settings;
+    plan_bucket(observed, "us-east-1", transport, &settings, (&terms(), &owner()))
+        .map(|planned| planned.steps)
 }
 
 #[test]
@@ -54,9 +58,13 @@ fn bucket_is_made_with_its_tags_and_looked_at_before_anything_else_is_done_to_it
 
 #[test]
 fn each_drift_is_corrected_alone() {
-    let drifts: [(FoundBucket, BucketStep); 4] = [
+    let drifts = [
         (FoundBucket { blocks_public_access: false, ..settled() }, BucketStep::BlockPublicAccess),
-        (FoundBucket { is_encrypted: false, ..settled() }, BucketStep::Encrypt),
+        (FoundBucket { encryption: Encryption::Nothing, ..settled() }, BucketStep::Encrypt(EncryptBy::S3)),
+        (
+            FoundBucket { lifecycle: Lifecycle::default(), ..settled() },
+            BucketStep::SetLifecycle(Lifecycle::fixture(30)),
+        ),
         (FoundBucket { policy: Some("{}".into()), ..settled() }, BucketStep::SetPolicy(policy().unwrap())),
         (
             FoundBucket { tags: owner().released_tags(), ..settled() },
@@ -85,8 +93,9 @@ fn buckets_of_others_are_not_touched() {
 fn empty_bucket_without_tags_is_taken_under_a_drawn_name_alone() {
     let left = ObservedBucket::Found(FoundBucket { tags: Tags::new(), holds_objects: false, ..settled() });
     assert_eq!(plan(&left), Ok(vec![BucketStep::SetTags(owner().owned_tags())]));
-    let given = BindingsTerms::fixture(json!({"bucket": {"mode": "AdoptOrCreate", "name": "site"}})).bucket;
-    assert!(plan_bucket(&left, "us-east-1", Transport::Tls, (&given, &owner())).is_err());
+    let given = BindingsTerms::fixture(json!({"bucket": {"mode": "AdoptOrCreate", "name": "site"}}));
+    let (settings, given) = (&given.bucket_settings, &given.bucket);
+    assert!(plan_bucket(&left, "us-east-1", Transport::Tls, settings, (given, &owner())).is_err());
 }
 
 #[test]

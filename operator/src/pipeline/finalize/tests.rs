@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::aws::{
-    bucket::{BucketStep, FoundBucket, ObservedBucket},
+    bucket::{BucketStep, Encryption, FoundBucket, Lifecycle, ObservedBucket},
     queue::{FoundQueue, ObservedQueue, QueueStep},
     subscription::{Subscription, SubscriptionStep},
     topic::{FoundTopic, ObservedTopic, TopicStep},
@@ -31,7 +31,9 @@ fn bindings() -> ObservedBindings {
             tags: owner().owned_tags(),
             holds_objects: true,
             blocks_public_access: true,
-            is_encrypted: true,
+            encryption: Encryption::S3,
+            versioning: None,
+            lifecycle: Lifecycle::fixture(30),
             policy: None,
         }),
         dead_letter_queue: queue("http://sqs/dead"),
@@ -117,7 +119,9 @@ fn pipeline_goes_once_only_the_released_bucket_is_left() {
             tags: owner().released_tags(),
             holds_objects: true,
             blocks_public_access: true,
-            is_encrypted: true,
+            encryption: Encryption::S3,
+            versioning: None,
+            lifecycle: Lifecycle::fixture(30),
             policy: None,
         }),
         dead_letter_queue: ObservedQueue::Missing,

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     aws::{
         ObservedBindings, Owner,
-        bucket::{FoundBucket, ObservedBucket},
+        bucket::{Encryption, FoundBucket, Lifecycle, ObservedBucket},
         queue::{FoundQueue, ObservedQueue},
         subscription::{Subscription, SubscriptionStep},
         topic::{FoundTopic, ObservedTopic},
@@ -59,7 +59,9 @@ fn bindings() -> ObservedBindings {
             tags: owner().owned_tags(),
             holds_objects: false,
             blocks_public_access: false,
-            is_encrypted: false,
+            encryption: Encryption::Nothing,
+            versioning: None,
+            lifecycle: Lifecycle::default(),
             policy: None,
         }),
         dead_letter_queue: queue(&format!("{BASE}-dead")),

@@ -1,6 +1,9 @@
 //! The terms of the bindings: a resource that must be there has a name, and one that is made has none given.
 
-use crds::{BindingMode, BindingsSpec, DeletionPolicy, QueueNames, WhenNotEmpty};
+use crds::{
+    BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, MAX_NONCURRENT_VERSION_DAYS, QueueNames,
+    WhenNotEmpty,
+};
 
 use super::{InvalidSpec, invalid};
 
@@ -15,6 +18,7 @@ pub(super) fn validate(spec: &BindingsSpec) -> Result<BindingsSpec, InvalidSpec>
         let value = format!("{visits}, {refreshes}, {dead_letters}");
         return Err(invalid("spec.bindings.queues.names", &value, "it must name three different queues"));
     }
+    validate_bucket_settings(bucket)?;
     match (bucket.when_not_empty, bucket.deletion_policy) {
         (WhenNotEmpty::DeleteAllObjects, DeletionPolicy::Retain) => Err(invalid(
             "spec.bindings.bucket.whenNotEmpty",
@@ -25,6 +29,33 @@ pub(super) fn validate(spec: &BindingsSpec) -> Result<BindingsSpec, InvalidSpec>
             Ok(spec.clone())
         }
     }
+}
+
+fn validate_bucket_settings(bucket: &BucketSpec) -> Result<(), InvalidSpec> {
+    if let Some(encryption) = &bucket.encryption
+        && !is_key_arn(&encryption.kms_key_arn)
+    {
+        return Err(invalid(
+            "spec.bindings.bucket.encryption.kmsKeyArn",
+            &encryption.kms_key_arn,
+            "it must be the ARN of a key, such as arn:aws:kms:eu-west-1:111122223333:key/…, and no alias",
+        ));
+    }
+    let days = bucket.noncurrent_version_days;
+    if !(1..=MAX_NONCURRENT_VERSION_DAYS).contains(&days) {
+        let problem = format!("it must be 1 to {MAX_NONCURRENT_VERSION_DAYS}");
+        return Err(invalid("spec.bindings.bucket.noncurrentVersionDays", &days, &problem));
+    }
+    Ok(())
+}
+
+fn is_key_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let ["arn", partition, "kms", region, account, key] = parts.as_slice() else { return false };
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    is_word(partition) && is_word(region) && is_account && key.strip_prefix("key/").is_some_and(is_word)
 }
 
 fn validate_naming(field: &str, mode: BindingMode, is_named: bool) -> Result<(), InvalidSpec> {
@@ -48,10 +79,20 @@ mod tests {
     #[test]
     fn terms_that_contradict_themselves_are_refused_with_the_field() {
         let names = |visits: &str, refreshes: &str| json!({"mode": "Adopt", "names": {"visits": visits, "refreshes": refreshes, "deadLetters": "d"}});
+        let of_bucket = |field: &str, value: serde_json::Value| json!({"bucket": {field: value}});
+        let key = |arn: &str| of_bucket("encryption", json!({"kmsKeyArn": arn}));
         for (spec, field) in [
             (json!({"bucket": {"mode": "Adopt"}}), "spec.bindings.bucket.mode"),
             (json!({"bucket": {"name": "site"}}), "spec.bindings.bucket.mode"),
             (json!({"bucket": {"whenNotEmpty": "DeleteAllObjects"}}), "spec.bindings.bucket.whenNotEmpty"),
+            (of_bucket("noncurrentVersionDays", json!(0)), "spec.bindings.bucket.noncurrentVersionDays"),
+            (of_bucket("noncurrentVersionDays", json!(3_651)), "spec.bindings.bucket.noncurrentVersionDays"),
+            (
+                key("arn:aws:kms:eu-west-1:111122223333:alias/shop"),
+                "spec.bindings.bucket.encryption.kmsKeyArn",
+            ),
+            (key("arn:aws:kms:eu-west-1:1111:key/1"), "spec.bindings.bucket.encryption.kmsKeyArn"),
+            (key("1111-2222"), "spec.bindings.bucket.encryption.kmsKeyArn"),
             (json!({"queues": {"mode": "ReadOnly"}}), "spec.bindings.queues.mode"),
             (json!({"queues": names("v", "v")}), "spec.bindings.queues.names"),
             (json!({"queues": names("d", "r")}), "spec.bindings.queues.names"),
@@ -63,6 +104,8 @@ mod tests {
         }
         for spec in [
             json!({}),
+            of_bucket("noncurrentVersionDays", json!(3_650)),
+            key("arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-11aa"),
             json!({"bucket": {"mode": "AdoptOrCreate"}, "queues": names("v", "r")}),
             json!({"bucket": {"mode": "ReadOnly", "name": "site"}, "topic": {"mode": "AdoptOrCreate", "name": "t"}}),
         ] {

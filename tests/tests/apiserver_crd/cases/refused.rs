@@ -37,6 +37,7 @@ fn numbers() -> Vec<Refused> {
         ("spec.limits.requestsPerSecond", 0, 1_000_001),
         ("spec.limits.missesPerSecond", 0, 100_001),
         ("spec.limits.coldPathsPerMinute", 0, 1_000_001),
+        ("spec.bindings.bucket.noncurrentVersionDays", 0, 3_651),
     ];
     let cases = bounds.map(|(field, below, above)| {
         [
@@ -71,6 +72,10 @@ fn words() -> Vec<Refused> {
             r#"supported values: "Keep", "DeleteAllObjects""#,
             "Delete",
         ),
+        wrong("spec.bindings.bucket.versioning", r#"supported values: "Enabled", "Suspended""#, "Off"),
+        wrong("spec.bindings.bucket.encryption.kmsKeyArn", ":key/", "arn:aws:kms:a:123456789012:alias/shop"),
+        wrong("spec.bindings.bucket.encryption.kmsKeyArn", ":key/", "11111111-2222"),
+        wrong("spec.bindings.bucket.encryption", "kmsKeyArn: Required value", json!({})),
         wrong("spec.ingress.certificateArn", ":certificate/", "certificate"),
         wrong("spec.aws.webRoleArn", ":role/", "role"),
         wrong("spec.aws.workerRoleArn", ":role/", "role"),
@@ -91,6 +96,7 @@ fn lengths() -> Vec<Refused> {
         wrong("spec.aws.credentialsSecretName", name, "c".repeat(254)),
         wrong("spec.aws.webRoleArn", url, arn(role, 2049)),
         wrong("spec.aws.workerRoleArn", url, arn(role, 2049)),
+        wrong("spec.bindings.bucket.encryption.kmsKeyArn", url, arn("arn:aws:kms:a:123456789012:key/", 2049)),
         wrong("spec.notifications.endpoint", url, long_url(2049, "/work_complete")),
         wrong("spec.privateNetworks", "must have at most 32 items", networks),
         wrong("spec.privateNetworks", "may not be more than 43", vec!["1".repeat(44)]),
