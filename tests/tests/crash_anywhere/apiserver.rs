@@ -183,7 +183,9 @@ impl State {
         if let Some(fields) = value.as_object_mut() {
             fields.remove("status");
         }
-        self.insert(key, value, Owners::default())
+        let mut owners = Owners::default();
+        owners.write(&json!({}), &value);
+        self.insert(key, value, owners)
     }
 
     fn patch(&mut self, key: &Key, part: Part, request: &Request<'_>) -> Result<Answer, Refused> {
@@ -200,7 +202,7 @@ impl State {
             return self.change(key, |object, owners| {
                 let before = object.clone();
                 merge(object, &wanted);
-                owners.disown(&before, object);
+                owners.write(&before, object);
                 Ok(())
             });
         }
@@ -261,7 +263,9 @@ impl State {
                 "no new finalizers can be added if the object is being deleted",
             ));
         }
-        if after.value != before {
+        let goes = is_going && finalizers(&after.value).is_empty();
+        // Who set which field is part of the object. What goes with this change is never stored again.
+        if !goes && (after.value != before || after.owners != stored.owners) {
             self.version += 1;
             let generation = before["metadata"]["generation"].as_u64().unwrap_or_default();
             let metadata = &mut after.value["metadata"];
@@ -273,8 +277,7 @@ impl State {
         }
         let answer = after.value.clone();
         *stored = after;
-        let is_going = !answer["metadata"]["deletionTimestamp"].is_null();
-        if is_going && finalizers(&answer).is_empty() {
+        if goes || (!answer["metadata"]["deletionTimestamp"].is_null() && finalizers(&answer).is_empty()) {
             self.objects.remove(key);
         }
         Ok((200, answer))
@@ -318,6 +321,9 @@ fn of_part(patch: &Value, part: Part) -> Value {
             without(&mut wanted, &["apiVersion", "kind", "status"]);
             if let Some(metadata) = wanted.get_mut("metadata") {
                 without(metadata, &["name", "namespace", "resourceVersion", "uid"]);
+            }
+            if wanted["metadata"] == json!({}) {
+                without(&mut wanted, &["metadata"]);
             }
             wanted
         }

@@ -8,6 +8,7 @@
 
 mod apiserver;
 mod aws;
+mod conformance;
 mod every_point;
 mod hands;
 mod links;

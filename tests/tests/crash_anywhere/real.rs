@@ -30,6 +30,7 @@ use tests::{
     moto::Moto,
     patience::eventually,
 };
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
     every_point::{Victim, difference, play},
@@ -39,9 +40,11 @@ use crate::{
     world::World,
 };
 
+/// One test at a time has the namespace and the definition.
+static STAGE: Mutex<()> = Mutex::const_new(());
 /// In place of the operator's own group.
 pub(crate) const GROUP: &str = "crash.test";
-const NAMESPACE: &str = "crash-anywhere";
+pub(crate) const NAMESPACE: &str = "crash-anywhere";
 const ENDS_WITHIN: Duration = Duration::from_mins(1);
 /// Points of each scenario.
 const SAMPLE: usize = 10;
@@ -60,7 +63,7 @@ async fn sample_of_all_points_ends_the_same_on_the_real_api_server() -> Result<(
     let started = Instant::now();
     let control = Control::connect().await?;
     let moto = Moto::start()?;
-    prepare(&control.client).await?;
+    let _stage = prepare(&control.client).await?;
     let mut worlds = 0;
     let mut fresh = || -> Result<World> {
         worlds += 1;
@@ -99,7 +102,8 @@ async fn sample(scenario: Scenario, fresh: &mut impl FnMut() -> Result<World>) -
 }
 
 /// The definition, and a namespace in which no pod starts.
-async fn prepare(client: &Client) -> Result<()> {
+pub(crate) async fn prepare(client: &Client) -> Result<MutexGuard<'static, ()>> {
+    let stage = STAGE.lock().await;
     let mut definition = serde_json::to_value(asset_pipeline_crd())?;
     definition["metadata"] = json!({"name": format!("assetpipelines.{GROUP}")});
     definition["spec"]["group"] = json!(GROUP);
@@ -119,20 +123,29 @@ async fn prepare(client: &Client) -> Result<()> {
         let pipelines = dynamic::<AssetPipeline>(client, GROUP);
         pipelines.list(&ListParams::default()).await.map(drop).map_err(anyhow::Error::from)
     })
-    .await
+    .await?;
+    Ok(stage)
 }
 
 /// The pipelines' finalizers would keep namespace and definition for ever.
-async fn clean(client: &Client) -> Result<()> {
+pub(crate) async fn clean(client: &Client) -> Result<()> {
     let pipelines = dynamic::<AssetPipeline>(client, GROUP);
     let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     for pipeline in pipelines.list(&ListParams::default()).await? {
         pipelines.patch(&pipeline.name_any(), &PatchParams::default(), &free).await?;
     }
-    Api::<Namespace>::all(client.clone()).delete(NAMESPACE, &DeleteParams::default()).await?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    namespaces.delete(NAMESPACE, &DeleteParams::default()).await?;
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    definitions.delete(&format!("assetpipelines.{GROUP}"), &DeleteParams::default()).await?;
-    Ok(())
+    let definition = format!("assetpipelines.{GROUP}");
+    definitions.delete(&definition, &DeleteParams::default()).await?;
+    eventually(ENDS_WITHIN, "the namespace and the definition to go", async || {
+        let are_gone = namespaces.get_opt(NAMESPACE).await?.is_none()
+            && definitions.get_opt(&definition).await?.is_none();
+        ensure!(are_gone, "they are still there");
+        Ok(())
+    })
+    .await
 }
 
 fn dynamic<K: Resource<DynamicType = ()>>(client: &Client, group: &str) -> Api<DynamicObject> {

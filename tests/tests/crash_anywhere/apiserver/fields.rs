@@ -11,9 +11,11 @@ use serde_json::{Map, Value, json};
 pub(crate) type Path = Vec<String>;
 
 const ENTRY: &str = "=";
+/// All who write without applying; no manager that applies has this name.
+const WRITER: &str = "-";
 
 /// The fields of each manager.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Owners(BTreeMap<String, BTreeSet<Path>>);
 
 impl Owners {
@@ -52,12 +54,13 @@ impl Owners {
         Ok(())
     }
 
-    /// Somebody has written without applying: what is not as it was is nobody's of those who applied.
-    pub(crate) fn disown(&mut self, before: &Value, after: &Value) {
+    /// Somebody has written without applying: what is not as it was is his.
+    pub(crate) fn write(&mut self, before: &Value, after: &Value) {
         let (before, after) = (leaves(before), leaves(after));
-        for fields in self.0.values_mut() {
-            fields.retain(|path| before.get(path) == after.get(path));
-        }
+        let is_as_it_was = |path: &Path| before.get(path) == after.get(path);
+        self.0.values_mut().for_each(|fields| fields.retain(is_as_it_was));
+        let written = after.keys().filter(|path| !is_as_it_was(path)).cloned();
+        self.0.entry(WRITER.to_owned()).or_default().extend(written);
     }
 }
 
@@ -82,6 +85,8 @@ fn collect(value: &Value, path: &mut Path, found: &mut BTreeMap<Path, Value>) {
                 found.insert(path.iter().cloned().chain([entry]).collect(), json!(null));
             }
         }
+        // Nothing at all is said.
+        Value::Object(_) if path.is_empty() => {}
         value => {
             found.insert(path.clone(), value.clone());
         }

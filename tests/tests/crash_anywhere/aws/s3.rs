@@ -60,7 +60,8 @@ impl State {
             return self.create_bucket(name, &body);
         }
         if !self.buckets.contains_key(&name) {
-            return failure(404, "NoSuchBucket");
+            // What answers HEAD has no body that could name a code.
+            return if request.method == "HEAD" { answer(404, "") } else { failure(404, "NoSuchBucket") };
         }
         if !place.key.is_empty() {
             return self.answer_object(request, &place, body);

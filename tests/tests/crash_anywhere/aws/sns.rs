@@ -57,6 +57,7 @@ impl State {
                 let number = self.next();
                 match self.topics.get_mut(&name) {
                     Some(topic) => topic.answer(operation, &asked, format!("{}:{number}", arn(&name))),
+                    None if asked.contains_key("ResourceArn") => failure(404, "ResourceNotFound"),
                     None => failure(404, "NotFound"),
                 }
             }

@@ -109,5 +109,13 @@ fn missing() -> Answer {
 }
 
 fn failure(code: &str) -> Answer {
-    answer(400, json!({"__type": code, "message": code}).to_string())
+    // The older protocol's code goes with it, and is what clients take.
+    let older = match code {
+        "com.amazonaws.sqs#QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
+        "com.amazonaws.sqs#QueueNameExists" => "QueueAlreadyExists",
+        other => other,
+    };
+    let header = ("x-amzn-query-error".to_owned(), format!("{older};Sender"));
+    let body = json!({"__type": code, "message": code}).to_string();
+    Answer { headers: vec![header], ..answer(400, body) }
 }
