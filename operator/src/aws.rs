@@ -19,6 +19,12 @@ pub mod subscription;
 mod terms;
 pub mod topic;
 
+use ::pipeline::aws::{
+    SdkConfig, s3_client, s3_client_at, sns_client, sns_client_at, sqs_client, sqs_client_at,
+};
+
+use crate::config::{Config, Endpoint};
+
 pub use bindings::{
     BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
     observe_bindings, plan_bindings, plan_release,
@@ -29,7 +35,7 @@ pub(crate) use names::partition_of;
 pub use names::{BindingNames, BindingSuffix};
 pub use ownership::Owner;
 pub(crate) use ownership::{CLUSTER_TAG, OUR_TAGS, OWNED, PIPELINE_TAG, STATE_TAG};
-pub use policy::Transport;
+pub use policy::{Transport, Transports};
 pub use terms::{Adoptable, BindingsTerms};
 
 /// One client per service, from one configuration.
@@ -40,4 +46,19 @@ pub struct Clients {
     pub sqs: aws_sdk_sqs::Client,
     /// The region in which buckets are made.
     pub region: String,
+}
+
+impl Clients {
+    /// Each service where the settings say, which the pods are told, too.
+    pub fn open(sdk: &SdkConfig, config: &Config) -> Self {
+        let endpoints = &config.workloads.endpoints;
+        let [at_s3, at_sqs, at_sns] = [endpoints.of_s3(), endpoints.of_sqs(), endpoints.of_sns()]
+            .map(|endpoint| endpoint.map(Endpoint::to_string));
+        Self {
+            s3: at_s3.map_or_else(|| s3_client(sdk), |url| s3_client_at(sdk, &url)),
+            sns: at_sns.map_or_else(|| sns_client(sdk), |url| sns_client_at(sdk, &url)),
+            sqs: at_sqs.map_or_else(|| sqs_client(sdk), |url| sqs_client_at(sdk, &url)),
+            region: config.aws_region.clone(),
+        }
+    }
 }

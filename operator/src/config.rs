@@ -1,10 +1,15 @@
 //! The operator's settings: flags and environment in, one resolved [`Config`] out.
 
+mod endpoints;
+
 use std::net::SocketAddr;
 
 use clap::Parser;
 
-use crate::aws::{Adoptable, Transport};
+pub use endpoints::{Endpoint, Endpoints, InvalidEndpoint};
+
+use self::endpoints::EndpointOptions;
+use crate::aws::Adoptable;
 
 /// Reconciles `AssetPipeline` objects into workloads and AWS resources.
 #[derive(Debug, Parser)]
@@ -28,9 +33,8 @@ pub struct Options {
     /// AWS region of the queues, topics and buckets, and of the pods' clients.
     #[arg(long, env = "AWS_REGION")]
     aws_region: String,
-    /// Where AWS is reached instead of its own endpoints, for an emulator.
-    #[arg(long, env = "AWS_ENDPOINT_URL")]
-    aws_endpoint_url: Option<String>,
+    #[command(flatten)]
+    endpoints: EndpointOptions,
     /// PEM of the certificate authorities that vouch for SNS's signer instead of the public ones, for an emulator.
     #[arg(long, env = "SNS_CERTIFICATE_AUTHORITY")]
     sns_certificate_authority: Option<String>,
@@ -83,21 +87,12 @@ pub struct WorkloadConfig {
     pub image_pull_policy: String,
     pub cluster_domain: String,
     pub aws_region: String,
-    pub aws_endpoint_url: Option<String>,
+    /// Where the pods, and the operator, reach AWS.
+    pub endpoints: Endpoints,
     /// PEM of the authorities of SNS's signer, where they are not the public ones.
     pub sns_certificate_authority: Option<String>,
     /// Where the signer's certificate is fetched, where that is not SNS's own host.
     pub sns_certificate_endpoint: Option<String>,
-}
-
-impl Config {
-    /// How the operator and the pods reach AWS.
-    pub fn transport(&self) -> Transport {
-        match &self.workloads.aws_endpoint_url {
-            Some(url) if url.starts_with("http://") => Transport::Plaintext,
-            Some(_) | None => Transport::Tls,
-        }
-    }
 }
 
 impl From<Options> for Config {
@@ -109,7 +104,7 @@ impl From<Options> for Config {
             cluster_name,
             cluster_domain,
             aws_region,
-            aws_endpoint_url,
+            endpoints,
             sns_certificate_authority,
             sns_certificate_endpoint,
             adoptable_bindings,
@@ -125,8 +120,8 @@ impl From<Options> for Config {
             image_pull_policy,
             cluster_domain,
             aws_region: aws_region.clone(),
-            // Charts set the variables to nothing where no emulator is used.
-            aws_endpoint_url: aws_endpoint_url.filter(is_set),
+            endpoints: endpoints.into(),
+            // Charts may set the variables to nothing where no emulator is used.
             sns_certificate_authority: sns_certificate_authority.filter(is_set),
             sns_certificate_endpoint: sns_certificate_endpoint.filter(is_set),
         };
@@ -150,7 +145,7 @@ impl Config {
                 image_pull_policy: "IfNotPresent".into(),
                 cluster_domain: "cluster.local".into(),
                 aws_region: "eu-west-1".into(),
-                aws_endpoint_url: Some("http://aws.test:5000".into()),
+                endpoints: Endpoints { all: "http://aws.test:5000".parse().ok(), ..Endpoints::default() },
                 sns_certificate_authority: Some("-----BEGIN CERTIFICATE-----".into()),
                 sns_certificate_endpoint: Some("http://aws.test:5000".into()),
             },

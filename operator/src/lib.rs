@@ -23,7 +23,7 @@ pub mod uninstall;
 use std::sync::Arc;
 
 use ::pipeline::{
-    aws::{S3Store, SqsQueue, s3_client, sdk_config, sns_client, sqs_client},
+    aws::{S3Store, SqsQueue, sdk_config},
     chain,
     operation::Operation,
     peers::Peers,
@@ -85,7 +85,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = listener.context("could not listen for /health and /metrics")?;
     let hints = PurgeHints::new().context("could not build the client for web pods")?;
     let mut election = build_election(&config.lease, &cluster)?;
-    let office = Office { cluster, clients: build_aws_clients(&config).await, config, metrics, hints };
+    let sdk = sdk_config().await;
+    let office = Office { cluster, clients: Clients::open(&sdk, &config), config, metrics, hints };
     let stopped = operation.stopped.clone();
     let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(cluster = office.config.cluster_name, "operator started");
@@ -152,12 +153,6 @@ async fn tell_round<T, E: std::error::Error + 'static>(round: Result<T, RoundErr
             tracing::warn!(error = chain(&error), "watch was disturbed");
         }
     }
-}
-
-async fn build_aws_clients(config: &Config) -> Clients {
-    let sdk = sdk_config().await;
-    let (s3, sqs, sns) = (s3_client(&sdk), sqs_client(&sdk), sns_client(&sdk));
-    Clients { s3, sns, sqs, region: config.aws_region.clone() }
 }
 
 /// What outlasts a term.

@@ -12,7 +12,10 @@ mod sns_notifier;
 mod sns_subscriptions;
 mod sqs_queue;
 
-pub use client::{config_loader, s3_client, sdk_config, sns_client, sqs_client};
+pub use aws_config::SdkConfig;
+pub use client::{
+    config_loader, s3_client, s3_client_at, sdk_config, sns_client, sns_client_at, sqs_client, sqs_client_at,
+};
 pub use error::{code_of, failed, kind_of_failure};
 pub use s3_store::S3Store;
 pub use sns_notifier::SnsNotifier;

@@ -7,7 +7,7 @@ use crds::BindingMode;
 use pipeline::Error;
 
 use super::{
-    BindingNames, Clients, Owner, Transport,
+    BindingNames, Clients, Owner, Transports,
     bucket::{
         self, BucketStep, ObservedBucket, Written, apply_bucket, observe_bucket, plan_bucket,
         plan_bucket_release,
@@ -36,7 +36,7 @@ pub struct BindingsWant {
     pub terms: BindingsTerms,
     pub owner: Owner,
     pub region: String,
-    pub transport: Transport,
+    pub transports: Transports,
     /// Seconds for which a received job stays invisible unless its worker extends it.
     pub visibility_seconds: u32,
     pub subscription: SubscriptionWant,
@@ -124,13 +124,12 @@ pub fn plan_bindings(
     if let Some(refusal) = refuse(observed, want) {
         return Err(refusal);
     }
-    let BindingsWant { names: _, terms, owner, region, transport, visibility_seconds, subscription } = want;
-    let transport = *transport;
+    let BindingsWant { names: _, terms, owner, region, transports, visibility_seconds, subscription } = want;
     let mut drift = Vec::new();
     let dead_letters = want_dead_letters(terms.dead_letter_queue.name.clone());
     let bucket =
-        plan_bucket(&observed.bucket, region, transport, &terms.bucket_settings, (&terms.bucket, owner))?;
-    let queue = |observed, want, terms| plan_queue(observed, want, transport, (terms, owner));
+        plan_bucket(&observed.bucket, region, transports.s3, &terms.bucket_settings, (&terms.bucket, owner))?;
+    let queue = |observed, want, terms| plan_queue(observed, want, transports.sqs, (terms, owner));
     let dead = queue(&observed.dead_letter_queue, dead_letters, &terms.dead_letter_queue)?;
     let mut plan = BindingsPlan {
         bucket: split(bucket, &terms.bucket, BucketStep::lack, &mut drift),
@@ -146,7 +145,7 @@ pub fn plan_bindings(
         *steps = split(queue(observed, jobs, terms)?, terms, QueueStep::lack, &mut drift);
     }
     if let Some(arn) = topic_arn(&dead_letter_queue.arn, &terms.topic.name) {
-        let topic = plan_topic(&observed.topic, &arn, transport, (&terms.topic, owner))?;
+        let topic = plan_topic(&observed.topic, &arn, transports.sns, (&terms.topic, owner))?;
         plan.topic = split(topic, &terms.topic, TopicStep::lack, &mut drift);
     }
     if let Some(found) = observed.topic.found() {

@@ -18,6 +18,21 @@ pub enum Transport {
     Plaintext,
 }
 
+/// How each service is reached: the bucket by S3's, the queues by SQS's, the topic by SNS's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transports {
+    pub s3: Transport,
+    pub sqs: Transport,
+    pub sns: Transport,
+}
+
+impl Transports {
+    /// All services in the same way.
+    pub const fn all(transport: Transport) -> Self {
+        Self { s3: transport, sqs: transport, sns: transport }
+    }
+}
+
 /// Whose the rest of a resource's policy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {

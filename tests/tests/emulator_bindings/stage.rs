@@ -13,8 +13,9 @@ use aws_sdk_s3::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use operator::aws::{
     Adoptable, BindingNames, BindingSuffix, BindingsPlan, BindingsTerms, BindingsWant, Clients,
-    ObservedBindings, Owner, Refusal, ReleasePlan, Transport, apply_bindings, apply_release, bucket::Written,
-    observe_bindings, plan_bindings, plan_release, subscription::SubscriptionWant, topic::TopicStep,
+    ObservedBindings, Owner, Refusal, ReleasePlan, Transport, Transports, apply_bindings, apply_release,
+    bucket::Written, observe_bindings, plan_bindings, plan_release, subscription::SubscriptionWant,
+    topic::TopicStep,
 };
 use pipeline::aws::{s3_client, sns_client, sqs_client};
 use serde_json::{Value, json};
@@ -123,7 +124,7 @@ impl Stage {
             terms: self.terms(spec)?,
             owner: self.owner.clone(),
             region: REGION.to_owned(),
-            transport: self.transport,
+            transports: Transports::all(self.transport),
             visibility_seconds: 8,
             subscription: self.subscription.clone(),
         })

@@ -39,8 +39,8 @@ pub fn config_loader() -> ConfigLoader {
         .stalled_stream_protection(stalls)
 }
 
-/// Path-style addresses (`<endpoint>/<bucket>`) where an endpoint is set: an emulator or a VPC endpoint has
-/// no host name for each bucket.
+/// Path-style addresses (`<endpoint>/<bucket>`) where an endpoint is set for S3 or for all services: an emulator
+/// or a VPC endpoint has no host name for each bucket. Endpoints of other services change nothing here.
 pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
     let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let has_endpoint = config.endpoint_url().is_some() || ENDPOINT_VARIABLES.into_iter().any(is_set);
@@ -48,10 +48,30 @@ pub fn s3_client(config: &SdkConfig) -> aws_sdk_s3::Client {
     aws_sdk_s3::Client::from_conf(config)
 }
 
+/// [`s3_client`] at this endpoint, whatever the environment says.
+pub fn s3_client_at(config: &SdkConfig, endpoint: &str) -> aws_sdk_s3::Client {
+    let config = aws_sdk_s3::config::Builder::from(config).endpoint_url(endpoint).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// A queue's URL says which queue is meant, and not where SQS is reached: behind another endpoint it may name a
+/// host that answers nobody here.
 pub fn sqs_client(config: &SdkConfig) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::new(config)
 }
 
+/// [`sqs_client`] at this endpoint, whatever the environment says.
+pub fn sqs_client_at(config: &SdkConfig, endpoint: &str) -> aws_sdk_sqs::Client {
+    let config = aws_sdk_sqs::config::Builder::from(config).endpoint_url(endpoint);
+    aws_sdk_sqs::Client::from_conf(config.build())
+}
+
 pub fn sns_client(config: &SdkConfig) -> aws_sdk_sns::Client {
     aws_sdk_sns::Client::new(config)
+}
+
+/// [`sns_client`] at this endpoint, whatever the environment says.
+pub fn sns_client_at(config: &SdkConfig, endpoint: &str) -> aws_sdk_sns::Client {
+    let config = aws_sdk_sns::config::Builder::from(config).endpoint_url(endpoint);
+    aws_sdk_sns::Client::from_conf(config.build())
 }

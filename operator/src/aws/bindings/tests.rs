@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::aws::{
+    Transport, Transports,
     bucket::{Encryption, FoundBucket, Lifecycle},
     queue::FoundQueue,
     topic::FoundTopic,
@@ -19,7 +20,7 @@ fn want_by(spec: Value) -> BindingsWant {
         terms: BindingsTerms::fixture(spec),
         owner,
         region: "eu-west-1".into(),
-        transport: Transport::Tls,
+        transports: Transports::all(Transport::Tls),
         visibility_seconds: 8,
         subscription: SubscriptionWant::None,
     }
@@ -104,6 +105,42 @@ fn one_foreign_resource_stops_all_writes() {
     });
     let observed = ObservedBindings { bucket, ..nothing() };
     assert!(plan_bindings(&observed, &want()).is_err());
+}
+
+/// A policy without TLS locks out whoever comes without it, and who may come without it is each service's matter.
+#[test]
+fn each_resource_has_the_policy_that_its_own_services_endpoint_allows() {
+    let (tls, plain) = (Transport::Tls, Transport::Plaintext);
+    for transports in [
+        Transports::all(tls),
+        Transports::all(plain),
+        Transports { s3: plain, ..Transports::all(tls) },
+        Transports { sqs: plain, ..Transports::all(tls) },
+        Transports { sns: plain, ..Transports::all(tls) },
+    ] {
+        let tags = || want().owner.owned_tags();
+        let bucket = FoundBucket { tags: tags(), ..foreign_bucket() };
+        let queue = FoundQueue {
+            url: "http://sqs/jobs".into(),
+            arn: "arn:aws:sqs:eu-west-1:1:jobs".into(),
+            attributes: [].into(),
+            tags: tags(),
+        };
+        let observed = ObservedBindings {
+            bucket: ObservedBucket::Found(bucket),
+            dead_letter_queue: dead_letters(),
+            queue: ObservedQueue::Found(queue),
+            ..nothing()
+        };
+        let plan = plan_bindings(&observed, &BindingsWant { transports, ..want() }).unwrap().0;
+        let asks_for_tls = |steps: String| if steps.contains("SecureTransport") { tls } else { plain };
+        let asked = Transports {
+            s3: asks_for_tls(format!("{:?}", plan.bucket)),
+            sqs: asks_for_tls(format!("{:?}", plan.queue)),
+            sns: asks_for_tls(format!("{:?}", plan.topic)),
+        };
+        assert_eq!(asked, transports);
+    }
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub(super) fn build_want(
             name: valid.name.clone(),
         },
         region: config.aws_region.clone(),
-        transport: config.transport(),
+        transports: config.workloads.endpoints.transports(),
         visibility_seconds: valid.timeouts.visibility,
         subscription,
     }

@@ -137,9 +137,8 @@ fn build_shared_env(valid: &ValidPipeline, workloads: &WorkloadConfig) -> Vec<En
         env_value(env::NOTICE_KEY_FILE, format!("{NOTICE_KEY_DIRECTORY}/{KEYS_ENTRY}")),
         env_value("AWS_REGION", workloads.aws_region.clone()),
     ];
-    if let Some(url) = &workloads.aws_endpoint_url {
-        shared.push(env_value("AWS_ENDPOINT_URL", url.clone()));
-    }
+    let endpoints = workloads.endpoints.variables();
+    shared.extend(endpoints.map(|(name, endpoint)| env_value(name, endpoint.to_string())));
     if let Some(secret) = &valid.aws.credentials_secret_name {
         shared.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| env_secret(name, secret)));
     }

@@ -15,6 +15,7 @@ use crate::{
         subscription::{Subscription, SubscriptionStep},
         topic::{FoundTopic, ObservedTopic},
     },
+    config::Endpoints,
     names::{KEY_PROGRESS_ANNOTATION, ROTATE_ANNOTATION, SUFFIX_ANNOTATION},
     pipeline::{
         observe::{ObservedChildren, Sight, binding_names, has_finalizer},
@@ -84,6 +85,15 @@ fn told() -> BindingsStatus {
 }
 
 fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: ObservedChildren) -> Settle {
+    settle_by(&Config::fixture(), object, bindings, children)
+}
+
+fn settle_by(
+    config: &Config,
+    object: &AssetPipeline,
+    bindings: Sight<ObservedBindings>,
+    children: ObservedChildren,
+) -> Settle {
     let observed = Observed {
         has_finalizer: has_finalizer(object),
         left_behind: Sight::Nothing,
@@ -92,7 +102,7 @@ fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: O
         children,
         missing_secrets: vec![],
     };
-    match plan(&validate(object).unwrap(), observed, &Config::fixture(), &chance()) {
+    match plan(&validate(object).unwrap(), observed, config, &chance()) {
         Plan::Settle(settle) => *settle,
         other @ (Plan::Claim(_) | Plan::Unknown(_)) => panic!("a claimed pipeline was met by {other:?}"),
     }
@@ -298,6 +308,28 @@ fn settled_keys_are_not_written_again_and_a_wish_has_another_key_accepted() {
     assert_eq!(secret.annotations()[ROTATE_ANNOTATION], "now");
     assert_eq!(secret.annotations()[KEY_PROGRESS_ANNOTATION], "Introduced since 2026-11-21T12:00:00Z");
     assert_eq!(keys(secret), format!("older\n{}\n", "f".repeat(64)));
+}
+
+#[test]
+fn pods_reach_each_service_where_the_settings_say() {
+    let variables = |endpoints: Endpoints| {
+        let mut config = Config::fixture();
+        config.workloads.endpoints = endpoints;
+        let settled = settle_by(&config, &fixture(), Sight::Seen(bindings()), ObservedChildren::default());
+        let web = applied(&settled.children.web_deployment);
+        [web, applied(&settled.children.worker_deployment)].map(|deployment| {
+            let pod = deployment.spec.unwrap().template.spec.unwrap();
+            let all = pod.containers[0].env.clone().unwrap();
+            let of_ours = all.into_iter().filter(|variable| variable.name.starts_with("AWS_ENDPOINT_URL"));
+            of_ours.map(|variable| (variable.name, variable.value.unwrap())).collect::<Vec<_>>()
+        })
+    };
+    let at = |host: &str| format!("https://{host}.internal").parse().ok();
+    let all = Endpoints { all: at("all"), s3: at("s3"), sqs: at("sqs"), sns: at("sns"), sts: at("sts") };
+    let expected = [("", "all"), ("_S3", "s3"), ("_SQS", "sqs"), ("_SNS", "sns"), ("_STS", "sts")]
+        .map(|(end, host)| (format!("AWS_ENDPOINT_URL{end}"), format!("https://{host}.internal")));
+    assert_eq!(variables(all), [expected.to_vec(), expected.to_vec()]);
+    assert_eq!(variables(Endpoints::default()), [vec![], vec![]]);
 }
 
 #[test]
