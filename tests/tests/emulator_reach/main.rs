@@ -4,4 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod endpoints;
+mod identity;
 mod site;
+mod wire;
