@@ -1,4 +1,7 @@
-//! `iam-policy`: prints what a role must be allowed on AWS, from a pipeline's manifest or from the cluster.
+//! `iam-policy`: prints what a role must be allowed on AWS, or who may take it, from a pipeline's manifest or from
+//! the cluster.
+
+mod trust;
 
 use std::{
     fs,
@@ -14,6 +17,7 @@ use operator::iam::{Known, Role, build_iam_policy};
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::trust::{TrustArguments, Trusted};
 use crate::cluster::Cluster;
 
 /// The policy is that of one pipeline. An operator of several has the policies of all of them.
@@ -40,11 +44,13 @@ pub(crate) struct IamPolicyArguments {
     /// Account of queues and topic; else the one that the status tells, or any
     #[arg(long)]
     account_id: Option<String>,
+    #[command(flatten)]
+    trust: TrustArguments,
 }
 
 #[tokio::main]
 pub(crate) async fn run(arguments: IamPolicyArguments) -> anyhow::Result<()> {
-    let IamPolicyArguments { pipeline, filename, namespace, role, cluster_name, region, account_id } =
+    let IamPolicyArguments { pipeline, filename, namespace, role, cluster_name, region, account_id, trust } =
         arguments;
     let object = match (filename, pipeline) {
         (Some(filename), name) => {
@@ -56,6 +62,11 @@ pub(crate) async fn run(arguments: IamPolicyArguments) -> anyhow::Result<()> {
         (None, None) => bail!("name the pipeline, or its manifest with -f"),
     };
     let known = Known { account_id, region, cluster_name }.or_told_by(&object);
+    if let Some(Trusted { policy, next }) = trust.build(role, &object, &known)? {
+        eprintln!("note: {next}");
+        println!("{}", serde_json::to_string_pretty(&policy)?);
+        return Ok(());
+    }
     for open in left_open(role, &known) {
         eprintln!("note: {open}");
     }

@@ -3,10 +3,11 @@
 //!
 //! It follows the spec: modes, deletion policies, the endpoint. Resources are the pipeline's own; before their
 //! names are drawn, a pattern that fits these alone. Every action says why nothing less does, and the tests on the
-//! emulator hold the policies against the calls that are made.
+//! emulator hold the policies against the calls that are made. [`trust`] says who may take the role.
 
 mod operator_role;
 mod pod_roles;
+pub mod trust;
 
 use crds::{AssetPipeline, AssetPipelineSpec};
 use kube::ResourceExt;

@@ -24,9 +24,9 @@ use pipeline::{
     settings::OnOff,
 };
 use prometheus_client::registry::Registry;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
-    calls::Calls,
+    calls::{Call, CallContext, Calls},
     moto::Moto,
     permissions::{actions, check_calls},
     sns_inbox::SnsInbox,
@@ -182,6 +182,53 @@ async fn until_counted(place: &Place) -> Result<()> {
     timeout(PATIENCE, counted).await.context("no attempt was counted")
 }
 
+/// As it is printed for the pipeline.
+fn policy(role: Role) -> Result<Value> {
+    let object = json!({
+        "apiVersion": "assetpipeline.dev/v1alpha1",
+        "kind": "AssetPipeline",
+        "metadata": {"namespace": "shop", "name": "store"},
+        "spec": {
+            "notifications": {"endpoint": "https://hooks.shop.example/work_complete"},
+            "bindings": {"bucket": {"encryption": {"kmsKeyArn": KEY}}},
+        },
+    });
+    let object: AssetPipeline = serde_json::from_value(object)?;
+    let known = Known {
+        account_id: Some("123456789012".to_owned()),
+        region: Some("eu-central-1".to_owned()),
+        cluster_name: None,
+    };
+    Ok(build_iam_policy(role, &object, &known).to_json())
+}
+
+/// Each object that a pipeline stores is written by one role alone, whatever anybody's code would ask for.
+#[test]
+fn web_pods_write_nothing_workers_files_alone_and_the_operator_registrations_alone() -> Result<()> {
+    let files = ["a/f/t/h", "b/f/t/h.br", "n/f/t/h"];
+    let registrations = ["tenants/shop.example.json", "owners/pipeline/shop/store.json", "purges/all.json"];
+    let can = |role: Role, verb: &str, name: &str| -> Result<bool> {
+        let call = Call {
+            action: format!("s3:{verb}Object"),
+            resource: format!("arn:aws:s3:::{NAME}/{name}"),
+            context: CallContext::new(),
+        };
+        Ok(check_calls(&policy(role)?, &[call]).is_ok())
+    };
+    for name in files.into_iter().chain(registrations) {
+        let is_file = files.contains(&name);
+        for verb in ["Put", "Delete"] {
+            assert!(!can(Role::Web, verb, name)?, "web pods: {verb} {name}");
+        }
+        assert_eq!(can(Role::Worker, "Put", name)?, is_file, "workers put {name}");
+        assert_eq!(can(Role::Worker, "Delete", name)?, name.starts_with("n/"), "workers delete {name}");
+        assert_eq!(can(Role::Worker, "Get", name)?, is_file, "workers get {name}");
+        assert_eq!(can(Role::Operator, "Put", name)?, !is_file, "the operator puts {name}");
+        assert!(!(is_file && can(Role::Operator, "Get", name)?), "the operator gets {name}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn policies_of_the_pods_allow_their_calls_and_no_action_that_none_needs() -> Result<()> {
     let moto = Moto::start()?;
@@ -210,29 +257,13 @@ async fn policies_of_the_pods_allow_their_calls_and_no_action_that_none_needs() 
     stop.cancel();
     working.await?;
 
-    let object = json!({
-        "apiVersion": "assetpipeline.dev/v1alpha1",
-        "kind": "AssetPipeline",
-        "metadata": {"namespace": "shop", "name": "store"},
-        "spec": {
-            "notifications": {"endpoint": "https://hooks.shop.example/work_complete"},
-            "bindings": {"bucket": {"encryption": {"kmsKeyArn": KEY}}},
-        },
-    });
-    let object: AssetPipeline = serde_json::from_value(object)?;
-    let known = Known {
-        account_id: Some("123456789012".to_owned()),
-        region: Some("eu-central-1".to_owned()),
-        cluster_name: None,
-    };
     for (role, calls) in [(Role::Web, &web_calls), (Role::Worker, &worker_calls)] {
-        let policy = build_iam_policy(role, &object, &known).to_json();
+        let policy = policy(role)?;
         let needed = check_calls(&policy, &calls.recorded()).with_context(|| format!("{role:?}"))?;
         assert_eq!(actions(&policy)?, needed, "{role:?} may do something that it never does");
     }
     // Neither may do what the other does.
-    let web = build_iam_policy(Role::Web, &object, &known).to_json();
-    let worker = build_iam_policy(Role::Worker, &object, &known).to_json();
+    let (web, worker) = (policy(Role::Web)?, policy(Role::Worker)?);
     check_calls(&web, &worker_calls.recorded()).unwrap_err();
     check_calls(&worker, &web_calls.recorded()).unwrap_err();
     Ok(())
