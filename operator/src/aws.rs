@@ -52,12 +52,11 @@ impl Clients {
     /// Each service where the settings say, which the pods are told, too.
     pub fn open(sdk: &SdkConfig, config: &Config) -> Self {
         let endpoints = &config.workloads.endpoints;
-        let [at_s3, at_sqs, at_sns] = [endpoints.of_s3(), endpoints.of_sqs(), endpoints.of_sns()]
-            .map(|endpoint| endpoint.map(Endpoint::to_string));
+        let url = |endpoint: Option<&Endpoint>| endpoint.map(Endpoint::to_string);
         Self {
-            s3: at_s3.map_or_else(|| s3_client(sdk), |url| s3_client_at(sdk, &url)),
-            sns: at_sns.map_or_else(|| sns_client(sdk), |url| sns_client_at(sdk, &url)),
-            sqs: at_sqs.map_or_else(|| sqs_client(sdk), |url| sqs_client_at(sdk, &url)),
+            s3: url(endpoints.of_s3()).map_or_else(|| s3_client(sdk), |url| s3_client_at(sdk, &url)),
+            sns: url(endpoints.of_sns()).map_or_else(|| sns_client(sdk), |url| sns_client_at(sdk, &url)),
+            sqs: url(endpoints.of_sqs()).map_or_else(|| sqs_client(sdk), |url| sqs_client_at(sdk, &url)),
             region: config.aws_region.clone(),
         }
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 #[derive(Debug, Args)]
 pub(super) struct TrustArguments {
-    /// Print who may take the role instead of what it may do: the pods of one ServiceAccount, by this way
+    /// Print who may take the role instead of what it may do: the pods of one `ServiceAccount`, by this way
     #[arg(long, value_enum)]
     trust: Option<Way>,
     /// For irsa: ARN of the cluster's OIDC provider in IAM, or the URL of its issuer
@@ -20,7 +20,7 @@ pub(super) struct TrustArguments {
     /// For pod-identity: name of the cluster at EKS; without it pods of each cluster of the account may take the role
     #[arg(long, requires = "trust", value_name = "NAME")]
     eks_cluster: Option<String>,
-    /// The operator's own ServiceAccount, as namespace and name
+    /// The operator's own `ServiceAccount`, as namespace and name
     #[arg(
         long,
         value_name = "NAMESPACE/NAME",

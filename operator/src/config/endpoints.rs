@@ -12,21 +12,21 @@ use crate::aws::{Transport, Transports};
 #[derive(Debug, Args)]
 pub(super) struct EndpointOptions {
     /// Where AWS is reached instead of its own endpoints, such as an emulator; pods reach it there, too.
-    #[arg(long, env = ALL, default_value = "", hide_default_value = true, value_name = "URL")]
-    aws_endpoint_url: Setting,
+    #[arg(long = "aws-endpoint-url", env = ALL, default_value = "", hide_default_value = true, value_name = "URL")]
+    all: Setting,
     /// Where S3 alone is reached, whatever is said for all services.
-    #[arg(long, env = S3, default_value = "", hide_default_value = true, value_name = "URL")]
-    aws_endpoint_url_s3: Setting,
+    #[arg(long = "aws-endpoint-url-s3", env = S3, default_value = "", hide_default_value = true, value_name = "URL")]
+    s3: Setting,
     /// Where SQS alone is reached, likewise.
-    #[arg(long, env = SQS, default_value = "", hide_default_value = true, value_name = "URL")]
-    aws_endpoint_url_sqs: Setting,
+    #[arg(long = "aws-endpoint-url-sqs", env = SQS, default_value = "", hide_default_value = true, value_name = "URL")]
+    sqs: Setting,
     /// Where SNS alone is reached, likewise.
-    #[arg(long, env = SNS, default_value = "", hide_default_value = true, value_name = "URL")]
-    aws_endpoint_url_sns: Setting,
+    #[arg(long = "aws-endpoint-url-sns", env = SNS, default_value = "", hide_default_value = true, value_name = "URL")]
+    sns: Setting,
     /// Where STS alone is reached, by which a role is taken with a service account's token; the operator's own
     /// calls of it follow the environment alone.
-    #[arg(long, env = STS, default_value = "", hide_default_value = true, value_name = "URL")]
-    aws_endpoint_url_sts: Setting,
+    #[arg(long = "aws-endpoint-url-sts", env = STS, default_value = "", hide_default_value = true, value_name = "URL")]
+    sts: Setting,
 }
 
 const ALL: &str = "AWS_ENDPOINT_URL";
@@ -93,11 +93,11 @@ impl Endpoints {
 impl From<EndpointOptions> for Endpoints {
     fn from(options: EndpointOptions) -> Self {
         let EndpointOptions {
-            aws_endpoint_url: Setting(all),
-            aws_endpoint_url_s3: Setting(s3),
-            aws_endpoint_url_sqs: Setting(sqs),
-            aws_endpoint_url_sns: Setting(sns),
-            aws_endpoint_url_sts: Setting(sts),
+            all: Setting(all),
+            s3: Setting(s3),
+            sqs: Setting(sqs),
+            sns: Setting(sns),
+            sts: Setting(sts),
         } = options;
         Self { all, s3, sqs, sns, sts }
     }

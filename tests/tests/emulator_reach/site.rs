@@ -36,7 +36,7 @@ const HOST: &str = "shop.example";
 /// More than any pipeline needs to come to rest.
 const MOST_ROUNDS: usize = 20;
 /// Far more than a start and a compile take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Variables of a program's environment.

@@ -110,13 +110,13 @@ fn one_foreign_resource_stops_all_writes() {
 /// A policy without TLS locks out whoever comes without it, and who may come without it is each service's matter.
 #[test]
 fn each_resource_has_the_policy_that_its_own_services_endpoint_allows() {
-    let (tls, plain) = (Transport::Tls, Transport::Plaintext);
+    let (tls, open) = (Transport::Tls, Transport::Plaintext);
     for transports in [
         Transports::all(tls),
-        Transports::all(plain),
-        Transports { s3: plain, ..Transports::all(tls) },
-        Transports { sqs: plain, ..Transports::all(tls) },
-        Transports { sns: plain, ..Transports::all(tls) },
+        Transports::all(open),
+        Transports { s3: open, ..Transports::all(tls) },
+        Transports { sqs: open, ..Transports::all(tls) },
+        Transports { sns: open, ..Transports::all(tls) },
     ] {
         let tags = || want().owner.owned_tags();
         let bucket = FoundBucket { tags: tags(), ..foreign_bucket() };
@@ -133,7 +133,7 @@ fn each_resource_has_the_policy_that_its_own_services_endpoint_allows() {
             ..nothing()
         };
         let plan = plan_bindings(&observed, &BindingsWant { transports, ..want() }).unwrap().0;
-        let asks_for_tls = |steps: String| if steps.contains("SecureTransport") { tls } else { plain };
+        let asks_for_tls = |steps: String| if steps.contains("SecureTransport") { tls } else { open };
         let asked = Transports {
             s3: asks_for_tls(format!("{:?}", plan.bucket)),
             sqs: asks_for_tls(format!("{:?}", plan.queue)),
