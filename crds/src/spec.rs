@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use aws::{AwsSpec, NotificationsSpec};
 pub use bindings::{
     BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec, BucketVersioning, DeletionPolicy,
-    MAX_NONCURRENT_VERSION_DAYS, QueueNames, QueuesSpec, TopicSpec, WhenNotEmpty,
+    MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, QueueNames, QueuesSpec, TopicSpec, WhenNotEmpty,
 };
 pub use compile::{
     CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec,

@@ -16,8 +16,8 @@ pub mod condition_type {
     pub const STALLED: &str = "Stalled";
     /// The bucket, queues and topic exist, are this pipeline's or may be used by it, and no write on them is left.
     pub const BINDINGS_READY: &str = "BindingsReady";
-    /// The bindings are all there, and what the operator may not change, since the spec says `ReadOnly`, is as it
-    /// should be all the same.
+    /// The bindings are all there, and what the operator may not change, since the spec says `ReadOnly` or a tag is
+    /// somebody else's, is as it should be all the same.
     pub const DRIFT_FREE: &str = "DriftFree";
     /// SNS posts notices to the endpoint.
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
@@ -62,7 +62,8 @@ pub mod condition_reason {
     pub const ADOPTION_NOT_ALLOWED: &str = "AdoptionNotAllowed";
     /// A resource that the spec names for adoption, or for reading only, does not exist.
     pub const RESOURCE_MISSING: &str = "ResourceMissing";
-    /// A resource with mode `ReadOnly` is not set as it should be; the message says how.
+    /// A resource with mode `ReadOnly` is not set as it should be, or others have set a tag that the spec has otherwise;
+    /// the message says how.
     pub const DRIFTED: &str = "Drifted";
     /// A Secret that the spec names is not there; the message says which.
     pub const SECRET_MISSING: &str = "SecretMissing";

@@ -7,6 +7,7 @@
 
 mod bindings;
 pub mod bucket;
+mod cost_tags;
 pub mod ending;
 mod error;
 mod left_behind;
@@ -29,6 +30,7 @@ pub use bindings::{
     BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
     observe_bindings, plan_bindings, plan_release,
 };
+pub(crate) use cost_tags::RECORD_TAG;
 pub use left_behind::{find_left_behind, is_left_behind, may_use_bucket};
 pub use mode::Refusal;
 pub(crate) use names::partition_of;

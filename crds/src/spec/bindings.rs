@@ -1,5 +1,7 @@
 //! The AWS resources of a pipeline: made or given, and what becomes of them when the pipeline goes.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,9 @@ pub enum BucketVersioning {
 /// Longest time for which versions that are no longer current may be kept: ten years.
 pub const MAX_NONCURRENT_VERSION_DAYS: i32 = 3_650;
 
+/// Most tags that a pipeline may have on its resources. S3, SQS and SNS take 50, the operator's own included.
+pub const MAX_TAGS: usize = 30;
+
 /// The AWS resources of a pipeline. By default the operator makes all of them.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -48,6 +53,24 @@ pub struct BindingsSpec {
     pub queues: QueuesSpec,
     /// The topic of notices, and its subscription.
     pub topic: TopicSpec,
+    /// Tags, by key, on bucket, queues and topic, such as those by which AWS Cost Explorer tells costs apart. One that
+    /// is left out later is removed there again. A key that somebody else has set on a resource stays theirs, and
+    /// `DriftFree` tells where its value differs; on what has mode `ReadOnly` no tag is set, and `DriftFree` tells
+    /// which are missing. What is kept when the pipeline is deleted keeps them where the operator made it, and loses
+    /// them where it was adopted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = MAX_TAGS), extend("additionalProperties" = {
+        "type": "string", "maxLength": 256, "pattern": r"^[\p{L}\p{N} _.:/=+@-]*$"
+    }), extend("x-kubernetes-validations" = [{
+        "rule": r"self.all(key, size(key) <= 128 && key.matches(r'^[\p{L}\p{N} _.:/=+@-]+$'))",
+        "message": "a key of spec.bindings.tags must have 1 to 128 letters, digits, spaces or characters of _.:/=+-@: change it",
+        "messageExpression": r"'key ' + self.filter(key, size(key) > 128 || !key.matches(r'^[\p{L}\p{N} _.:/=+@-]+$'))[0] + ': a key of spec.bindings.tags must have 1 to 128 letters, digits, spaces or characters of _.:/=+-@: change it'"
+    }, {
+        "rule": "self.all(key, !key.matches('^(?i)aws:') && !key.startsWith('assetpipeline.dev/'))",
+        "message": "keys of spec.bindings.tags that begin with aws: or assetpipeline.dev/ are not yours to set: leave them out",
+        "messageExpression": "'key ' + self.filter(key, key.matches('^(?i)aws:') || key.startsWith('assetpipeline.dev/'))[0] + ': keys of spec.bindings.tags that begin with aws: or assetpipeline.dev/ are not yours to set: leave them out'"
+    }]))]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The bucket of files and registry.

@@ -160,9 +160,9 @@ pub fn plan_bindings(
 /// A subscription has no tags: it is its topic's.
 fn allow_by_mode(steps: Vec<SubscriptionStep>, mode: BindingMode) -> Planned<SubscriptionStep> {
     match mode {
-        BindingMode::ReadOnly => Planned { steps: Vec::new(), forbidden: steps },
+        BindingMode::ReadOnly => Planned { steps: Vec::new(), forbidden: steps, told: None },
         BindingMode::Create | BindingMode::Adopt | BindingMode::AdoptOrCreate => {
-            Planned { steps, forbidden: Vec::new() }
+            Planned { steps, forbidden: Vec::new(), told: None }
         }
     }
 }
@@ -205,9 +205,10 @@ fn split<Step, Text: AsRef<str>>(
     lack: impl Fn(&Step) -> Text,
     drift: &mut Vec<String>,
 ) -> Vec<Step> {
-    let Planned { steps, forbidden } = planned;
+    let Planned { steps, forbidden, told } = planned;
     let resource = format!("{} {}", terms.kind.as_str(), terms.name);
     drift.extend(forbidden.iter().map(|step| format!("{resource} {}", lack(step).as_ref())));
+    drift.extend(told.map(|told| format!("{resource} {told}")));
     steps
 }
 

@@ -11,6 +11,7 @@ use crds::BucketVersioning;
 use pipeline::{Error, ErrorKind};
 
 use super::{
+    cost_tags::{TagChange, build_first_tags, list_ours},
     ending::{Contents, Ending, plan_ending},
     error::{failed, is_denied, is_missing, is_taken},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
@@ -177,8 +178,8 @@ pub(super) fn plan_bucket(
         standing,
         tags,
         // Creation is not exclusive: whether the bucket is ours is seen before anything else is done to it.
-        create: vec![BucketStep::Create(owner.owned_tags())],
-        tag: &|changed| BucketStep::SetTags(merged(tags, changed)),
+        create: vec![BucketStep::Create(build_first_tags(&owner.owned_tags(), &terms.tags))],
+        tag: &|change| vec![BucketStep::SetTags(merged(tags, change))],
         corrections,
     };
     plan_by_mode(terms, owner, at_hand)
@@ -218,19 +219,25 @@ pub(super) fn plan_bucket_release(
     let step = match ending {
         Ending::Delete => BucketStep::Delete,
         Ending::Empty => BucketStep::Empty,
-        Ending::Release => BucketStep::SetTags(merged(&found.tags, owner.released_tags())),
+        Ending::Release => {
+            let change = TagChange { set: owner.released_tags(), ..TagChange::default() };
+            BucketStep::SetTags(merged(&found.tags, change))
+        }
         Ending::GiveBack => {
-            let theirs = found.tags.iter().filter(|(key, _)| !OUR_TAGS.contains(&key.as_str()));
-            BucketStep::SetTags(theirs.map(|(key, value)| (key.clone(), value.clone())).collect())
+            let change = TagChange { remove: list_ours(&found.tags), ..TagChange::default() };
+            BucketStep::SetTags(merged(&found.tags, change))
         }
         Ending::Leave => return None,
     };
     Some((ending, step))
 }
 
-fn merged(observed: &Tags, changed: Tags) -> Tags {
+/// All tags after the change: S3 takes no part of them.
+fn merged(observed: &Tags, change: TagChange) -> Tags {
+    let TagChange { remove, set } = change;
     let mut all = observed.clone();
-    all.extend(changed);
+    all.retain(|key, _| !remove.contains(key));
+    all.extend(set);
     all
 }
 

@@ -117,6 +117,7 @@ mod tests {
                 mode,
                 disposal: Disposal::EmptyAndDelete,
                 is_allowed_by_values: false,
+                tags: std::collections::BTreeMap::new(),
             };
             let endings = standings().map(|standing| plan_ending(&terms, &standing, Contents::Something));
             assert_eq!(endings, expected, "{mode:?}");

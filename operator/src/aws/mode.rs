@@ -6,7 +6,8 @@
 use crds::{BindingMode, condition_reason as reason};
 
 use super::{
-    ownership::{Consent, Owner, Provenance, Standing, Tags, plan_tags},
+    cost_tags::{TagChange, plan_change, tell_conflict, tell_lack},
+    ownership::{Consent, Owner, Provenance, Standing, Tags},
     terms::Terms,
 };
 
@@ -123,6 +124,8 @@ pub struct Refusal {
 pub(super) struct Planned<Step> {
     pub(super) steps: Vec<Step>,
     pub(super) forbidden: Vec<Step>,
+    /// What is not as the spec has it and not ours to change; follows the resource's name.
+    pub(super) told: Option<String>,
 }
 
 /// What stands under a resource's name, and the writes that are at hand.
@@ -131,8 +134,8 @@ pub(super) struct AtHand<'a, Step> {
     /// Empty where the resource is missing.
     pub(super) tags: &'a Tags,
     pub(super) create: Vec<Step>,
-    /// The write that adds these tags.
-    pub(super) tag: &'a dyn Fn(Tags) -> Step,
+    /// The writes that change tags.
+    pub(super) tag: &'a dyn Fn(TagChange) -> Vec<Step>,
     /// The writes that set it as it should be, tags aside.
     pub(super) corrections: Vec<Step>,
 }
@@ -148,14 +151,22 @@ pub(super) fn plan_by_mode<Step>(
         Standing::Missing | Standing::Ours(Provenance::Made) | Standing::Released => owner.owned_tags(),
         Standing::Ours(Provenance::Adopted) | Standing::Foreign { .. } => owner.adopted_tags(),
     };
-    let retag = plan_tags(tags, &wanted);
+    let retag = plan_change(tags, &wanted, &terms.tags);
+    let told = match terms.mode {
+        BindingMode::ReadOnly => tell_lack(tags, &terms.tags),
+        BindingMode::Create | BindingMode::Adopt | BindingMode::AdoptOrCreate => {
+            tell_conflict(tags, &terms.tags)
+        }
+    };
     let is_as_wanted = retag.is_none() && corrections.is_empty();
-    let with_tags = |corrections| retag.map(tag).into_iter().chain(corrections).collect();
+    let with_tags = |corrections| retag.map(tag).into_iter().flatten().chain(corrections).collect();
     match decide(terms.mode, state_of(&standing, is_as_wanted)) {
-        Outcome::Create => Ok(Planned { steps: create, forbidden: Vec::new() }),
-        Outcome::Use | Outcome::ReportDrift => Ok(Planned { steps: Vec::new(), forbidden: corrections }),
+        Outcome::Create => Ok(Planned { steps: create, forbidden: Vec::new(), told: None }),
+        Outcome::Use | Outcome::ReportDrift => {
+            Ok(Planned { steps: Vec::new(), forbidden: corrections, told })
+        }
         Outcome::TakeBack | Outcome::Adopt | Outcome::CorrectDrift => {
-            Ok(Planned { steps: with_tags(corrections), forbidden: Vec::new() })
+            Ok(Planned { steps: with_tags(corrections), forbidden: Vec::new(), told })
         }
         Outcome::Refuse(refused) => Err(build_refusal(refused, terms, owner, &standing)),
     }

@@ -81,7 +81,7 @@ impl BindingNames {
 
     /// These, with the names that the spec gives in their places.
     pub fn given(&self, spec: &BindingsSpec) -> Self {
-        let BindingsSpec { bucket, queues, topic } = spec;
+        let BindingsSpec { bucket, queues, topic, tags: _ } = spec;
         let mut names = self.clone();
         names.bucket = bucket.name.clone().unwrap_or(names.bucket);
         names.topic = topic.name.clone().unwrap_or(names.topic);

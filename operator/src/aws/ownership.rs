@@ -139,7 +139,7 @@ impl Owner {
     }
 }
 
-/// The keys of the tags that are ours to set and to remove.
+/// The keys of the tags that say whose a resource is. They are ours to set and to remove.
 pub(crate) const OUR_TAGS: [&str; 3] = [CLUSTER_TAG, PIPELINE_TAG, STATE_TAG];
 
 /// The tags of `wanted` that `observed` lacks or has with another value.
@@ -172,6 +172,7 @@ mod tests {
             mode: crds::BindingMode::Create,
             disposal: Disposal::Retain,
             is_allowed_by_values: false,
+            tags: Tags::new(),
         };
         owner().standing(tags, &terms)
     }

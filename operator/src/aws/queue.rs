@@ -7,10 +7,11 @@ use pipeline::Error;
 use serde_json::json;
 
 use super::{
+    cost_tags::{TagChange, build_first_tags, list_ours},
     ending::{Contents, Ending, plan_ending},
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
-    ownership::{OUR_TAGS, Owner, Standing, Tags},
+    ownership::{Owner, Standing, Tags},
     policy::{Rest, Transport, build_policy, is_same_setting, plan_policy},
     terms::Terms,
 };
@@ -187,11 +188,19 @@ pub(super) fn plan_queue(
     let at_hand = AtHand {
         standing,
         tags: found.map_or(&none, |found| &found.tags),
-        create: vec![QueueStep::Create { want, tags: owner.owned_tags() }],
-        tag: &|changed| QueueStep::AddTags { url: url.clone(), changed },
+        create: vec![QueueStep::Create { want, tags: build_first_tags(&owner.owned_tags(), &terms.tags) }],
+        tag: &|change| plan_tagging(&url, change),
         corrections,
     };
     plan_by_mode(terms, owner, at_hand)
+}
+
+fn plan_tagging(url: &str, change: TagChange) -> Vec<QueueStep> {
+    let TagChange { remove: keys, set: changed } = change;
+    let url = || url.to_owned();
+    let remove = (!keys.is_empty()).then(|| QueueStep::RemoveTags { url: url(), keys });
+    let add = (!changed.is_empty()).then(|| QueueStep::AddTags { url: url(), changed });
+    remove.into_iter().chain(add).collect()
 }
 
 fn plan_corrections(
@@ -232,7 +241,7 @@ pub(super) fn plan_queue_release(
     let step = match ending {
         Ending::Delete => QueueStep::Delete { url },
         Ending::Release => QueueStep::AddTags { url, changed: owner.released_tags() },
-        Ending::GiveBack => QueueStep::RemoveTags { url, keys: OUR_TAGS.map(str::to_owned).into() },
+        Ending::GiveBack => QueueStep::RemoveTags { url, keys: list_ours(&found.tags) },
         Ending::Leave | Ending::Empty => return None,
     };
     Some((ending, step))

@@ -37,6 +37,8 @@ pub struct Terms {
     pub disposal: Disposal,
     /// Whether the Helm values allow the name for the pipeline's namespace.
     pub is_allowed_by_values: bool,
+    /// The tags that the spec has on it.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The terms of all resources of one pipeline.
@@ -121,7 +123,7 @@ impl Adoptable {
 impl BindingsTerms {
     /// `names` are those that the spec gives, and drawn ones for the rest.
     pub fn new(names: &BindingNames, spec: &BindingsSpec, namespace: &str, adoptable: &Adoptable) -> Self {
-        let BindingsSpec { bucket, queues, topic } = spec;
+        let BindingsSpec { bucket, queues, topic, tags } = spec;
         let BucketSpec {
             mode,
             name,
@@ -142,6 +144,7 @@ impl BindingsTerms {
             mode,
             disposal,
             is_allowed_by_values: adoptable.allows(namespace, kind, name),
+            tags: tags.clone(),
         };
         let QueuesSpec { mode: queue_mode, names: queue_names, deletion_policy: queue_policy } = queues;
         let queue = |name: &str| {

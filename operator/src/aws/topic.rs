@@ -7,10 +7,11 @@ use crds::BindingMode;
 use pipeline::{Error, ErrorKind};
 
 use super::{
+    cost_tags::{TagChange, build_first_tags, list_ours},
     ending::{Contents, Ending, plan_ending},
     error::{failed, is_missing},
     mode::{AtHand, Planned, Refusal, plan_by_mode},
-    ownership::{OUR_TAGS, Owner, Standing, Tags},
+    ownership::{Owner, Standing, Tags},
     policy::{Rest, Transport, build_policy, plan_policy},
     terms::Terms,
 };
@@ -133,19 +134,28 @@ pub(super) fn plan_topic(
     let found = observed.found();
     let corrections =
         found.map_or_else(Vec::new, |found| plan_corrections(found, wanted.clone(), terms.mode, &standing));
-    let create = TopicStep::Create { name: terms.name.clone(), attributes: wanted, tags: owner.owned_tags() };
+    let tags = build_first_tags(&owner.owned_tags(), &terms.tags);
+    let create = TopicStep::Create { name: terms.name.clone(), attributes: wanted, tags };
     let none = Tags::new();
     let at_hand = AtHand {
         standing,
         tags: found.map_or(&none, |found| &found.tags),
         create: vec![create],
-        tag: &|changed| TopicStep::AddTags { arn: arn.to_owned(), changed },
+        tag: &|change| plan_tagging(arn, change),
         corrections,
     };
     let mut planned = plan_by_mode(terms, owner, at_hand)?;
     // Once a topic has our tags, what SNS does not tell of it counts as set by us.
     planned.steps.sort_by_key(|step| matches!(step, TopicStep::AddTags { .. }));
     Ok(planned)
+}
+
+fn plan_tagging(arn: &str, change: TagChange) -> Vec<TopicStep> {
+    let TagChange { remove: keys, set: changed } = change;
+    let arn = || arn.to_owned();
+    let remove = (!keys.is_empty()).then(|| TopicStep::RemoveTags { arn: arn(), keys });
+    let add = (!changed.is_empty()).then(|| TopicStep::AddTags { arn: arn(), changed });
+    remove.into_iter().chain(add).collect()
 }
 
 /// SNS need not tell an attribute that has its value since the topic's creation. In a topic that we made only
@@ -186,7 +196,7 @@ pub(super) fn plan_topic_release(
     let step = match ending {
         Ending::Delete => TopicStep::Delete { arn },
         Ending::Release => TopicStep::AddTags { arn, changed: owner.released_tags() },
-        Ending::GiveBack => TopicStep::RemoveTags { arn, keys: OUR_TAGS.map(str::to_owned).into() },
+        Ending::GiveBack => TopicStep::RemoveTags { arn, keys: list_ours(&found.tags) },
         Ending::Leave | Ending::Empty => return None,
     };
     Some((ending, step))

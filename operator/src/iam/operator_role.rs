@@ -2,14 +2,15 @@
 //! lets it; keep the registry in the bucket.
 //!
 //! What ends a queue or topic asks for the operator's own tags on it. What sets one does not: tags that were
-//! just written count in IAM only after a moment, and the names are the pipeline's alone.
+//! just written count in IAM only after a moment, and the names are the pipeline's alone. Nor does what takes tags
+//! away: their keys are in the spec no more, and a statement of its own would not fit the size that IAM allows.
 
 use crds::{AssetPipelineSpec, BindingMode, DeletionPolicy, WhenNotEmpty};
 use pipeline::{purge::PIPELINE_PURGE_OBJECT, tenant::REGISTRY_PREFIX};
 
 use super::{Arns, Condition, DECRYPT, ENCRYPT, Grant, Known, Statement, grant, use_key};
 use crate::{
-    aws::{CLUSTER_TAG, OUR_TAGS, OWNED, PIPELINE_TAG, STATE_TAG},
+    aws::{CLUSTER_TAG, OUR_TAGS, OWNED, PIPELINE_TAG, RECORD_TAG, STATE_TAG},
     tenants::CLAIMS_PREFIX,
 };
 
@@ -142,14 +143,20 @@ const SEE_QUEUES: &[Grant] = &[
     grant("sqs:ListQueueTags", "tags tell whose the queue is"),
 ];
 const MAKE_QUEUES: &[Grant] = &[grant("sqs:CreateQueue", "the mode lets the operator make the queues")];
-const TAG_QUEUES: &[Grant] = &[
-    grant("sqs:TagQueue", "made, adopted, taken back and released are tags"),
-    grant("sqs:UntagQueue", "an adopted queue is given back without our tags"),
-];
-const SET_QUEUES: &[Grant] = &[grant(
-    "sqs:SetQueueAttributes",
-    "retention, redrive, encryption and the policy are kept as they should be",
+const TAG_QUEUES: &[Grant] = &[grant(
+    "sqs:TagQueue",
+    "made, adopted, taken back and released are tags, and the spec may have some of its own",
 )];
+const SET_QUEUES: &[Grant] = &[
+    grant(
+        "sqs:SetQueueAttributes",
+        "retention, redrive, encryption and the policy are kept as they should be",
+    ),
+    grant(
+        "sqs:UntagQueue",
+        "an adopted queue is given back without our tags, and tags go that the spec has no more",
+    ),
+];
 const DELETE_QUEUES: &[Grant] = &[grant("sqs:DeleteQueue", "deletionPolicy is Delete")];
 const FIND_LEFT_QUEUES: &[Grant] = &[grant(
     "sqs:ListQueues",
@@ -171,8 +178,8 @@ fn build_queue_statements(
         statements.push(make.when(making_conditions(owner)));
     }
     if is_set(queues.mode) {
-        statements
-            .push(Statement::new("TagQueues", TAG_QUEUES, arns.queues()).when(tagging_conditions(owner)));
+        let tag = Statement::new("TagQueues", TAG_QUEUES, arns.queues());
+        statements.push(tag.when(tagging_conditions(spec, owner)));
         statements.push(Statement::new("SetQueues", SET_QUEUES, arns.queues()));
     }
     if is_deleted(queues.mode, queues.deletion_policy) {
@@ -195,12 +202,17 @@ const SEE_TOPIC: &[Grant] = &[
     grant("sns:ListSubscriptionsByTopic", "tells whether the endpoint is subscribed"),
 ];
 const MAKE_TOPIC: &[Grant] = &[grant("sns:CreateTopic", "the mode lets the operator make the topic")];
-const TAG_TOPIC: &[Grant] = &[
-    grant("sns:TagResource", "made, adopted, taken back and released are tags"),
-    grant("sns:UntagResource", "an adopted topic is given back without our tags"),
+const TAG_TOPIC: &[Grant] = &[grant(
+    "sns:TagResource",
+    "made, adopted, taken back and released are tags, and the spec may have some of its own",
+)];
+const SET_TOPIC: &[Grant] = &[
+    grant("sns:SetTopicAttributes", "the signature's version and the policy are kept as they should be"),
+    grant(
+        "sns:UntagResource",
+        "an adopted topic is given back without our tags, and tags go that the spec has no more",
+    ),
 ];
-const SET_TOPIC: &[Grant] =
-    &[grant("sns:SetTopicAttributes", "the signature's version and the policy are kept as they should be")];
 const DELETE_TOPIC: &[Grant] = &[grant("sns:DeleteTopic", "deletionPolicy is Delete")];
 const SUBSCRIBE: &[Grant] = &[grant("sns:Subscribe", "spec.notifications.endpoint is subscribed")];
 const UNSUBSCRIBE: &[Grant] = &[grant(
@@ -216,7 +228,8 @@ fn build_topic_statements(spec: &AssetPipelineSpec, arns: &Arns, owner: (&str, &
         statements.push(make.when(making_conditions(owner)));
     }
     if is_set(topic.mode) {
-        statements.push(Statement::new("TagTopic", TAG_TOPIC, arns.topic()).when(tagging_conditions(owner)));
+        let tag = Statement::new("TagTopic", TAG_TOPIC, arns.topic());
+        statements.push(tag.when(tagging_conditions(spec, owner)));
         statements.push(Statement::new("SetTopic", SET_TOPIC, arns.topic()));
         if let Some(endpoint) = &spec.notifications.endpoint {
             let subscribe = Statement::new("Subscribe", SUBSCRIBE, arns.topic());
@@ -242,10 +255,17 @@ fn making_conditions(owner: (&str, &Known)) -> Vec<Condition> {
     owner_tags(owner).map(tag).collect()
 }
 
-/// Only tags of ours, and no other owner; those that stay as they are need not come along.
-fn tagging_conditions(owner: (&str, &Known)) -> Vec<Condition> {
+/// Only tags of ours and of the spec, and no other owner; those that stay as they are need not come along.
+fn tagging_conditions(spec: &AssetPipelineSpec, owner: (&str, &Known)) -> Vec<Condition> {
     let tag = |(key, value)| condition("StringEqualsIfExists", format!("aws:RequestTag/{key}"), [value]);
-    let keys = condition("ForAllValues:StringEquals", "aws:TagKeys".to_owned(), OUR_TAGS.map(str::to_owned));
+    let tags = &spec.bindings.tags;
+    let record = (!tags.is_empty()).then_some(RECORD_TAG);
+    let keys = OUR_TAGS.into_iter().chain(record).chain(tags.keys().map(String::as_str)).map(str::to_owned);
+    let keys = Condition {
+        test: "ForAllValues:StringEquals",
+        key: "aws:TagKeys".to_owned(),
+        values: keys.collect(),
+    };
     [keys].into_iter().chain(owner_tags(owner).map(tag)).collect()
 }
 

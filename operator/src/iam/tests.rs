@@ -57,6 +57,10 @@ fn specs() -> Vec<Value> {
     all["bindings"]["bucket"]["versioning"] = json!("Enabled");
     all["bindings"]["bucket"]["encryption"] = json!({"kmsKeyArn": KEY});
     specs.push(all);
+    let mut tagged = spec("Create", "Delete");
+    let keys = ["CostCenter", "application", "environment", "owner", "shop.example/team"];
+    tagged["bindings"]["tags"] = keys.into_iter().map(|key| (key.to_owned(), json!("some value"))).collect();
+    specs.push(tagged);
     specs
 }
 
@@ -209,6 +213,21 @@ fn conditions_hold_the_operator_to_its_own_tags_and_endpoint() {
     let keys: Vec<String> =
         find(&policy, "MakeQueues").conditions.into_iter().map(|condition| condition.key).collect();
     assert_eq!(keys, ["aws:RequestTag/assetpipeline.dev/pipeline"]);
+}
+
+#[test]
+fn queues_and_topic_take_tags_of_ours_and_of_the_spec_alone() {
+    let keys = |spec: &Value, sid| {
+        let policy = build_iam_policy(Role::Operator, &pipeline(spec), &known());
+        find(&policy, sid).to_json()["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"].clone()
+    };
+    let ours = ["assetpipeline.dev/cluster", "assetpipeline.dev/pipeline", "assetpipeline.dev/state"];
+    let tagged = json!({"bindings": {"tags": {"team": "shop", "CostCenter": "42"}}});
+    for sid in ["TagQueues", "TagTopic"] {
+        assert_eq!(keys(&json!({}), sid), json!(ours));
+        let all = [&ours[..], &["assetpipeline.dev/tags", "CostCenter", "team"]].concat();
+        assert_eq!(keys(&tagged, sid), json!(all));
+    }
 }
 
 #[test]

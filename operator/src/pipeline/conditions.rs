@@ -58,11 +58,14 @@ pub(super) fn judge_bindings(outcome: &BindingsOutcome) -> (Verdict, Outlook) {
     }
 }
 
+/// What is told of all that is not as it should be and is not ours to change.
+const LEFT_SO: &str = "mode ReadOnly and tags of others are left so: correct it there, or set mode Adopt, or take such \
+                       a key out of spec.bindings.tags";
+
 /// What we may change is corrected and no news; this tells of what we may not.
 pub(super) fn judge_drift(bindings: &Verdict, drift: &[String]) -> Verdict {
     if !drift.is_empty() {
-        let message =
-            format!("{}; mode ReadOnly leaves it so: correct it there, or set mode Adopt", drift.join("; "));
+        let message = format!("{}; {LEFT_SO}", drift.join("; "));
         fails(reason::DRIFTED, message)
     } else if bindings.holds {
         holds("bucket, queues and topic are set as they should be")

@@ -130,7 +130,7 @@ pub fn has_finalizer(object: &AssetPipeline) -> bool {
 /// The end of the drawn names as the status tells it: only the operator writes there. A name that the spec
 /// gives may look like a drawn one, and is none.
 pub fn told_suffix(object: &AssetPipeline) -> Option<BindingSuffix> {
-    let BindingsSpec { bucket, queues, topic } = &object.spec.bindings;
+    let BindingsSpec { bucket, queues, topic, tags: _ } = &object.spec.bindings;
     let told = object.status.as_ref()?.bindings.as_ref()?;
     let last = |text: &Option<String>, separator| Some(text.as_ref()?.rsplit(separator).next()?.to_owned());
     let drawn = [

@@ -32,6 +32,8 @@ pub(crate) fn accepted() -> Vec<Value> {
             "encryption": {"kmsKeyArn": arn("arn:aws-cn:kms:cn-north-1:123456789012:key/", 2048)},
             "versioning": "Enabled", "noncurrentVersionDays": 3_650,
         }}}),
+        json!({"bindings": {"tags": tags(30)}}),
+        json!({"bindings": {"tags": {"k".repeat(128): "é".repeat(256), "a b_.:/=+-@": "", "awsome": "x"}}}),
         json!({"bindings": {"bucket": {"versioning": "Suspended", "noncurrentVersionDays": 1}}}),
         json!({"bindings": bindings("Create", None)}),
         json!({"bindings": bindings("Adopt", Some(3))}),
@@ -146,6 +148,11 @@ fn tenant(changed: &Value) -> Value {
 fn tenants(count: usize) -> Value {
     let tenants = (0..count).map(|n| json!({"host": format!("{n}.example"), "origin": "http://a.example"}));
     json!({"tenants": tenants.collect::<Vec<_>>()})
+}
+
+/// As many tags.
+fn tags(count: usize) -> Value {
+    (0..count).map(|n| (format!("key-{n}"), json!("v"))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn arn(head: &str, length: usize) -> String {

@@ -63,7 +63,7 @@ impl Scenario {
                 ]);
                 let spec = json!({
                     "web": {"replicas": 4, "holdSeconds": 24}, "compile": {"style": "Expanded"}, "ingress": null,
-                    "tenants": tenants,
+                    "tenants": tenants, "bindings": {"tags": {"cost-center": null, "team": "shop"}},
                 });
                 hands.change_pipeline(world, &spec).await
             }
@@ -116,6 +116,7 @@ pub(crate) async fn settle(world: &World) -> Result<()> {
 
 fn created() -> Value {
     json!({
+        "bindings": {"tags": {"cost-center": "42"}},
         "ingress": {},
         "notifications": {"endpoint": "https://hooks.example.com/work_complete"},
         "tenants": [
@@ -132,6 +133,8 @@ fn bound(world: &World, mode: &str) -> Value {
         "bucket": {"mode": mode, "name": bucket},
         "queues": {"mode": mode, "names": {"visits": visits, "refreshes": refreshes, "deadLetters": dead}},
         "topic": {"mode": mode, "name": topic},
+        // Of the one key people have a tag of their own.
+        "tags": {"cost-center": "42", "team": "shop"},
     });
     spec
 }

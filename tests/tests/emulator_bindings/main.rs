@@ -10,3 +10,4 @@ mod permissions;
 mod policies;
 mod settings;
 mod stage;
+mod tags;

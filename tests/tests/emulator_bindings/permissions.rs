@@ -1,7 +1,7 @@
 //! The operator's IAM policy beside the calls that it makes: each of them is allowed, and each action of the policy
 //! is needed by some of them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use crds::AssetPipeline;
 use operator::{
     aws::{Clients, Transport, find_left_behind, subscription::SubscriptionWant},
@@ -134,7 +134,10 @@ async fn operators_policy_allows_its_calls_and_no_action_that_none_needs() -> Re
 
 /// Made, subscribed, disturbed and corrected, kept at the end, and taken back.
 async fn create_and_take_back(clients: &Clients, judged: &mut Judged) -> Result<()> {
-    let retained = json!({"queues": {"deletionPolicy": "Retain"}, "topic": {"deletionPolicy": "Retain"}});
+    let retained = json!({
+        "queues": {"deletionPolicy": "Retain"}, "topic": {"deletionPolicy": "Retain"},
+        "tags": {"cost-center": "42", "team": "shop"},
+    });
     let mut trial = Trial::new(clients, "kept", ("Create", retained));
     let mut inbox = SnsInbox::listen().await?;
     trial.endpoint = Some(inbox.endpoint().to_owned());
@@ -148,8 +151,15 @@ async fn create_and_take_back(clients: &Clients, judged: &mut Judged) -> Result<
     trial.settle().await?;
     trial.release().await?;
     trial.find_left_behind().await?;
+    // By the spec that has one of the tags no more, no other call is made but the one that takes it away.
+    trial.judge(judged)?;
+    trial.spec["tags"] = json!({"cost-center": "42"});
+    let before = trial.calls.recorded();
     trial.settle().await?;
-    trial.judge(judged)
+    let calls: Vec<_> = trial.calls.recorded().into_iter().filter(|call| !before.contains(call)).collect();
+    ensure!(calls.iter().any(|call| call.action == "sqs:UntagQueue"), "{calls:?}");
+    check_calls(&build_policy(&trial.object(&json!({}))?, "east"), &calls)?;
+    Ok(())
 }
 
 /// With tenants, a purge and jobs to count; then deleted with all that the bucket holds, but for the queues.

@@ -102,6 +102,9 @@ impl Stage {
                 spec[part][field] = value.clone();
             }
         }
+        if let Some(tags) = changed.get("tags") {
+            spec["tags"] = tags.clone();
+        }
         spec
     }
 

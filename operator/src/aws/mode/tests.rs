@@ -65,6 +65,7 @@ fn terms(mode: BindingMode, is_allowed_by_values: bool) -> Terms {
         mode,
         disposal: crate::aws::ending::Disposal::Retain,
         is_allowed_by_values,
+        tags: Tags::new(),
     }
 }
 
@@ -82,7 +83,12 @@ fn plan(
         standing,
         tags: tags.unwrap_or(&none),
         create: vec!["create".to_owned()],
-        tag: &|tags| format!("tag {}", tags.values().cloned().collect::<Vec<_>>().join(" ")),
+        tag: &|TagChange { remove, set }| {
+            let set = set.values().cloned().collect::<Vec<_>>();
+            let remove = (!remove.is_empty()).then(|| format!("untag {}", remove.join(" ")));
+            let set = (!set.is_empty()).then(|| format!("tag {}", set.join(" ")));
+            remove.into_iter().chain(set).collect()
+        },
         corrections: corrections.iter().map(|&step| step.to_owned()).collect(),
     };
     plan_by_mode(&terms, &owner(), at_hand)

@@ -1,14 +1,16 @@
 //! The terms of the bindings: a resource that must be there has a name, and one that is made has none given.
 
+use std::collections::BTreeMap;
+
 use crds::{
-    BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, MAX_NONCURRENT_VERSION_DAYS, QueueNames,
-    WhenNotEmpty,
+    BindingMode, BindingsSpec, BucketSpec, DeletionPolicy, GROUP, MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS,
+    QueueNames, WhenNotEmpty,
 };
 
 use super::{InvalidSpec, invalid};
 
 pub(super) fn validate(spec: &BindingsSpec) -> Result<BindingsSpec, InvalidSpec> {
-    let BindingsSpec { bucket, queues, topic } = spec;
+    let BindingsSpec { bucket, queues, topic, tags } = spec;
     validate_naming("spec.bindings.bucket", bucket.mode, bucket.name.is_some())?;
     validate_naming("spec.bindings.queues", queues.mode, queues.names.is_some())?;
     validate_naming("spec.bindings.topic", topic.mode, topic.name.is_some())?;
@@ -19,6 +21,7 @@ pub(super) fn validate(spec: &BindingsSpec) -> Result<BindingsSpec, InvalidSpec>
         return Err(invalid("spec.bindings.queues.names", &value, "it must name three different queues"));
     }
     validate_bucket_settings(bucket)?;
+    validate_tags(tags)?;
     match (bucket.when_not_empty, bucket.deletion_policy) {
         (WhenNotEmpty::DeleteAllObjects, DeletionPolicy::Retain) => Err(invalid(
             "spec.bindings.bucket.whenNotEmpty",
@@ -49,6 +52,33 @@ fn validate_bucket_settings(bucket: &BucketSpec) -> Result<(), InvalidSpec> {
     Ok(())
 }
 
+/// As S3, SQS and SNS take them. They have room for 50: the others are for our own and for those of others.
+fn validate_tags(tags: &BTreeMap<String, String>) -> Result<(), InvalidSpec> {
+    if tags.len() > MAX_TAGS {
+        let problem = format!("it may have {MAX_TAGS} keys at the most: leave some out");
+        return Err(invalid("spec.bindings.tags", &format_args!("{} keys", tags.len()), &problem));
+    }
+    for (key, value) in tags {
+        let problem = if !(1..=128).contains(&key.chars().count()) || !is_tag_text(key) {
+            "a key has 1 to 128 letters, digits, spaces or characters of _.:/=+-@: change it"
+        } else if key.to_lowercase().starts_with("aws:") {
+            "keys that begin with aws: are AWS's own: leave it out"
+        } else if key.starts_with(&format!("{GROUP}/")) {
+            "keys that begin with assetpipeline.dev/ are the operator's own: leave it out"
+        } else if value.chars().count() > 256 || !is_tag_text(value) {
+            "a value has at most 256 letters, digits, spaces or characters of _.:/=+-@: change it"
+        } else {
+            continue;
+        };
+        return Err(invalid(&format!("spec.bindings.tags.{key}"), value, problem));
+    }
+    Ok(())
+}
+
+fn is_tag_text(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_alphanumeric() || " _.:/=+-@".contains(letter))
+}
+
 fn is_key_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.split(':').collect();
     let ["arn", partition, "kms", region, account, key] = parts.as_slice() else { return false };
@@ -76,6 +106,10 @@ mod tests {
 
     use super::*;
 
+    fn many_tags(count: usize) -> BTreeMap<String, String> {
+        (0..count).map(|n| (format!("key-{n}"), "v".to_owned())).collect()
+    }
+
     #[test]
     fn terms_that_contradict_themselves_are_refused_with_the_field() {
         let names = |visits: &str, refreshes: &str| json!({"mode": "Adopt", "names": {"visits": visits, "refreshes": refreshes, "deadLetters": "d"}});
@@ -98,6 +132,16 @@ mod tests {
             (json!({"queues": names("d", "r")}), "spec.bindings.queues.names"),
             (json!({"queues": names("v", "d")}), "spec.bindings.queues.names"),
             (json!({"topic": {"mode": "ReadOnly"}}), "spec.bindings.topic.mode"),
+            (json!({"tags": {"": "v"}}), "spec.bindings.tags."),
+            (json!({"tags": {"AWS:team": "v"}}), "spec.bindings.tags.AWS:team"),
+            (
+                json!({"tags": {"a": "v", "assetpipeline.dev/state": "v"}}),
+                "spec.bindings.tags.assetpipeline.dev/state",
+            ),
+            (json!({"tags": {"a&b": "v"}}), "spec.bindings.tags.a&b"),
+            (json!({"tags": {"a": "v,w"}}), "spec.bindings.tags.a"),
+            (json!({"tags": {"a": "v".repeat(257)}}), "spec.bindings.tags.a"),
+            (json!({"tags": many_tags(MAX_TAGS + 1)}), "spec.bindings.tags"),
         ] {
             let refused = validate(&serde_json::from_value(spec.clone()).unwrap()).unwrap_err();
             assert!(matches!(&refused, InvalidSpec::Field { field: told, .. } if told == field), "{refused}");
@@ -106,6 +150,8 @@ mod tests {
             json!({}),
             of_bucket("noncurrentVersionDays", json!(3_650)),
             key("arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-11aa"),
+            json!({"tags": many_tags(MAX_TAGS)}),
+            json!({"tags": {"k".repeat(128): "é".repeat(256), "a b_.:/=+-@": "", "awsome": "x"}}),
             json!({"bucket": {"mode": "AdoptOrCreate"}, "queues": names("v", "r")}),
             json!({"bucket": {"mode": "ReadOnly", "name": "site"}, "topic": {"mode": "AdoptOrCreate", "name": "t"}}),
         ] {

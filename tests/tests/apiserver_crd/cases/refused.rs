@@ -2,13 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{Refused, arn, base_tenant, long_host, long_url, tenant, tenants};
+use super::{Refused, arn, base_tenant, long_host, long_url, tags, tenant, tenants};
 
 pub(crate) fn refused() -> Vec<Refused> {
-    [numbers(), words(), lengths(), names(), rules(), rules_of_bindings(), rules_of_tenants(), shapes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        numbers(),
+        words(),
+        lengths(),
+        names(),
+        rules(),
+        rules_of_bindings(),
+        rules_of_tags(),
+        rules_of_tenants(),
+        shapes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A spec in which only `field` is wrong.
@@ -138,6 +148,34 @@ fn names() -> Vec<Refused> {
             wrong("spec.bindings.queues.names.deadLetters", word, name),
         ]);
     }
+    cases
+}
+
+/// Tags that S3, SQS or SNS would not take, or that are not the spec's to set.
+fn rules_of_tags() -> Vec<Refused> {
+    let letters = "must have 1 to 128 letters, digits, spaces or characters of _.:/=+-@: change it";
+    let own = "that begin with aws: or assetpipeline.dev/ are not yours to set: leave them out";
+    let refused = |says, key: &str| Refused {
+        spec: json!({"bindings": {"tags": {"a": "v", key: "v"}}}),
+        field: "spec.bindings.tags",
+        says,
+    };
+    let mut cases = vec![
+        refused(letters, ""),
+        refused(letters, &"k".repeat(129)),
+        refused(letters, "a&b"),
+        refused(own, "aws:team"),
+        refused(own, "AWS:team"),
+        refused(own, "assetpipeline.dev/state"),
+        wrong("spec.bindings.tags", "must have at most 30 items", tags(31)),
+    ];
+    // The refusal names the key.
+    cases.extend([("a&b", "key a&b: "), ("Aws:x", "key Aws:x: ")].map(|(key, says)| refused(says, key)));
+    let value = |says, value: String| wrong("spec.bindings.tags.team", says, value);
+    cases.extend([
+        value("may not be more than 256", "v".repeat(257)),
+        value("should match", "a,b".to_owned()),
+    ]);
     cases
 }
 
