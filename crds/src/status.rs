@@ -50,8 +50,10 @@ pub mod condition_reason {
     pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";
     /// The registry does not hold all tenants yet.
     pub const TENANTS_NOT_READY: &str = "TenantsNotReady";
-    /// AWS did not answer, or asked for fewer calls.
+    /// AWS did not answer.
     pub const AWS_UNAVAILABLE: &str = "AwsUnavailable";
+    /// AWS asked for fewer calls; the operator waits, longer each time, and goes on by itself.
+    pub const AWS_THROTTLED: &str = "AwsThrottled";
     /// AWS refused the operator's credentials or permissions.
     pub const AWS_DENIED: &str = "AwsDenied";
     /// AWS refused a request as wrong.
@@ -164,6 +166,10 @@ pub struct BindingsStatus {
     /// ARN of the confirmed subscription of the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription_arn: Option<String>,
+    /// Seconds between two looks for drift: 300, or more where the operator has too many pipelines for its budget of
+    /// calls. Longer for a while after AWS has asked for fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_interval_seconds: Option<i64>,
 }
 
 /// A tenant as the registry holds it.

@@ -2,7 +2,7 @@
 
 mod endpoints;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, num::NonZeroU32};
 
 use clap::Parser;
 
@@ -45,6 +45,10 @@ pub struct Options {
     /// `topics` by namespace.
     #[arg(long, env = "ADOPTABLE_BINDINGS", default_value = "{}", value_parser = parse_adoptable)]
     adoptable_bindings: Adoptable,
+    /// Calls a second on AWS that looking for drift may cost, for all pipelines together: the time between two looks
+    /// is five minutes, or longer where there are too many pipelines for that.
+    #[arg(long, env = "DRIFT_CALLS_PER_SECOND", default_value = "10")]
+    drift_calls_per_second: NonZeroU32,
     /// Name of the Lease by which one of several operators leads.
     #[arg(long, env = "LEASE_NAME", default_value = "assetpipeline-operator")]
     lease_name: String,
@@ -66,6 +70,8 @@ pub struct Config {
     pub cluster_name: String,
     pub aws_region: String,
     pub adoptable: Adoptable,
+    /// For looking for drift, of all pipelines together.
+    pub drift_calls_per_second: NonZeroU32,
     pub lease: LeaseConfig,
     pub listen: SocketAddr,
 }
@@ -108,6 +114,7 @@ impl From<Options> for Config {
             sns_certificate_authority,
             sns_certificate_endpoint,
             adoptable_bindings,
+            drift_calls_per_second,
             lease_name,
             lease_namespace,
             identity,
@@ -126,7 +133,15 @@ impl From<Options> for Config {
             sns_certificate_endpoint: sns_certificate_endpoint.filter(is_set),
         };
         let lease = LeaseConfig { name: lease_name, namespace: lease_namespace, identity };
-        Self { workloads, cluster_name, aws_region, adoptable: adoptable_bindings, lease, listen }
+        Self {
+            workloads,
+            cluster_name,
+            aws_region,
+            adoptable: adoptable_bindings,
+            drift_calls_per_second,
+            lease,
+            listen,
+        }
     }
 }
 
@@ -152,6 +167,7 @@ impl Config {
             cluster_name: "east".into(),
             aws_region: "eu-west-1".into(),
             adoptable: Adoptable::default(),
+            drift_calls_per_second: NonZeroU32::MIN,
             lease: LeaseConfig { name: "operator".into(), namespace: None, identity: "operator".into() },
             listen: "127.0.0.1:8080".parse().unwrap(),
         }
@@ -175,6 +191,15 @@ mod tests {
         assert_ne!(one.adoptable, Adoptable::default());
         for wrong in ["", "shop", r#"{"shop": ["site"]}"#, r#"{"shop": {"bucket": ["site"]}}"#] {
             assert!(parse(&[&format!("--adoptable-bindings={wrong}")]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn budget_of_drift_is_a_number_above_zero() {
+        assert_eq!(parse(&[]).unwrap().drift_calls_per_second.get(), 10);
+        assert_eq!(parse(&["--drift-calls-per-second=200"]).unwrap().drift_calls_per_second.get(), 200);
+        for wrong in ["0", "-1", "1.5", "many", ""] {
+            assert!(parse(&[&format!("--drift-calls-per-second={wrong}")]).is_err(), "{wrong}");
         }
     }
 }

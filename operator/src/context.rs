@@ -1,13 +1,22 @@
 //! What every reconcile and the scaler work with: clients, settings, and what was settled a moment ago.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use kube::{Client, runtime::events::Recorder};
-use pipeline::ports::{Queue, Store};
+use kube::{Client, ResourceExt, runtime::events::Recorder};
+use pipeline::{
+    Error, ErrorKind,
+    ports::{Queue, Store},
+};
 
 use crate::{
-    aws::Clients, config::Config, metrics::Metrics, purges::HintOrder, scaler::SampleBoard, settled::Settled,
+    aws::Clients,
+    config::Config,
+    metrics::Metrics,
+    pace::{BackOff, Pace},
+    purges::HintOrder,
+    scaler::SampleBoard,
+    settled::Settled,
 };
 
 /// Opens the store in a bucket of that name.
@@ -26,6 +35,7 @@ pub struct Context {
     pub recorder: Recorder,
     pub metrics: Metrics,
     pub settled: Settled,
+    pub pace: Pace,
     /// What the scaler last saw in each queue.
     pub samples: SampleBoard,
     pub stores: OpenStore,
@@ -40,5 +50,33 @@ impl Context {
 
     pub fn open_queue(&self, url: &str) -> Arc<dyn Queue> {
         (self.queues)(url)
+    }
+
+    /// How long the object waits after this failure on AWS, which may also slow down the looks at all others.
+    pub fn back_off(&self, object: &impl ResourceExt, error: &Error) -> Duration {
+        let BackOff { pause, is_news, cut_to } = self.pace.back_off(object, error);
+        if is_news {
+            self.metrics.aws_throttled.inc();
+        }
+        self.tell_cut(cut_to);
+        pause
+    }
+
+    /// A failure of a call that is made for no round.
+    pub fn note_failure(&self, error: &Error) {
+        if error.kind == ErrorKind::Throttled {
+            self.metrics.aws_throttled.inc();
+            self.tell_cut(self.pace.cut());
+        }
+    }
+
+    fn tell_cut(&self, cut_to: Option<f64>) {
+        if let Some(calls_per_second) = cut_to {
+            tracing::warn!(
+                drift.calls_per_second = calls_per_second,
+                drift.interval_seconds = self.pace.interval().as_secs(),
+                "AWS asks for fewer calls: drift is looked for more seldom, until it takes them again"
+            );
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod iam;
 pub mod metrics;
 pub mod names;
 pub mod order;
+pub mod pace;
 pub mod pipeline;
 pub mod purges;
 pub mod scaler;
@@ -67,6 +68,7 @@ use crate::{
     election::{Election, Term},
     metrics::Metrics,
     names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
+    pace::Pace,
     purges::{HintOrder, HintTarget},
     scaler::Watched,
     settled::Settled,
@@ -127,16 +129,18 @@ async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<
     let (workers, watching) = watch_workers(&context.client, over.clone());
     let watching = tokio::spawn(watching);
     let controller = build_controller(&context.client, &over);
+    let pipelines = controller.store();
+    context.pace.count_by(move || pipelines.len());
     let watched = Watched { pipelines: controller.store(), workers };
     let scaling = tokio::spawn(scaler::run(Arc::clone(&context), watched, over.clone()));
     let rounds = controller.run(
         pipeline::reconcile,
-        |object, error, _| pipeline::error_policy(&object, error),
+        |object, error, context| pipeline::error_policy(&context, &object, error),
         Arc::clone(&context),
     );
     let tenant_rounds = build_tenant_controller(&context.client, &over).run(
         tenant::reconcile,
-        |object, error, _| tenant::error_policy(&object, error),
+        |object, error, context| tenant::error_policy(&context, &object, error),
         Arc::clone(&context),
     );
     let told = tokio::join!(rounds.for_each(tell_round), tenant_rounds.for_each(tell_round));
@@ -179,6 +183,7 @@ impl Office {
             config: self.config.clone(),
             metrics: self.metrics.clone(),
             settled: Settled::default(),
+            pace: Pace::new(self.config.drift_calls_per_second),
             samples: scaler::SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),

@@ -34,6 +34,10 @@ pub struct Metrics {
     pub tenant_rounds: Family<OutcomeLabels, Counter>,
     pub scalings: Family<ReasonLabels, Counter>,
     pub samples_failed: Counter,
+    /// Seconds between two looks at a settled pipeline's bindings.
+    pub drift_interval_seconds: Gauge,
+    /// Calls, retries included, after which AWS still asked for fewer.
+    pub aws_throttled: Counter,
 }
 
 impl Metrics {
@@ -45,8 +49,19 @@ impl Metrics {
             tenant_rounds: Family::default(),
             scalings: Family::default(),
             samples_failed: Counter::default(),
+            drift_interval_seconds: Gauge::default(),
+            aws_throttled: Counter::default(),
         };
-        let Self { leads, rounds, round_seconds, tenant_rounds, scalings, samples_failed } = &metrics;
+        let Self {
+            leads,
+            rounds,
+            round_seconds,
+            tenant_rounds,
+            scalings,
+            samples_failed,
+            drift_interval_seconds,
+            aws_throttled,
+        } = &metrics;
         registry.register("assets_operator_leads", "Whether this operator has the lease", leads.clone());
         registry.register("assets_operator_rounds", "Rounds of reconciling by outcome", rounds.clone());
         registry.register("assets_operator_round_seconds", "Duration of a round", round_seconds.clone());
@@ -64,6 +79,16 @@ impl Metrics {
             "assets_operator_samples_failed",
             "Looks at a queue that gave no numbers",
             samples_failed.clone(),
+        );
+        registry.register(
+            "assets_operator_drift_interval_seconds",
+            "Time between two looks at what a settled pipeline has on AWS, for now",
+            drift_interval_seconds.clone(),
+        );
+        registry.register(
+            "assets_operator_aws_throttled",
+            "Calls that failed since AWS asked for fewer, after all attempts",
+            aws_throttled.clone(),
         );
         metrics
     }

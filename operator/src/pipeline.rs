@@ -94,7 +94,11 @@ pub async fn reconcile(
     result
 }
 
-pub fn error_policy(object: &DeserializeGuard<AssetPipeline>, error: &ReconcileError) -> Action {
+pub fn error_policy(
+    context: &Context,
+    object: &DeserializeGuard<AssetPipeline>,
+    error: &ReconcileError,
+) -> Action {
     let name = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
     tracing::warn!(pipeline.name = name, error = chain(error), "reconcile failed");
     match error {
@@ -104,7 +108,11 @@ pub fn error_policy(object: &DeserializeGuard<AssetPipeline>, error: &ReconcileE
         | ReconcileError::Status(_)
         | ReconcileError::TimedOut => Action::requeue(RETRY),
         ReconcileError::Finalize(error) => {
-            error.on_aws().map_or_else(|| Action::requeue(RETRY), schedule::after)
+            let on_aws = error.on_aws().zip(object.0.as_ref().ok());
+            on_aws.map_or_else(
+                || Action::requeue(RETRY),
+                |(error, object)| schedule::after(context, object, error),
+            )
         }
     }
 }
@@ -126,7 +134,7 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
         }
         Plan::Unknown(error) => {
             tell(context, object, &Outcome::Unknown(&error)).await?;
-            return Ok(schedule::after(&error));
+            return Ok(schedule::after(context, object, &error));
         }
         Plan::Settle(settle) => *settle,
     };
@@ -152,8 +160,7 @@ async fn rest(context: &Context, object: &AssetPipeline) -> Result<Action, Recon
 }
 
 async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
-    context.settled.forget(object);
-    context.settled.forget_pending(object);
+    context.settled.forget_all(object);
     context.samples.forget(object);
     if !has_finalizer(object) {
         return Ok(Action::await_change());
@@ -164,10 +171,14 @@ async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
     };
     match stage.await {
         Ok(Some(waits_for)) => {
+            context.pace.note_answers(object);
             tell(context, object, &Outcome::Deleting(waits_for)).await?;
             Ok(schedule::next_stage())
         }
-        Ok(None) => Ok(Action::await_change()),
+        Ok(None) => {
+            context.pace.note_answers(object);
+            Ok(Action::await_change())
+        }
         Err(error) => {
             tell(context, object, &Outcome::DeletionFailed(&error)).await?;
             Err(ReconcileError::Finalize(error))

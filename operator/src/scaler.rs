@@ -96,6 +96,7 @@ async fn tend(context: &Context, watched: &Watched, object: &AssetPipeline, wind
         Ok(Ok(depth)) => depth,
         Ok(Err(error)) => {
             context.metrics.samples_failed.inc();
+            context.note_failure(&error);
             tracing::warn!(pipeline.name = subject.pipeline, error = chain(&error), "queues gave no numbers");
             return window;
         }

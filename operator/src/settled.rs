@@ -3,7 +3,7 @@
 //! It is only ever a shortcut: what is forgotten is looked at again, and a restart forgets everything.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -13,14 +13,12 @@ use kube::ResourceExt;
 
 use crate::{aws::ObservedBindings, tenants::ObservedRegistry};
 
-/// How long bindings are taken for unchanged. Shorter than the time between two rounds of a settled pipeline,
-/// so that each of those finds drift.
-const TRUST: Duration = Duration::from_mins(4);
-
 /// What was seen of each pipeline's bindings, by the pipeline's UID.
 #[derive(Debug, Default)]
 pub struct Settled {
     seen: Mutex<HashMap<String, Seen>>,
+    /// The pipelines that this process has looked at before.
+    known: Mutex<HashSet<String>>,
     /// Rounds in a row that wrote something outside the cluster.
     work: Mutex<HashMap<String, u32>>,
     /// Since when, and for which generation, SNS has waited for a confirmation.
@@ -31,17 +29,28 @@ pub struct Settled {
 struct Seen {
     generation: Option<i64>,
     at: Instant,
+    /// Part of the interval for which it is taken for unchanged.
+    part: f64,
     bindings: ObservedBindings,
     registry: ObservedRegistry,
 }
 
 impl Settled {
-    /// What was seen, where it was seen for this generation and not long ago.
-    pub fn recall(&self, object: &AssetPipeline) -> Option<(ObservedBindings, ObservedRegistry)> {
+    /// What was seen, where it was seen for this generation and within about that interval.
+    pub fn recall(
+        &self,
+        object: &AssetPipeline,
+        interval: Duration,
+    ) -> Option<(ObservedBindings, ObservedRegistry)> {
         let all = lock(&self.seen);
         let seen = all.get(object.uid()?.as_str())?;
-        let is_fresh = seen.generation == object.metadata.generation && seen.at.elapsed() < TRUST;
+        let is_fresh = seen.generation == object.metadata.generation && !seen.left_of(interval).is_zero();
         is_fresh.then(|| (seen.bindings.clone(), seen.registry.clone()))
+    }
+
+    /// Until what was seen is looked at again; `None` where nothing is remembered.
+    pub fn until_look(&self, object: &AssetPipeline, interval: Duration) -> Option<Duration> {
+        Some(lock(&self.seen).get(object.uid()?.as_str())?.left_of(interval))
     }
 
     /// Remembers what was just seen. [`Settled::forget`] it as soon as anything is to be written.
@@ -49,13 +58,24 @@ impl Settled {
         let Some(uid) = object.uid() else { return };
         let generation = object.metadata.generation;
         let (bindings, registry) = (bindings.clone(), registry.clone());
-        lock(&self.seen).insert(uid, Seen { generation, at: Instant::now(), bindings, registry });
+        let is_first = lock(&self.known).insert(uid.clone());
+        let part = build_part(is_first, rand::random());
+        lock(&self.seen).insert(uid, Seen { generation, at: Instant::now(), part, bindings, registry });
     }
 
     pub fn forget(&self, object: &AssetPipeline) {
         if let Some(uid) = object.uid() {
             lock(&self.seen).remove(&uid);
         }
+    }
+
+    /// The pipeline is going.
+    pub fn forget_all(&self, object: &AssetPipeline) {
+        let Some(uid) = object.uid() else { return };
+        lock(&self.seen).remove(&uid);
+        lock(&self.known).remove(&uid);
+        lock(&self.work).remove(&uid);
+        lock(&self.pending).remove(&uid);
     }
 
     /// How long SNS has waited for this generation's confirmation, as far as we have seen.
@@ -95,7 +115,30 @@ impl Settled {
     }
 }
 
+impl Seen {
+    fn left_of(&self, interval: Duration) -> Duration {
+        interval.mul_f64(self.part).saturating_sub(self.at.elapsed())
+    }
+}
+
+/// All pipelines are looked at when the operator starts, and are spread over an interval from then on. `chance` is
+/// between 0 and 1.
+fn build_part(is_first: bool, chance: f64) -> f64 {
+    if is_first { 0.1 + 0.9 * chance } else { 0.9 + 0.2 * chance }
+}
+
 /// Every entry is whole after every call, so a panic elsewhere leaves nothing half written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_look_of_a_process_spreads_pipelines_over_the_interval_and_later_ones_a_little() {
+        assert_eq!([0.0, 0.5, 1.0].map(|chance| build_part(true, chance)), [0.1, 0.55, 1.0]);
+        assert_eq!([0.0, 0.5, 1.0].map(|chance| build_part(false, chance)), [0.9, 1.0, 1.1]);
+    }
 }

@@ -31,6 +31,7 @@ use crate::{
     context::Context,
     metrics::OutcomeLabels,
     names::{LET_GO_ANNOTATION, LET_GO_WISH, TENANT_FINALIZER, qualified},
+    pace::FAILED,
     pipeline::{
         finalize::{build_left_behind, is_abandoned},
         status::publish,
@@ -47,8 +48,6 @@ const SETTLED: Duration = Duration::from_mins(10);
 const WAITING: Duration = Duration::from_secs(30);
 /// After a round that wrote something; the next one sees what came of it.
 const WORKED: Duration = Duration::from_millis(200);
-/// After a failure that named no time.
-const FAILED: Duration = Duration::from_secs(15);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
 
@@ -98,14 +97,20 @@ pub async fn reconcile(
     result
 }
 
-pub fn error_policy(object: &DeserializeGuard<AssetTenant>, error: &TenantError) -> Action {
+pub fn error_policy(
+    context: &Context,
+    object: &DeserializeGuard<AssetTenant>,
+    error: &TenantError,
+) -> Action {
     let name = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
     tracing::warn!(tenant.name = name, error = chain(error), "reconcile failed");
     match error {
         TenantError::Unreadable(_) => Action::await_change(),
-        TenantError::Observe(_) | TenantError::Write(_) | TenantError::Depart(_) | TenantError::TimedOut => {
-            soon(FAILED)
-        }
+        TenantError::Depart(failure) => match &object.0 {
+            Ok(object) => Action::requeue(context.back_off(object, failure)),
+            Err(_) => soon(FAILED),
+        },
+        TenantError::Observe(_) | TenantError::Write(_) | TenantError::TimedOut => soon(FAILED),
     }
 }
 
@@ -121,13 +126,16 @@ async fn settle(context: &Context, object: &AssetTenant) -> Result<Action, Tenan
     let seed = format!("{:032x}", rand::random::<u128>());
     let applied = apply(context, object, plan(&valid, observed, &seed)).await.map_err(TenantError::Write)?;
     tell(context, object, &Outcome::Applied(&applied)).await?;
+    if !matches!(applied, Applied::Failed(_)) {
+        context.pace.note_answers(object);
+    }
     Ok(match &applied {
         // The claim is a change of the object, which starts the next round.
         Applied::Claimed => Action::await_change(),
         Applied::Worked { .. } => Action::requeue(WORKED),
         Applied::Registered { taken, .. } if taken.is_empty() => soon(SETTLED),
         Applied::Registered { .. } | Applied::Waiting(_) => soon(WAITING),
-        Applied::Failed(error) => soon(error.retry_after.unwrap_or(FAILED)),
+        Applied::Failed(error) => Action::requeue(context.back_off(object, error)),
     })
 }
 

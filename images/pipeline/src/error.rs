@@ -51,6 +51,13 @@ impl Error {
         Self { retry_after, ..Self::new(kind, attempted).with_source(shared) }
     }
 
+    /// The same failure, for somebody who is told of it once more. What it came from is only text then.
+    pub fn told_again(&self) -> Self {
+        let Self { kind, retry_after, attempted, source } = self;
+        let source = source.as_deref().map(|source| Source::from(chain(source)));
+        Self { kind: *kind, retry_after: *retry_after, attempted: attempted.clone(), source }
+    }
+
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self

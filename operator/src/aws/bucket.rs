@@ -2,13 +2,14 @@
 
 use aws_sdk_s3::{
     Client,
-    error::BuildError,
+    error::{BuildError, SdkError},
+    operation::head_bucket::HeadBucketError,
     types::{
         BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
     },
 };
 use crds::BucketVersioning;
-use pipeline::{Error, ErrorKind};
+use pipeline::{Error, ErrorKind, aws::code_of};
 
 use super::{
     cost_tags::{TagChange, build_first_tags, list_ours},
@@ -126,7 +127,7 @@ pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<Observ
                 ),
                 error,
             )),
-            error => Err(failed(&format!("look at bucket {name}"), error)),
+            error => Err(tell_failed_head(client, name, error).await),
         };
     }
     Ok(ObservedBucket::Found(FoundBucket {
@@ -138,6 +139,14 @@ pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<Observ
         lifecycle: fetch_lifecycle(client, name).await?,
         policy: fetch_policy(client, name).await?,
     }))
+}
+
+/// An answer to a HEAD has no body: whether S3 asks for fewer calls or is down, only another call tells.
+async fn tell_failed_head(client: &Client, name: &str, error: SdkError<HeadBucketError>) -> Error {
+    let is_silent = code_of(&error).is_none();
+    let is_down = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
+    let failed = failed(&format!("look at bucket {name}"), error);
+    if is_silent && is_down { fetch_tags(client, name).await.err().unwrap_or(failed) } else { failed }
 }
 
 /// Whose the bucket is.

@@ -4,7 +4,7 @@
 //! names that they resolve, then the pods, then what leads visitors to them. A failure on AWS is an
 //! outcome; a failure in the cluster ends the round, and the next one starts from what is there.
 
-use std::{collections::BTreeMap, fmt::Debug};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use crds::{AssetPipeline, BindingsStatus, condition_reason as reason};
 use jiff::Timestamp;
@@ -52,6 +52,8 @@ pub struct Applied {
     pub subscription: SubscriptionState,
     /// What is not as it should be on AWS, and may not be changed.
     pub drift: Vec<String>,
+    /// Between two looks for it.
+    pub drift_interval: Duration,
     pub missing_secrets: Vec<MissingSecret>,
     /// What stands in a child's place, and was left alone.
     pub foreign: Vec<ForeignChild>,
@@ -124,6 +126,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
         purges,
         subscription,
         drift,
+        drift_interval: context.pace.usual_interval(),
         missing_secrets,
         foreign,
         web_deployment,

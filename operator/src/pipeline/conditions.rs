@@ -222,7 +222,8 @@ pub(super) fn judge_blocked(error: &FinalizeError) -> Option<Verdict> {
 
 pub(crate) fn judge_error(error: &pipeline::Error) -> Verdict {
     let reason = match error.kind {
-        ErrorKind::Unavailable | ErrorKind::Throttled => reason::AWS_UNAVAILABLE,
+        ErrorKind::Unavailable => reason::AWS_UNAVAILABLE,
+        ErrorKind::Throttled => reason::AWS_THROTTLED,
         ErrorKind::Denied => reason::AWS_DENIED,
         ErrorKind::Missing | ErrorKind::Invalid => reason::AWS_REFUSED,
     };

@@ -1,6 +1,6 @@
 //! What is there: the pipeline's children in the cluster, its bindings on AWS, its tenants in the bucket.
 
-use crds::{AssetPipeline, BindingsSpec};
+use crds::{AssetPipeline, BindingsSpec, PURGE_ANNOTATION_PREFIX};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -188,8 +188,13 @@ async fn observe_outside(
     object: &AssetPipeline,
 ) -> (Sight<ObservedBindings>, Sight<ObservedRegistry>) {
     let Some(names) = binding_names(object) else { return (Sight::Nothing, Sight::Nothing) };
-    if let Some((bindings, registry)) = context.settled.recall(object) {
+    if let Some((bindings, registry)) = context.settled.recall(object, context.pace.interval()) {
         return (Sight::Seen(bindings), Sight::Seen(registry));
+    }
+    let is_ordered = object.annotations().keys().any(|key| key.starts_with(PURGE_ANNOTATION_PREFIX));
+    // Who orders a purge waits for it.
+    if let Some(error) = context.pace.pause_of(object).filter(|_| !is_ordered) {
+        return (Sight::Failed(error), Sight::Nothing);
     }
     let bindings = match observe_bindings(&context.clients, &names).await {
         Ok(bindings) => bindings,

@@ -10,10 +10,11 @@ use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
     plan::SubscriptionState,
 };
-use crate::context::Context;
+use crate::{
+    context::Context,
+    pace::{FAILED, LEAST_INTERVAL},
+};
 
-/// The time in which drift is found that nobody tells us of.
-const SETTLED: Duration = Duration::from_mins(5);
 /// While jobs are in the queue: its numbers are part of the status.
 const BUSY: Duration = Duration::from_secs(10);
 /// While SNS waits for a confirmation.
@@ -21,8 +22,6 @@ const PENDING: Duration = Duration::from_secs(10);
 /// A web pod confirms within seconds. What waits longer than this is a matter of the network or of DNS, and
 /// is looked at as seldom as what is settled.
 const PENDING_PATIENCE: Duration = Duration::from_mins(2);
-/// After a failure on AWS that named no time.
-const FAILED: Duration = Duration::from_secs(15);
 /// After the first round that wrote something on AWS; doubled with each further one in a row, so that a
 /// resource which never becomes as wanted does not cost a call after the other.
 const WORKED: Duration = Duration::from_millis(200);
@@ -32,8 +31,10 @@ const MAX_DOUBLINGS: u32 = 8;
 const FOREIGN: Duration = Duration::from_secs(30);
 /// While a Secret that the spec names is missing: nobody tells us when it is made.
 const MISSING: Duration = Duration::from_secs(30);
-/// While a resource on AWS may not be used: nobody tells us when it may.
+/// While a resource on AWS may not be used: nobody tells us when it may. Longer as the interval of looks is.
 const REFUSED: Duration = Duration::from_mins(1);
+/// So that the round that is to look at AWS does not come a moment too early, and finds what it saw still fresh.
+const SLACK: Duration = Duration::from_secs(1);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
 
@@ -45,9 +46,53 @@ enum Confirmation {
     Overdue,
 }
 
+/// What the next round's time follows from, apart from what this one came to.
+#[derive(Debug, Clone, Copy)]
+struct Signs {
+    confirmation: Confirmation,
+    /// Rounds that wrote something.
+    rounds_in_a_row: u32,
+    is_queue_busy: bool,
+    /// Between two looks at bindings.
+    interval: Duration,
+    /// Until the next one, where what was seen is remembered.
+    until_look: Option<Duration>,
+}
+
+/// When a round is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// Spread, so that many pipelines do not come at once.
+    About(Duration),
+    /// What it follows from is spread already.
+    In(Duration),
+}
+
 /// Also decides whether the next round may take what it saw outside the cluster for unchanged.
 pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied: &Applied) -> Action {
-    let confirmation = match applied.subscription {
+    let confirmation = see_confirmation(context, object, applied);
+    if !is_settled(applied, confirmation) {
+        context.settled.forget(object);
+    }
+    let interval = context.pace.interval();
+    context.metrics.drift_interval_seconds.set(i64::try_from(interval.as_secs()).unwrap_or(i64::MAX));
+    let rounds_in_a_row = if has_worked(applied) {
+        context.settled.count_work(object)
+    } else {
+        context.settled.count_rest(object)
+    };
+    if let Some(error) = failure_of(applied) {
+        return after(context, object, error);
+    }
+    context.pace.note_answers(object);
+    let is_queue_busy = is_queue_busy(context, object);
+    let until_look = context.settled.until_look(object, interval);
+    let signs = Signs { confirmation, rounds_in_a_row, is_queue_busy, interval, until_look };
+    due_in(applied, &signs).action()
+}
+
+fn see_confirmation(context: &Context, object: &AssetPipeline, applied: &Applied) -> Confirmation {
+    match applied.subscription {
         SubscriptionState::Pending if context.settled.note_pending(object) < PENDING_PATIENCE => {
             Confirmation::Expected
         }
@@ -59,35 +104,30 @@ pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied
             context.settled.forget_pending(object);
             Confirmation::NotNeeded
         }
-    };
-    if !is_settled(applied, confirmation) {
-        context.settled.forget(object);
     }
-    let rounds_in_a_row = if has_worked(applied) {
-        context.settled.count_work(object)
-    } else {
-        context.settled.count_rest(object)
-    };
-    about(due_in(applied, confirmation, rounds_in_a_row, is_queue_busy(context, object)))
 }
 
 /// There is nothing to do; the queues' numbers are told all the same.
 pub(super) fn while_suspended(context: &Context, object: &AssetPipeline) -> Action {
-    about(if is_queue_busy(context, object) { BUSY } else { SETTLED })
+    Due::About(if is_queue_busy(context, object) { BUSY } else { LEAST_INTERVAL }).action()
 }
 
 /// The next try after a failure on AWS.
-pub(super) fn after(error: &Error) -> Action {
-    Action::requeue(error.retry_after.unwrap_or(FAILED))
+pub(super) fn after(context: &Context, object: &AssetPipeline, error: &Error) -> Action {
+    Action::requeue(context.back_off(object, error))
 }
 
 pub(super) fn next_stage() -> Action {
     Action::requeue(STAGE)
 }
 
-/// Spread, so that many pipelines do not come at once.
-fn about(delay: Duration) -> Action {
-    Action::requeue(delay.mul_f64(rand::random_range(0.9..1.1)))
+impl Due {
+    fn action(self) -> Action {
+        Action::requeue(match self {
+            Self::About(delay) => delay.mul_f64(rand::random_range(0.9..1.1)),
+            Self::In(delay) => delay,
+        })
+    }
 }
 
 fn is_queue_busy(context: &Context, object: &AssetPipeline) -> bool {
@@ -105,32 +145,30 @@ fn is_settled(applied: &Applied, confirmation: Confirmation) -> bool {
         && confirmation != Confirmation::Expected
 }
 
-fn due_in(
-    applied: &Applied,
-    confirmation: Confirmation,
-    rounds_in_a_row: u32,
-    is_queue_busy: bool,
-) -> Duration {
-    let failure = [bindings_failure(applied), registry_failure(applied)].into_iter().flatten().next();
-    if let Some(error) = failure {
-        error.retry_after.unwrap_or(FAILED)
-    } else if applied.purges.left > 0 && !has_worked(applied) {
-        FAILED
+/// Where nothing failed on AWS.
+fn due_in(applied: &Applied, signs: &Signs) -> Due {
+    let Signs { confirmation, rounds_in_a_row, is_queue_busy, interval, until_look } = *signs;
+    if applied.purges.left > 0 && !has_worked(applied) {
+        Due::About(FAILED)
     } else if has_worked(applied) {
-        WORKED.saturating_mul(1 << rounds_in_a_row.saturating_sub(1).min(MAX_DOUBLINGS))
+        Due::About(WORKED.saturating_mul(1 << rounds_in_a_row.saturating_sub(1).min(MAX_DOUBLINGS)))
     } else if confirmation == Confirmation::Expected {
-        PENDING
+        Due::About(PENDING)
     } else if !applied.foreign.is_empty() {
-        FOREIGN
+        Due::About(FOREIGN)
     } else if matches!(applied.bindings, BindingsOutcome::Refused(_)) {
-        REFUSED
+        Due::About(REFUSED.mul_f64(interval.div_duration_f64(LEAST_INTERVAL)))
     } else if is_queue_busy {
-        BUSY
+        Due::About(BUSY)
     } else if !applied.missing_secrets.is_empty() {
-        MISSING
+        Due::About(MISSING)
     } else {
-        SETTLED
+        until_look.map_or(Due::About(interval), |left| Due::In(left + SLACK))
     }
+}
+
+fn failure_of(applied: &Applied) -> Option<&Error> {
+    bindings_failure(applied).or_else(|| registry_failure(applied))
 }
 
 fn bindings_failure(applied: &Applied) -> Option<&Error> {
@@ -162,6 +200,7 @@ mod tests {
             purges: AppliedPurges::default(),
             subscription: SubscriptionState::Pending,
             drift: vec![],
+            drift_interval: LEAST_INTERVAL,
             missing_secrets: vec![],
             foreign: vec![],
             web_deployment: None,
@@ -169,20 +208,51 @@ mod tests {
         }
     }
 
+    fn signs(confirmation: Confirmation) -> Signs {
+        Signs {
+            confirmation,
+            rounds_in_a_row: 0,
+            is_queue_busy: false,
+            interval: LEAST_INTERVAL,
+            until_look: Some(Duration::from_secs(280)),
+        }
+    }
+
     #[test]
     fn confirmation_that_does_not_come_is_asked_for_seldom() {
-        assert_eq!(due_in(&pending(), Confirmation::Expected, 0, false), PENDING);
+        assert_eq!(due_in(&pending(), &signs(Confirmation::Expected)), Due::About(PENDING));
         assert!(!is_settled(&pending(), Confirmation::Expected));
-        assert_eq!(due_in(&pending(), Confirmation::Overdue, 0, false), SETTLED);
+        let look = Due::In(Duration::from_secs(281));
+        assert_eq!(due_in(&pending(), &signs(Confirmation::Overdue)), look);
         assert!(is_settled(&pending(), Confirmation::Overdue));
     }
 
     #[test]
-    fn failures_and_writes_come_before_a_confirmation() {
-        let denied = Error::new(pipeline::ErrorKind::Denied, "look at bucket b");
-        let failed = Applied { bindings: BindingsOutcome::Failed(denied), ..pending() };
-        assert_eq!(due_in(&failed, Confirmation::Overdue, 0, true), FAILED);
+    fn writes_come_before_a_confirmation() {
         let worked = Applied { registry: RegistryOutcome::Worked, ..pending() };
-        assert_eq!(due_in(&worked, Confirmation::Expected, 1, true), WORKED);
+        let signs = Signs { rounds_in_a_row: 3, is_queue_busy: true, ..signs(Confirmation::Expected) };
+        assert_eq!(due_in(&worked, &signs), Due::About(WORKED * 4));
+    }
+
+    #[test]
+    fn looks_are_as_far_apart_as_the_interval_says() {
+        let far = Duration::from_mins(20);
+        let signs = Signs { interval: far, until_look: None, ..signs(Confirmation::NotNeeded) };
+        assert_eq!(due_in(&pending(), &signs), Due::About(far));
+        let refusal = crate::aws::Refusal { reason: "ForeignResource", message: String::new() };
+        let refused = Applied { bindings: BindingsOutcome::Refused(refusal), ..pending() };
+        assert_eq!(due_in(&refused, &signs), Due::About(REFUSED * 4));
+    }
+
+    #[test]
+    fn failure_of_the_bindings_comes_before_that_of_the_registry() {
+        let failed = |name: &str| Error::new(pipeline::ErrorKind::Denied, format!("look at {name}"));
+        let both = Applied {
+            bindings: BindingsOutcome::Failed(failed("queue q")),
+            registry: RegistryOutcome::Failed(failed("bucket b")),
+            ..pending()
+        };
+        assert!(failure_of(&both).unwrap().to_string().contains("queue q"));
+        assert!(failure_of(&pending()).is_none());
     }
 }

@@ -191,6 +191,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         purges,
         subscription: _,
         drift: _,
+        drift_interval,
         missing_secrets: _,
         foreign: _,
         web_deployment,
@@ -201,7 +202,10 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
     next.worker = worker_deployment.as_ref().map(count_pods);
     match bindings {
         BindingsOutcome::Settled(status) | BindingsOutcome::Worked(status) => {
-            next.bindings = (*status != BindingsStatus::default()).then(|| status.clone());
+            next.bindings = (*status != BindingsStatus::default()).then(|| BindingsStatus {
+                drift_interval_seconds: i64::try_from(drift_interval.as_secs()).ok(),
+                ..status.clone()
+            });
         }
         // What was last known is still the best that can be told.
         BindingsOutcome::Refused(_) | BindingsOutcome::Failed(_) => {}

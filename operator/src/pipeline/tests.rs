@@ -354,6 +354,58 @@ async fn pipeline_that_aws_keeps_says_so_and_goes_once_it_is_let_go_in_the_very_
     }
 }
 
+/// One round in which AWS is looked at, unless the pace forbids it.
+async fn look(cluster: &FakeCluster, context: &Arc<Context>) -> usize {
+    let object: AssetPipeline = serde_json::from_value(cluster.object("assetpipelines/storefront")).unwrap();
+    context.settled.forget(&object);
+    reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(context)).await.unwrap();
+    cluster.take_aws_calls()
+}
+
+#[tokio::test]
+async fn throttled_pipeline_waits_whatever_wakes_it_but_a_change_of_its_spec() {
+    let (cluster, context) = settled().await;
+    cluster.throttle_aws();
+    // A HEAD, and since its answer says nothing, another call.
+    assert_eq!(look(&cluster, &context).await, 2);
+    let bindings = condition(&cluster, "BindingsReady");
+    assert_eq!(bindings["reason"], "AwsThrottled");
+    assert!(bindings["message"].as_str().unwrap().contains("SlowDown"), "{bindings}");
+    cluster.take_writes();
+    // As when a pod comes or goes: no call, and the status stands.
+    assert_eq!(look(&cluster, &context).await, 0);
+    assert_eq!((cluster.take_writes(), context.metrics.aws_throttled.get()), (vec![], 1));
+    cluster.merge("assetpipelines/storefront", &json!({"metadata": {"generation": 2}}));
+    assert_eq!(look(&cluster, &context).await, 2);
+    assert_eq!(context.metrics.aws_throttled.get(), 2);
+    assert_eq!(look(&cluster, &context).await, 0);
+    let order = json!({"metadata": {"annotations": {"purge.assetpipeline.dev/1": "{}"}}});
+    cluster.merge("assetpipelines/storefront", &order);
+    assert_eq!(look(&cluster, &context).await, 2, "who orders a purge waits for it");
+    // What a round finds settled ends the row.
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(condition(&cluster, "BindingsReady")["reason"], "AsSpecified");
+    assert_eq!(look(&cluster, &context).await, 2);
+}
+
+#[tokio::test]
+async fn status_tells_how_often_drift_is_looked_for() {
+    let (cluster, context) = settled().await;
+    let told =
+        || cluster.object("assetpipelines/storefront")["status"]["bindings"]["driftIntervalSeconds"].clone();
+    assert_eq!(told(), json!(300));
+    // One call a second.
+    context.pace.count_by(|| 100);
+    round(&cluster, &context).await.unwrap();
+    assert_eq!(told(), json!(2_100));
+    cluster.take_writes();
+    // That AWS asks for fewer for a while is no news for every pipeline.
+    context.pace.cut();
+    round(&cluster, &context).await.unwrap();
+    assert_eq!((told(), cluster.take_writes()), (json!(2_100), vec![]));
+    assert_eq!(context.metrics.drift_interval_seconds.get(), 4_200);
+}
+
 #[tokio::test]
 async fn pods_end_though_aws_lets_nothing_be_seen() {
     let (cluster, context) = settled().await;

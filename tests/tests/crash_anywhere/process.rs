@@ -1,6 +1,6 @@
 //! One process of the operator, driven without its controller: a round follows the other at once.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
@@ -12,7 +12,7 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 use operator::{
-    Config, Options, aws::Clients, context::Context, metrics::Metrics, pipeline::reconcile,
+    Config, Options, aws::Clients, context::Context, metrics::Metrics, pace::Pace, pipeline::reconcile,
     scaler::SampleBoard, settled::Settled,
 };
 use pipeline::aws::{S3Store, SqsQueue, config_loader, s3_client, sns_client, sqs_client};
@@ -51,6 +51,7 @@ impl Operator {
             config: config(world)?,
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
+            pace: Pace::new(NonZeroU32::MIN),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),

@@ -11,3 +11,4 @@ mod policies;
 mod settings;
 mod stage;
 mod tags;
+mod throttled;

@@ -11,7 +11,7 @@ use aws_sdk_s3::{
 use crate::{Error, ErrorKind};
 
 /// Codes by which the services ask for fewer calls. Some come with status 400 or 403.
-const THROTTLED: [&str; 13] = [
+const THROTTLED: [&str; 15] = [
     "BandwidthLimitExceeded",
     "KMSThrottlingException",
     "KmsThrottled",
@@ -25,6 +25,8 @@ const THROTTLED: [&str; 13] = [
     "ThrottledException",
     "Throttling",
     "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
 ];
 /// Codes of passing troubles whose status says otherwise.
 const UNAVAILABLE: [&str; 5] =

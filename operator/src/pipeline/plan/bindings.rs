@@ -204,6 +204,8 @@ fn build_status(observed: &ObservedBindings, told: &BindingsStatus, want: &Bindi
         subscription_arn: find_subscription(observed, want)
             .and_then(|found| found.arn.clone())
             .or_else(still),
+        // The pace's matter.
+        drift_interval_seconds: None,
     }
 }
 

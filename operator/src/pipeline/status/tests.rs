@@ -31,6 +31,7 @@ fn settled() -> Applied {
         purges: AppliedPurges::default(),
         subscription: SubscriptionState::NoEndpoint,
         drift: vec![],
+        drift_interval: std::time::Duration::from_mins(5),
         missing_secrets: vec![],
         foreign: vec![],
         web_deployment: Some(web(3, 3)),

@@ -16,8 +16,8 @@ use pipeline::embedded::{MemoryQueue, MemoryStore};
 use serde_json::{Value, json};
 
 use crate::{
-    aws::Clients, config::Config, context::Context, metrics::Metrics, purges::HintOrder, scaler::SampleBoard,
-    settled::Settled,
+    aws::Clients, config::Config, context::Context, metrics::Metrics, pace::Pace, purges::HintOrder,
+    scaler::SampleBoard, settled::Settled,
 };
 
 #[derive(Clone, Default)]
@@ -34,7 +34,9 @@ struct State {
     /// What S3 tells of a bucket's tags, whichever it is.
     tags: BTreeMap<String, String>,
     /// What S3 answers everything with, where that is a failure.
-    aws_failure: Option<u16>,
+    aws_failure: Option<(u16, &'static str)>,
+    /// Calls on S3.
+    aws_calls: usize,
     /// Notes of events.
     notes: Vec<String>,
 }
@@ -87,7 +89,19 @@ impl FakeCluster {
 
     /// S3 answers everything with this status from now on.
     pub(crate) fn fail_aws(&self, status: u16) {
-        self.0.lock().unwrap().aws_failure = Some(status);
+        self.0.lock().unwrap().aws_failure = Some((status, ""));
+    }
+
+    /// S3 asks for fewer calls from now on.
+    pub(crate) fn throttle_aws(&self) {
+        let slow_down =
+            "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+        self.0.lock().unwrap().aws_failure = Some((503, slow_down));
+    }
+
+    /// Calls on S3 since the last call.
+    pub(crate) fn take_aws_calls(&self) -> usize {
+        std::mem::take(&mut self.0.lock().unwrap().aws_calls)
     }
 
     /// What events told since the last call.
@@ -111,6 +125,7 @@ impl FakeCluster {
             config: Config::fixture(),
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
+            pace: Pace::new(std::num::NonZeroU32::MIN),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| cluster.store(bucket)),
             queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
@@ -125,9 +140,14 @@ impl FakeCluster {
         let region = aws_sdk_s3::config::Region::new("eu-west-1");
         let cluster = self.clone();
         let answers = infallible_client_fn(move |request: http::Request<_>| {
-            let failure = cluster.0.lock().unwrap().aws_failure;
-            if let Some(status) = failure {
-                return http::Response::builder().status(status).body(String::new()).unwrap();
+            let failure = {
+                let mut state = cluster.0.lock().unwrap();
+                state.aws_calls += 1;
+                state.aws_failure
+            };
+            if let Some((status, body)) = failure {
+                let body = if request.method() == http::Method::HEAD { "" } else { body };
+                return http::Response::builder().status(status).body(body.to_owned()).unwrap();
             }
             let body = if request.uri().query().is_some_and(|query| query.contains("tagging")) {
                 let tags = cluster.0.lock().unwrap().tags.clone();
