@@ -138,7 +138,9 @@ mod tests {
 
     #[test]
     fn first_look_of_a_process_spreads_pipelines_over_the_interval_and_later_ones_a_little() {
-        assert_eq!([0.0, 0.5, 1.0].map(|chance| build_part(true, chance)), [0.1, 0.55, 1.0]);
-        assert_eq!([0.0, 0.5, 1.0].map(|chance| build_part(false, chance)), [0.9, 1.0, 1.1]);
+        let seconds =
+            |is_first, chance| Duration::from_mins(5).mul_f64(build_part(is_first, chance)).as_secs();
+        assert_eq!([0.0, 0.5, 1.0].map(|chance| seconds(true, chance)), [30, 165, 300]);
+        assert_eq!([0.0, 0.5, 1.0].map(|chance| seconds(false, chance)), [270, 300, 330]);
     }
 }

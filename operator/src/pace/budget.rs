@@ -143,7 +143,7 @@ mod tests {
         assert!((left_after(&budget, 600) - 16.0).abs() < 1e-9);
         assert!((left_after(&budget, 10_000) - 16.0).abs() < 1e-9);
         // 762 pipelines: 1,000 s at 16 a second, in steps.
-        assert_eq!(budget.interval(762, start), Duration::from_secs(2_100));
+        assert_eq!(budget.interval(762, start), minutes(35));
         assert_eq!(budget.usual_interval(762), Duration::from_secs(1_050));
     }
 

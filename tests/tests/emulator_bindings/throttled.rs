@@ -93,7 +93,7 @@ async fn services_that_ask_for_fewer_calls_are_understood_and_asked_again_by_the
     assert!(chain(&error).contains("SlowDown"), "{}", chain(&error));
     assert_eq!(aws.take_asked(), [vec![Method::HEAD; 3], vec![Method::GET; 3]].concat());
 
-    let queue = SqsQueue::new(clients.sqs, &format!("{}/1/jobs", aws.endpoint));
+    let queue = SqsQueue::new(clients.sqs, format!("{}/1/jobs", aws.endpoint));
     let error = queue.depth().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Throttled, "{}", chain(&error));
     assert_eq!(aws.take_asked().len(), 3);
