@@ -22,6 +22,20 @@ pub(super) struct TagChange {
     pub(super) set: Tags,
 }
 
+impl TagChange {
+    /// The steps of a service that removes and sets tags in calls of their own, in the order that a crash may
+    /// break off.
+    pub(super) fn steps<Step>(
+        self,
+        remove: impl FnOnce(Vec<String>) -> Step,
+        set: impl FnOnce(Tags) -> Step,
+    ) -> Vec<Step> {
+        let first = (!self.remove.is_empty()).then(|| remove(self.remove));
+        let then = (!self.set.is_empty()).then(|| set(self.set));
+        first.into_iter().chain(then).collect()
+    }
+}
+
 /// The keys that we set, as the resource's record has them.
 struct Record(BTreeSet<String>);
 

@@ -196,11 +196,11 @@ pub(super) fn plan_queue(
 }
 
 fn plan_tagging(url: &str, change: TagChange) -> Vec<QueueStep> {
-    let TagChange { remove: keys, set: changed } = change;
     let url = || url.to_owned();
-    let remove = (!keys.is_empty()).then(|| QueueStep::RemoveTags { url: url(), keys });
-    let add = (!changed.is_empty()).then(|| QueueStep::AddTags { url: url(), changed });
-    remove.into_iter().chain(add).collect()
+    change.steps(
+        |keys| QueueStep::RemoveTags { url: url(), keys },
+        |changed| QueueStep::AddTags { url: url(), changed },
+    )
 }
 
 fn plan_corrections(

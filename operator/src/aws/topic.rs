@@ -151,11 +151,11 @@ pub(super) fn plan_topic(
 }
 
 fn plan_tagging(arn: &str, change: TagChange) -> Vec<TopicStep> {
-    let TagChange { remove: keys, set: changed } = change;
     let arn = || arn.to_owned();
-    let remove = (!keys.is_empty()).then(|| TopicStep::RemoveTags { arn: arn(), keys });
-    let add = (!changed.is_empty()).then(|| TopicStep::AddTags { arn: arn(), changed });
-    remove.into_iter().chain(add).collect()
+    change.steps(
+        |keys| TopicStep::RemoveTags { arn: arn(), keys },
+        |changed| TopicStep::AddTags { arn: arn(), changed },
+    )
 }
 
 /// SNS need not tell an attribute that has its value since the topic's creation. In a topic that we made only

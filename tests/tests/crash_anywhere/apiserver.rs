@@ -277,7 +277,7 @@ impl State {
         }
         let answer = after.value.clone();
         *stored = after;
-        if goes || (!answer["metadata"]["deletionTimestamp"].is_null() && finalizers(&answer).is_empty()) {
+        if goes {
             self.objects.remove(key);
         }
         Ok((200, answer))
