@@ -75,6 +75,8 @@ pub mod condition_reason {
     pub const NO_ENDPOINT: &str = "NoEndpoint";
     /// The subscription waits until a web pod is ready to confirm it.
     pub const WAITING_FOR_WEB: &str = "WaitingForWeb";
+    /// Nothing is subscribed, since the endpoint does not lead to the web pods; the message says what was seen.
+    pub const UNREACHABLE: &str = "Unreachable";
     /// SNS has not seen the confirmation of the subscription yet.
     pub const PENDING_CONFIRMATION: &str = "PendingConfirmation";
     /// The object is being deleted.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use kube::{Client, ResourceExt, runtime::events::Recorder};
 use pipeline::{
     Error, ErrorKind,
@@ -15,6 +16,7 @@ use crate::{
     metrics::Metrics,
     pace::{BackOff, Pace},
     purges::HintOrder,
+    reach::{AskEndpoint, ReachBoard},
     scaler::SampleBoard,
     settled::Settled,
 };
@@ -27,6 +29,9 @@ pub type OpenQueue = Box<dyn Fn(&str) -> Arc<dyn Queue> + Send + Sync>;
 /// Tells web pods of purges, as far as they can be reached within some seconds.
 pub type SendHints = Box<dyn Fn(HintOrder) -> BoxFuture<'static, ()> + Send + Sync>;
 
+/// The time of day.
+pub type Clock = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// Shared by everything that the operator does.
 pub struct Context {
     pub client: Client,
@@ -36,11 +41,15 @@ pub struct Context {
     pub metrics: Metrics,
     pub settled: Settled,
     pub pace: Pace,
+    /// What was last seen of notification endpoints.
+    pub reached: ReachBoard,
     /// What the scaler last saw in each queue.
     pub samples: SampleBoard,
     pub stores: OpenStore,
     pub queues: OpenQueue,
     pub hints: SendHints,
+    pub reach: AskEndpoint,
+    pub clock: Clock,
 }
 
 impl Context {

@@ -15,6 +15,7 @@ pub mod order;
 pub mod pace;
 pub mod pipeline;
 pub mod purges;
+pub mod reach;
 pub mod scaler;
 pub mod settled;
 pub mod tenant;
@@ -29,12 +30,14 @@ use ::pipeline::{
     operation::Operation,
     peers::Peers,
     purge::PurgeHints,
+    reach::{EndpointReach, Question, Unreached},
     shutdown,
     signature::SigningKeys,
 };
 use anyhow::Context as _;
 use crds::{AssetPipeline, AssetTenant};
 use futures::StreamExt;
+use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -70,6 +73,7 @@ use crate::{
     names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
     pace::Pace,
     purges::{HintOrder, HintTarget},
+    reach::ReachBoard,
     scaler::Watched,
     settled::Settled,
 };
@@ -86,9 +90,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.context("could not listen for /health and /metrics")?;
     let hints = PurgeHints::new().context("could not build the client for web pods")?;
+    let reach = EndpointReach::new().context("could not build the client for notification endpoints")?;
     let mut election = build_election(&config.lease, &cluster)?;
     let sdk = sdk_config().await;
-    let office = Office { cluster, clients: Clients::open(&sdk, &config), config, metrics, hints };
+    let office = Office { cluster, clients: Clients::open(&sdk, &config), config, metrics, hints, reach };
     let stopped = operation.stopped.clone();
     let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(cluster = office.config.cluster_name, "operator started");
@@ -166,6 +171,7 @@ struct Office {
     config: Config,
     metrics: Metrics,
     hints: PurgeHints,
+    reach: EndpointReach,
 }
 
 impl Office {
@@ -174,7 +180,8 @@ impl Office {
         let client = term.cluster_client(self.cluster.clone());
         let client = client.context("could not build the client for the cluster's API server")?;
         let clients = term.aws_clients(&self.clients);
-        let (s3, sqs, hints) = (clients.s3.clone(), clients.sqs.clone(), self.hints.clone());
+        let (s3, sqs) = (clients.s3.clone(), clients.sqs.clone());
+        let (hints, reach) = (self.hints.clone(), self.reach.clone());
         let reporter = Reporter { controller: OPERATOR_MANAGER.to_owned(), instance: None };
         Ok(Context {
             recorder: Recorder::new(client.clone(), reporter),
@@ -184,12 +191,19 @@ impl Office {
             metrics: self.metrics.clone(),
             settled: Settled::default(),
             pace: Pace::new(self.config.drift_calls_per_second),
+            reached: ReachBoard::default(),
             samples: scaler::SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
             hints: Box::new(move |order| Box::pin(send_hints(hints.clone(), order))),
+            reach: Box::new(move |question| Box::pin(ask_endpoint(reach.clone(), question))),
+            clock: Box::new(Timestamp::now),
         })
     }
+}
+
+async fn ask_endpoint(client: EndpointReach, question: Question) -> Result<(), Unreached> {
+    client.ask(&question).await
 }
 
 async fn send_hints(client: PurgeHints, order: HintOrder) {

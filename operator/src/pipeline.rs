@@ -126,7 +126,7 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
             return Ok(Action::await_change());
         }
     };
-    let settle = match plan(&valid, observed, &context.config, &draw_chance()) {
+    let settle = match plan(&valid, observed, &context.config, &draw_chance((context.clock)())) {
         Plan::Claim(suffix) => {
             apply_claim(context, object, &suffix).await.map_err(ReconcileError::Apply)?;
             // The claim is a change of the object, which starts the next round.
@@ -161,6 +161,7 @@ async fn rest(context: &Context, object: &AssetPipeline) -> Result<Action, Recon
 
 async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
     context.settled.forget_all(object);
+    context.reached.forget(object);
     context.samples.forget(object);
     if !has_finalizer(object) {
         return Ok(Action::await_change());
@@ -191,16 +192,16 @@ async fn tell(
     object: &AssetPipeline,
     outcome: &Outcome<'_>,
 ) -> Result<(), ReconcileError> {
-    write_status(context, object, outcome, Timestamp::now()).await.map_err(ReconcileError::Status)
+    write_status(context, object, outcome, (context.clock)()).await.map_err(ReconcileError::Status)
 }
 
-fn draw_chance() -> Chance {
+fn draw_chance(now: Timestamp) -> Chance {
     let hex128 = || format!("{:032x}", rand::random::<u128>());
     Chance {
         suffix: BindingSuffix::from_random(rand::random()),
         notice_key: format!("{}{}", hex128(), hex128()),
         tenant_seed: hex128(),
-        now: Timestamp::now(),
+        now,
     }
 }
 

@@ -5,11 +5,13 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crds::AssetPipeline;
+use jiff::Timestamp;
 use kube::ResourceExt;
+use tokio::time::Instant;
 
 use crate::{aws::ObservedBindings, tenants::ObservedRegistry};
 
@@ -21,8 +23,16 @@ pub struct Settled {
     known: Mutex<HashSet<String>>,
     /// Rounds in a row that wrote something outside the cluster.
     work: Mutex<HashMap<String, u32>>,
-    /// Since when, and for which generation, SNS has waited for a confirmation.
-    pending: Mutex<HashMap<String, (Option<i64>, Instant)>>,
+    pending: Mutex<HashMap<String, Pending>>,
+}
+
+/// That SNS waits for a confirmation.
+#[derive(Debug)]
+struct Pending {
+    generation: Option<i64>,
+    /// Of this generation, as far as we have seen.
+    since: Instant,
+    looked: Timestamp,
 }
 
 #[derive(Debug)]
@@ -78,16 +88,21 @@ impl Settled {
         lock(&self.pending).remove(&uid);
     }
 
-    /// How long SNS has waited for this generation's confirmation, as far as we have seen.
-    pub fn note_pending(&self, object: &AssetPipeline) -> Duration {
+    /// That SNS was seen to wait for this generation's confirmation, and is left to; for how long, as far as we
+    /// have seen.
+    pub fn note_pending(&self, object: &AssetPipeline, now: Timestamp) -> Duration {
         let Some(uid) = object.uid() else { return Duration::ZERO };
-        let fresh = (object.metadata.generation, Instant::now());
+        let generation = object.metadata.generation;
         let mut pending = lock(&self.pending);
-        let since = pending.entry(uid).or_insert(fresh);
-        if since.0 != object.metadata.generation {
-            *since = fresh;
-        }
-        since.1.elapsed()
+        let before = pending.get(&uid).filter(|before| before.generation == generation);
+        let since = before.map_or_else(Instant::now, |before| before.since);
+        pending.insert(uid, Pending { generation, since, looked: now });
+        since.elapsed()
+    }
+
+    /// When that was last noted.
+    pub fn pending_looked(&self, object: &AssetPipeline) -> Option<Timestamp> {
+        Some(lock(&self.pending).get(object.uid()?.as_str())?.looked)
     }
 
     /// SNS waits for nothing any more.

@@ -28,8 +28,8 @@ pub struct AwsSpec {
 #[serde(rename_all = "camelCase")]
 pub struct NotificationsSpec {
     /// URL to which SNS posts: it ends in `/work_complete` and leads to the web pods, and its host is
-    /// no tenant's. With an Ingress, a rule for it is added. Absent: nothing is subscribed, and the
-    /// direct notices between the pods do the work.
+    /// no tenant's. With an Ingress, a rule for it is added. It is subscribed once the operator itself has reached
+    /// the web pods there. Absent: nothing is subscribed, and the direct notices between the pods do the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     #[schemars(extend("x-kubernetes-validations" = [{

@@ -4,6 +4,7 @@
 //! Knows nothing of Kubernetes, and no AWS type leaves [`aws`]. The same code therefore runs as pods
 //! on EKS and as one process on a laptop.
 
+pub mod address;
 pub mod aws;
 pub mod conformance;
 pub mod direct;
@@ -22,6 +23,7 @@ pub mod place;
 pub mod ports;
 pub mod purge;
 pub mod rate;
+pub mod reach;
 pub mod record;
 pub mod registry;
 pub mod settings;

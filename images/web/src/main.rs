@@ -144,14 +144,14 @@ async fn connect(
         queue: Arc::new(SqsQueue::new(sqs.clone(), settings.pod.queue_url.clone())),
         refresh_queue: Arc::new(SqsQueue::new(sqs, settings.pod.refresh_queue_url.clone())),
         tenants: Arc::new(PurgedTenants::new(tenants, store)),
-        direct: Some(Arc::new(DirectNotices::new(keys, peers.clone())?)),
+        direct: Some(Arc::new(DirectNotices::new(keys.clone(), peers.clone())?)),
         fleet: fleet.clone(),
     };
     let topic_arn = &settings.pod.topic_arn;
     let subscriptions = Arc::new(SnsSubscriptions::new(sns_client(&sdk), topic_arn));
     let endpoint = settings.sns_certificate_endpoint.clone();
     let topic = SnsTopic::new(topic_arn, settings.sns_authority()?, endpoint, subscriptions)?;
-    let topic = Some(topic);
+    let topic = Some(topic.proving(keys));
     let settings =
         WebSettings { policy: settings.policy(), hold: settings.hold(), limits: settings.rate_limits, topic };
     Ok(Web::new(ports, settings, metrics))

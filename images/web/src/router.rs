@@ -29,7 +29,7 @@ const MAX_NOTICE_BYTES: usize = 600 << 10;
 pub fn public_router(web: Arc<Web>) -> Router {
     Router::new()
         .route("/health", get(async || StatusCode::OK))
-        .route("/work_complete", post(sns::work_complete).get(visit))
+        .route("/work_complete", post(sns::work_complete).get(reached))
         .route(LIVE_PATH, get(live::stream))
         .route(LIVE_SCRIPT_PATH, get(live::script))
         .fallback(visit)
@@ -60,6 +60,14 @@ pub(crate) fn check_signed(
     }
     web.metrics.notices_refused.inc();
     Err(StatusCode::UNAUTHORIZED)
+}
+
+/// A process that SNS cannot reach has nothing to show there.
+async fn reached(State(web): State<AppState>, request: Request) -> Response {
+    match sns::show_reached(&web) {
+        Some(shown) => shown,
+        None => Box::pin(visit(State(web), request)).await,
+    }
 }
 
 async fn visit(State(web): State<AppState>, request: Request) -> Response {

@@ -3,7 +3,7 @@
 //! Every message is checked for what costs nothing first: topic, kind, signature version, time, and the
 //! spelling of the certificate's URL. Only then is the signer's certificate fetched, if it is not known, and
 //! the signature verified. No URL that a message names is ever asked, the certificate's aside, and no
-//! `x-amz-sns-*` header is read.
+//! `x-amz-sns-*` header is read. A `GET` there shows the operator whom it has reached.
 
 mod act;
 mod aia;
@@ -21,11 +21,19 @@ use std::sync::Arc;
 use axum::{
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
 use moka::future::Cache;
-use pipeline::ports::Subscriptions;
+use pipeline::{
+    ports::Subscriptions,
+    reach::{REACHED_HEADER, prove},
+    signature::SigningKeys,
+};
 use tokio::sync::Semaphore;
 use url::Url;
 
@@ -53,6 +61,8 @@ pub struct SnsTopic {
     acted_on: Cache<String, ()>,
     subscriptions: Arc<dyn Subscriptions>,
     confirmations: Arc<Semaphore>,
+    /// Whoever asks is shown a proof by these that it has reached this pipeline.
+    keys: Option<SigningKeys>,
 }
 
 /// Why no topic can be listened to.
@@ -84,7 +94,20 @@ impl SnsTopic {
                 .build(),
             subscriptions,
             confirmations: Arc::new(Semaphore::new(MAX_CONFIRMATIONS)),
+            keys: None,
         })
+    }
+
+    /// Lets the operator see by the pipeline's keys that it reaches this topic's listener.
+    #[must_use]
+    pub fn proving(self, keys: SigningKeys) -> Self {
+        Self { keys: Some(keys), ..self }
+    }
+
+    /// What [`REACHED_HEADER`] says at that time.
+    fn prove(&self, now: Timestamp) -> Option<HeaderValue> {
+        let proof = prove(self.keys.as_ref()?, self.arn.as_str(), now);
+        HeaderValue::try_from(proof).ok()
     }
 
     /// The message, if it is one of this topic that SNS signed a short while before `now`.
@@ -145,6 +168,17 @@ pub(crate) async fn work_complete(
             refusal.status()
         }
     }
+}
+
+/// The answer to a `GET /work_complete`, where SNS may post here: who holds the pipeline's keys reads in it that it
+/// came from a web pod of the pipeline. It says nothing to anybody else, and no cache keeps it.
+pub(crate) fn show_reached(web: &AppState) -> Option<Response> {
+    let proof = web.topic.as_ref()?.prove(Timestamp::now())?;
+    let headers = [
+        (HeaderName::from_static(REACHED_HEADER), proof),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Some((StatusCode::NO_CONTENT, headers).into_response())
 }
 
 /// SNS sends its JSON as plain text; other clients' JSON is no message of it.

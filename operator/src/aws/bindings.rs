@@ -80,6 +80,13 @@ pub struct ReleasePlan {
     pub left: Vec<String>,
 }
 
+impl ObservedBindings {
+    /// What the topic has subscribed, where there is a topic.
+    pub fn subscriptions_of_topic(&self) -> Option<&[Subscription]> {
+        self.topic.found().map(|_| self.subscriptions.as_slice())
+    }
+}
+
 impl BindingsPlan {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

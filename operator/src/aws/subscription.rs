@@ -26,9 +26,11 @@ pub struct Subscription {
 pub enum SubscriptionWant {
     /// The spec names no endpoint.
     None,
-    /// There is an endpoint, and nobody behind it yet who could confirm.
+    /// There is an endpoint, and nobody behind it for now who could confirm.
     Later,
     Endpoint(Url),
+    /// Likewise, and SNS is to ask it once more for its confirmation.
+    Again(Url),
 }
 
 /// What the pipeline's object tells of its subscription: the evidence on a topic that somebody else made.
@@ -126,7 +128,7 @@ pub(super) fn plan_subscription(
     own: Own<'_>,
 ) -> Vec<SubscriptionStep> {
     let wanted = match want {
-        SubscriptionWant::Endpoint(endpoint) => Some(endpoint),
+        SubscriptionWant::Endpoint(endpoint) | SubscriptionWant::Again(endpoint) => Some(endpoint),
         SubscriptionWant::None => None,
         // What is subscribed stays: web pods that are gone for a moment come back to the same endpoint.
         SubscriptionWant::Later => return Vec::new(),
@@ -134,8 +136,9 @@ pub(super) fn plan_subscription(
     let is_wanted =
         |subscription: &&Subscription| wanted.is_some_and(|url| url.as_str() == subscription.endpoint);
     let mut steps = plan_unsubscribe(observed.iter().filter(|subscription| !is_wanted(subscription)), own);
+    let is_again = matches!(want, SubscriptionWant::Again(_));
     if let Some(endpoint) = wanted
-        && observed.iter().filter(is_wanted).count() == 0
+        && (is_again || observed.iter().filter(is_wanted).count() == 0)
     {
         steps.push(SubscriptionStep::Subscribe {
             topic_arn: topic_arn.to_owned(),
@@ -199,6 +202,15 @@ mod tests {
         for observed in [subscription(NEW), pending] {
             assert_eq!(plan_subscription(&[observed], "topic", &want(NEW), Own::OnPath), []);
         }
+    }
+
+    #[test]
+    fn pending_endpoint_is_subscribed_again_where_that_is_wanted() {
+        let pending = Subscription { arn: None, ..subscription(NEW) };
+        let again = SubscriptionWant::Again(NEW.parse().unwrap());
+        let expected =
+            [SubscriptionStep::Subscribe { topic_arn: "topic".into(), endpoint: NEW.parse().unwrap() }];
+        assert_eq!(plan_subscription(&[pending], "topic", &again, Own::OnPath), expected);
     }
 
     #[test]

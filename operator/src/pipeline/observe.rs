@@ -1,6 +1,6 @@
 //! What is there: the pipeline's children in the cluster, its bindings on AWS, its tenants in the bucket.
 
-use crds::{AssetPipeline, BindingsSpec, PURGE_ANNOTATION_PREFIX};
+use crds::{AssetPipeline, BindingMode, BindingsSpec, PURGE_ANNOTATION_PREFIX};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -11,11 +11,17 @@ use k8s_openapi::{
     },
 };
 use kube::{Api, Resource, ResourceExt};
-use pipeline::Error;
+use pipeline::{Error, reach::Question, signature::SigningKeys};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
-use super::ownership::is_controlled_by;
+use super::{
+    ownership::is_controlled_by,
+    plan::{
+        keys_of,
+        subscription::{EndpointSight, Reach, Step, Waiting, decide, see},
+    },
+};
 use crate::{
     aws::{
         BindingNames, BindingSuffix, BindingsTerms, ObservedBindings, Owner, find_left_behind,
@@ -45,6 +51,7 @@ pub struct Observed {
     pub bindings: Sight<ObservedBindings>,
     pub registry: Sight<ObservedRegistry>,
     pub children: ObservedChildren,
+    pub endpoint: EndpointSight,
     pub missing_secrets: Vec<MissingSecret>,
 }
 
@@ -87,6 +94,15 @@ pub struct Workloads {
     pub worker: Option<Deployment>,
 }
 
+impl<T> Sight<T> {
+    pub fn seen(&self) -> Option<&T> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Nothing | Self::Failed(_) => None,
+        }
+    }
+}
+
 impl ObservedChildren {
     /// Whether there is a web pod of the pipeline with this UID that would answer.
     pub fn is_web_ready(&self, uid: &str) -> bool {
@@ -102,7 +118,8 @@ pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observ
     let left_behind = observe_left_behind(context, object).await;
     let missing_secrets = observe_secrets(context, object).await?;
     let has_finalizer = has_finalizer(object);
-    Ok(Observed { has_finalizer, left_behind, bindings, registry, children, missing_secrets })
+    let endpoint = observe_endpoint(context, object, &children, &bindings).await;
+    Ok(Observed { has_finalizer, left_behind, bindings, registry, children, endpoint, missing_secrets })
 }
 
 /// All that is looked at while a pipeline is suspended, and the first that is while it goes.
@@ -216,6 +233,51 @@ async fn observe_outside(
         context.settled.note(object, &bindings, registry);
     }
     (Sight::Seen(bindings), registry)
+}
+
+/// Asks the endpoint where something hangs on its answer, and at most as often as the board says.
+async fn observe_endpoint(
+    context: &Context,
+    object: &AssetPipeline,
+    children: &ObservedChildren,
+    bindings: &Sight<ObservedBindings>,
+) -> EndpointSight {
+    let now = (context.clock)();
+    let waiting = Waiting::of(object, context.settled.pending_looked(object));
+    let not_asked = EndpointSight { reach: Reach::NotAsked, waiting };
+    let Some(bindings) = bindings.seen() else { return not_asked };
+    let Some(question) = build_question(object, children, bindings) else { return not_asked };
+    let seen = see(&bindings.subscriptions, &question.endpoint);
+    if decide(seen, &Reach::NotAsked, &waiting, now) != Step::Ask {
+        return not_asked;
+    }
+    let endpoint = question.endpoint.to_string();
+    let outcome = if let Some(outcome) = context.reached.recall(object, &endpoint, now) {
+        outcome
+    } else {
+        let outcome = (context.reach)(question).await;
+        context.reached.note(object, &endpoint, outcome.clone(), now);
+        outcome
+    };
+    let reach = outcome.map_or_else(Reach::Silent, |()| Reach::Answers);
+    EndpointSight { reach, waiting }
+}
+
+/// Absent where nobody could answer, or nothing would come of it.
+fn build_question(
+    object: &AssetPipeline,
+    children: &ObservedChildren,
+    bindings: &ObservedBindings,
+) -> Option<Question> {
+    let uid = object.uid()?;
+    let secret = children.notice_secret.as_ref().filter(|found| is_controlled_by(&found.metadata, &uid));
+    let is_ours_to_write = object.spec.bindings.topic.mode != BindingMode::ReadOnly;
+    (is_ours_to_write && children.is_web_ready(&uid)).then_some(())?;
+    Some(Question {
+        endpoint: object.spec.notifications.endpoint.as_ref()?.parse().ok()?,
+        topic_arn: bindings.topic.found()?.arn.clone(),
+        keys: SigningKeys::from_text(&keys_of(secret?)?).ok()?,
+    })
 }
 
 async fn observe_children(

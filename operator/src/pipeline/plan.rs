@@ -14,13 +14,16 @@ mod pod;
 mod service;
 mod service_account;
 mod settings;
+pub mod subscription;
 mod web_deployment;
 mod worker_deployment;
 
-pub use bindings::{BindingsStep, KnownBindings, RegistryStep, SubscriptionState};
+pub use bindings::{BindingsStep, KnownBindings, RegistryStep};
 pub use change::Change;
 pub use children::{Children, ForeignChild};
 pub use disruption_budget::MAX_UNAVAILABLE;
+pub use notice_secret::keys_of;
+pub use subscription::SubscriptionState;
 
 use jiff::Timestamp;
 use pipeline::Error;
@@ -30,7 +33,7 @@ use super::{
     validate::{Suffix, ValidPipeline},
 };
 use crate::{
-    aws::BindingSuffix,
+    aws::{BindingSuffix, ObservedBindings},
     config::Config,
     purges::{HintTarget, PurgesPlan},
 };
@@ -74,7 +77,8 @@ pub struct Chance {
 
 /// The names, and the pipeline that they belong to, are `valid`'s; what is there is `observed`.
 pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: &Chance) -> Plan {
-    let Observed { has_finalizer, left_behind, bindings, registry, children, missing_secrets } = observed;
+    let Observed { has_finalizer, left_behind, bindings, registry, children, endpoint, missing_secrets } =
+        observed;
     let suffix = match &valid.suffix {
         Suffix::Written(suffix) if has_finalizer => suffix,
         Suffix::Written(suffix) | Suffix::Lost(suffix) => return Plan::Claim(suffix.clone()),
@@ -86,8 +90,11 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
             };
         }
     };
-    let want = bindings::build_want(valid, suffix, config, &children);
-    let bindings = bindings::plan_step(bindings, &valid.told, &want);
+    let is_web_ready = children.is_web_ready(&valid.owner_reference.uid);
+    let subscriptions = bindings.seen().and_then(ObservedBindings::subscriptions_of_topic);
+    let (wanted, state) = subscription::plan_life(valid, is_web_ready, subscriptions, &endpoint, chance.now);
+    let want = bindings::build_want(valid, suffix, config, wanted);
+    let bindings = bindings::plan_step(bindings, &valid.told, &want, state);
     let registry = bindings::plan_registry(valid, &bindings.step, registry, &chance.tenant_seed);
     let children = children::plan_children(valid, children, bindings.known.as_ref(), config, chance);
     Plan::Settle(Box::new(Settle {

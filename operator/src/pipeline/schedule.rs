@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crds::AssetPipeline;
+use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use pipeline::Error;
 
@@ -35,6 +36,8 @@ const MISSING: Duration = Duration::from_secs(30);
 const REFUSED: Duration = Duration::from_mins(1);
 /// So that the round that is to look at AWS does not come a moment too early, and finds what it saw still fresh.
 const SLACK: Duration = Duration::from_secs(1);
+/// Before an endpoint is asked again that was just about to be.
+const SOONEST: Duration = Duration::from_secs(1);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
 
@@ -70,7 +73,8 @@ enum Due {
 
 /// Also decides whether the next round may take what it saw outside the cluster for unchanged.
 pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied: &Applied) -> Action {
-    let confirmation = see_confirmation(context, object, applied);
+    let now = (context.clock)();
+    let confirmation = note_confirmation(context, object, applied, now);
     if !is_settled(applied, confirmation) {
         context.settled.forget(object);
     }
@@ -88,17 +92,37 @@ pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied
     let is_queue_busy = is_queue_busy(context, object);
     let until_look = context.settled.until_look(object, interval);
     let signs = Signs { confirmation, rounds_in_a_row, is_queue_busy, interval, until_look };
-    due_in(applied, &signs).action()
+    let due = due_in(applied, &signs);
+    match applied.subscription {
+        SubscriptionState::Unreachable { .. } => {
+            let again = context.reached.due_in(object, now);
+            again.map_or(due, |again| due.at_the_latest(again.max(SOONEST)))
+        }
+        SubscriptionState::NoEndpoint
+        | SubscriptionState::WaitingForWeb
+        | SubscriptionState::Pending
+        | SubscriptionState::Confirmed
+        | SubscriptionState::Unknown => due,
+    }
+    .action()
 }
 
-fn see_confirmation(context: &Context, object: &AssetPipeline, applied: &Applied) -> Confirmation {
+/// What could not be renewed is not noted: the next round tries again.
+fn note_confirmation(
+    context: &Context,
+    object: &AssetPipeline,
+    applied: &Applied,
+    now: Timestamp,
+) -> Confirmation {
     match applied.subscription {
-        SubscriptionState::Pending if context.settled.note_pending(object) < PENDING_PATIENCE => {
+        SubscriptionState::Pending if bindings_failure(applied).is_some() => Confirmation::Expected,
+        SubscriptionState::Pending if context.settled.note_pending(object, now) < PENDING_PATIENCE => {
             Confirmation::Expected
         }
         SubscriptionState::Pending => Confirmation::Overdue,
         SubscriptionState::NoEndpoint
         | SubscriptionState::WaitingForWeb
+        | SubscriptionState::Unreachable { .. }
         | SubscriptionState::Confirmed
         | SubscriptionState::Unknown => {
             context.settled.forget_pending(object);
@@ -122,6 +146,13 @@ pub(super) fn next_stage() -> Action {
 }
 
 impl Due {
+    fn at_the_latest(self, delay: Duration) -> Self {
+        match self {
+            Self::About(due) => Self::About(due.min(delay)),
+            Self::In(due) => Self::In(due.min(delay)),
+        }
+    }
+
     fn action(self) -> Action {
         Action::requeue(match self {
             Self::About(delay) => delay.mul_f64(rand::random_range(0.9..1.1)),

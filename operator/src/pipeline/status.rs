@@ -88,7 +88,8 @@ pub async fn write_status(
     Ok(())
 }
 
-/// The status after this round. Conditions keep their time of transition while their status stays.
+/// The status after this round. Conditions keep their time of transition while their status stays, and
+/// `SubscriptionReady` while its reason does, too.
 pub fn compute_status(
     previous: &AssetPipelineStatus,
     generation: Option<i64>,
@@ -240,7 +241,11 @@ pub(crate) fn set_condition(
     let status = if holds { "True" } else { "False" };
     let position = conditions.iter().position(|condition| condition.type_ == type_);
     let previous = position.map(|position| conditions.remove(position));
-    let unchanged_since = previous.filter(|previous| previous.status == status);
+    // Whoever waits for a confirmation counts from here, also after a restart.
+    let is_same = |previous: &Condition| {
+        previous.status == status && (type_ != kind::SUBSCRIPTION_READY || previous.reason == reason)
+    };
+    let unchanged_since = previous.filter(is_same);
     let condition = Condition {
         type_: type_.to_owned(),
         status: status.to_owned(),

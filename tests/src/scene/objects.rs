@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use cluster::layout::HOST_NETWORK;
+use cluster::layout::{HOST_ADDRESS, HOST_NETWORK};
 use crds::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, NotificationsSpec, ServiceSpec, ServiceType, TenantSpec,
     WebSpec,
@@ -68,9 +68,9 @@ impl Scene {
             worker: setting.worker.clone(),
             service: ServiceSpec { type_: ServiceType::NodePort, node_port: Some(node_port.into()) },
             notifications: NotificationsSpec {
-                // The emulator runs on this machine.
+                // Both the emulator, which runs on this machine, and the operator, in a pod, reach it.
                 endpoint: (setting.sns == Sns::Subscribed)
-                    .then(|| format!("http://127.0.0.1:{node_port}/work_complete")),
+                    .then(|| format!("http://{HOST_ADDRESS}:{node_port}/work_complete")),
             },
             freshness: setting.freshness.clone(),
             private_networks: vec![HOST_NETWORK.to_owned()],

@@ -115,6 +115,20 @@ impl Hands {
         Ok(())
     }
 
+    /// Takes away every subscription of the pipeline's topic.
+    pub(crate) async fn unsubscribe(&self, world: &World) -> Result<()> {
+        let object = self.pipelines(world).get(&world.name).await?;
+        let bindings = object.status.and_then(|status| status.bindings).context("there are no bindings")?;
+        let listed =
+            self.aws.sns.list_subscriptions_by_topic().set_topic_arn(bindings.topic_arn).send().await?;
+        for subscription in listed.subscriptions() {
+            let request =
+                self.aws.sns.unsubscribe().set_subscription_arn(subscription.subscription_arn.clone());
+            request.send().await?;
+        }
+        Ok(())
+    }
+
     fn pipelines(&self, world: &World) -> Api<AssetPipeline> {
         Api::namespaced(self.client.clone(), &world.namespace)
     }

@@ -9,8 +9,10 @@
 mod apiserver;
 mod aws;
 mod conformance;
+mod endpoint;
 mod every_point;
 mod hands;
+mod life;
 mod links;
 mod process;
 mod real;

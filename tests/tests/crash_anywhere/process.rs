@@ -13,7 +13,7 @@ use kube::{
 };
 use operator::{
     Config, Options, aws::Clients, context::Context, metrics::Metrics, pace::Pace, pipeline::reconcile,
-    scaler::SampleBoard, settled::Settled,
+    reach::ReachBoard, scaler::SampleBoard, settled::Settled,
 };
 use pipeline::aws::{S3Store, SqsQueue, config_loader, s3_client, sns_client, sqs_client};
 use tokio::sync::OnceCell;
@@ -52,13 +52,21 @@ impl Operator {
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
             pace: Pace::new(NonZeroU32::MIN),
+            reached: ReachBoard::default(),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
             hints: Box::new(|_| Box::pin(std::future::ready(()))),
+            reach: world.endpoint.clone().port(),
+            clock: world.clock.port(),
         };
         let pipelines = Api::namespaced(client, &world.namespace);
         Ok(Self { wire, context: Arc::new(context), pipelines })
+    }
+
+    /// As the cluster has it now.
+    pub(crate) async fn pipeline(&self, world: &World) -> Result<Option<AssetPipeline>> {
+        self.pipelines.get_opt(&world.name).await.context("cannot read the pipeline")
     }
 
     /// Rounds until nothing is left to do, though the cluster did its part after each of them, and though what was
@@ -67,8 +75,7 @@ impl Operator {
         let mut was_quiet = false;
         for _ in 0..MOST_ROUNDS {
             let before = self.wire.write_count();
-            let found = self.pipelines.get_opt(&world.name).await.context("cannot read the pipeline")?;
-            let Some(object) = found else {
+            let Some(object) = self.pipeline(world).await? else {
                 world.work().await?;
                 return Ok(());
             };

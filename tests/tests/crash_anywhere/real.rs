@@ -33,6 +33,7 @@ use tests::{
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::{
+    endpoint::{Clock, Endpoint},
     every_point::{Victim, difference, play},
     links::{Aws, Cluster},
     scenario::Scenario,
@@ -68,6 +69,8 @@ async fn sample_of_all_points_ends_the_same_on_the_real_api_server() -> Result<(
     let mut fresh = || -> Result<World> {
         worlds += 1;
         Ok(World {
+            endpoint: Endpoint::default(),
+            clock: Clock::default(),
             cluster: Cluster::Real(control.client.clone()),
             aws: Aws::Real(moto.endpoint().parse()?, reqwest::Client::new()),
             namespace: NAMESPACE.to_owned(),

@@ -158,6 +158,11 @@ impl Wire {
         self.lock().writes.get(number - 1).map_or_else(String::new, |call| call.told.clone())
     }
 
+    /// How many writes were told like this.
+    pub(crate) fn count_told(&self, told: &str) -> usize {
+        self.lock().writes.iter().filter(|call| call.told == told).count()
+    }
+
     /// All writes that name something by one of these words.
     pub(crate) fn writes_naming(&self, words: &[&str]) -> Vec<String> {
         let state = self.lock();

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     apiserver::MemoryApiServer,
     aws::MemoryAws,
+    endpoint::{Clock, Endpoint},
     links::{Aws, Cluster, kube_client},
     process::aws_clients,
     real,
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) namespace: String,
     /// The pipeline's.
     pub(crate) name: String,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) clock: Clock,
 }
 
 /// Clients on which nothing goes wrong.
@@ -42,6 +45,8 @@ impl World {
             aws: Aws::Memory(MemoryAws::default()),
             namespace: "shop".to_owned(),
             name: "storefront".to_owned(),
+            endpoint: Endpoint::default(),
+            clock: Clock::default(),
         }
     }
 
@@ -63,12 +68,16 @@ impl World {
             Cluster::Memory(server) => server.work(),
             Cluster::Real(client) => real::until_deployments_are_gone(client, self).await?,
         };
-        let has_confirmed = match &self.aws {
+        Ok(self.confirm() || has_cluster_worked)
+    }
+
+    /// Whoever is behind the endpoint confirms. Whether there was anything.
+    pub(crate) fn confirm(&self) -> bool {
+        match &self.aws {
             Aws::Memory(aws) => aws.confirm(),
             // Nobody takes what it asks for: there it stays pending.
             Aws::Real(..) => false,
-        };
-        Ok(has_cluster_worked || has_confirmed)
+        }
     }
 
     pub(crate) async fn hands(&self) -> Hands {

@@ -8,5 +8,6 @@ mod deliveries;
 mod forged;
 mod forgeries;
 mod message;
+mod reached;
 mod site;
 mod urls;

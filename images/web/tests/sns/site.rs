@@ -23,6 +23,7 @@ use pipeline::{
     rate::RateLimits,
     record::write_manifest,
     settings::OnOff,
+    signature::SigningKeys,
     tenant::Tenant,
 };
 use prometheus_client::registry::Registry;
@@ -33,6 +34,9 @@ use web::{
 };
 
 use crate::message::TOPIC;
+
+/// The pipeline's, by which its pods sign.
+pub(crate) const KEY: &str = "0123456789abcdef";
 
 /// What a certificate server answers under a path.
 #[derive(Clone)]
@@ -108,6 +112,7 @@ impl Site {
         let subscriptions = Arc::new(MemorySubscriptions::default());
         let authority = Authority::from_pem(authority).unwrap();
         let topic = SnsTopic::new(TOPIC, authority, Some(endpoint), subscriptions.clone()).unwrap();
+        let topic = topic.proving(SigningKeys::from_text(KEY).unwrap());
         let (queue, store) = (Arc::new(MemoryQueue::new(100)), Arc::new(MemoryStore::default()));
         let tenants = Arc::new(SingleTenant(Arc::new(tenant())));
         let ports = WebPorts {
@@ -153,6 +158,11 @@ impl Site {
             .iter()
             .fold(self.client.post(url), |request, (name, value)| request.header(*name, *value));
         request.body(body).send().await.unwrap().status()
+    }
+
+    /// Asks at the path that SNS posts to.
+    pub(crate) async fn ask(&self, method: reqwest::Method) -> reqwest::Response {
+        self.client.request(method, format!("{}/work_complete", self.address)).send().await.unwrap()
     }
 
     /// A visitor who waits, in a task of their own; gives the status.

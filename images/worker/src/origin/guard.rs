@@ -4,12 +4,13 @@
 //! Everything here is pure. A URL is judged before anything is asked, and an address by whoever is about to
 //! connect to it. What a name resolves to is not looked up here.
 
-mod address;
-
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use pipeline::place::{Place, place};
+use pipeline::{
+    address,
+    place::{Place, place},
+};
 use url::{Host, Url};
 
 /// Ports that may be asked anywhere. What else listens on a web server's address is not the site.

@@ -3,19 +3,17 @@
 use crds::{BindingsStatus, condition_reason as reason};
 use pipeline::Error;
 
+use super::subscription::SubscriptionState;
 use crate::{
     aws::{
         BindingNames, BindingSuffix, BindingsPlan, BindingsTerms, BindingsWant, ObservedBindings, Owner,
         Refusal,
         bucket::ObservedBucket,
         plan_bindings,
-        subscription::{Subscription, SubscriptionWant, ToldSubscription},
+        subscription::{SubscriptionWant, ToldSubscription},
     },
     config::Config,
-    pipeline::{
-        observe::{ObservedChildren, Sight},
-        validate::ValidPipeline,
-    },
+    pipeline::{observe::Sight, validate::ValidPipeline},
     tenants::{Identity, ObservedRegistry, TenantsPlan, owner_name, plan_tenants},
 };
 
@@ -46,17 +44,6 @@ pub enum RegistryStep {
     Unknown(Error),
 }
 
-/// How it stands with SNS's deliveries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SubscriptionState {
-    NoEndpoint,
-    WaitingForWeb,
-    Pending,
-    Confirmed,
-    /// The topic could not be looked at.
-    Unknown,
-}
-
 /// What the pods need to know of the bindings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownBindings {
@@ -78,15 +65,8 @@ pub(super) fn build_want(
     valid: &ValidPipeline,
     suffix: &BindingSuffix,
     config: &Config,
-    children: &ObservedChildren,
+    subscription: SubscriptionWant,
 ) -> BindingsWant {
-    let subscription = match &valid.endpoint {
-        None => SubscriptionWant::None,
-        Some(endpoint) if children.is_web_ready(&valid.owner_reference.uid) => {
-            SubscriptionWant::Endpoint(endpoint.clone())
-        }
-        Some(_) => SubscriptionWant::Later,
-    };
     let names = BindingNames::new(&valid.namespace, &valid.name, suffix).given(&valid.bindings);
     BindingsWant {
         terms: BindingsTerms::new(&names, &valid.bindings, &valid.namespace, &config.adoptable).told(
@@ -110,6 +90,7 @@ pub(super) fn plan_step(
     sight: Sight<ObservedBindings>,
     told: &BindingsStatus,
     want: &BindingsWant,
+    subscription: SubscriptionState,
 ) -> PlannedBindings {
     let unsettled = |step| PlannedBindings {
         step,
@@ -140,7 +121,7 @@ pub(super) fn plan_step(
     } else {
         BindingsStep::Work { plan: Box::new(plan), names: want.names.clone(), status }
     };
-    PlannedBindings { step, subscription: subscription_state(&observed, want), drift, known }
+    PlannedBindings { step, subscription, drift, known }
 }
 
 pub(super) fn plan_registry(
@@ -201,30 +182,18 @@ fn build_status(observed: &ObservedBindings, told: &BindingsStatus, want: &Bindi
         refresh_queue_url: refresh_queue.found().map(|found| found.url.clone()),
         dead_letter_queue_url: dead_letter_queue.found().map(|found| found.url.clone()),
         topic_arn: topic.found().map(|found| found.arn.clone()),
-        subscription_arn: find_subscription(observed, want)
-            .and_then(|found| found.arn.clone())
-            .or_else(still),
+        subscription_arn: find_subscription_arn(observed, want).or_else(still),
         // The pace's matter.
         drift_interval_seconds: None,
     }
 }
 
-fn find_subscription<'a>(observed: &'a ObservedBindings, want: &BindingsWant) -> Option<&'a Subscription> {
+fn find_subscription_arn(observed: &ObservedBindings, want: &BindingsWant) -> Option<String> {
     match &want.subscription {
-        SubscriptionWant::Endpoint(endpoint) => {
-            observed.subscriptions.iter().find(|subscription| subscription.endpoint == endpoint.as_str())
+        SubscriptionWant::Endpoint(endpoint) | SubscriptionWant::Again(endpoint) => {
+            let mut all = observed.subscriptions.iter();
+            all.find(|subscription| subscription.endpoint == endpoint.as_str())?.arn.clone()
         }
         SubscriptionWant::None | SubscriptionWant::Later => None,
-    }
-}
-
-fn subscription_state(observed: &ObservedBindings, want: &BindingsWant) -> SubscriptionState {
-    match &want.subscription {
-        SubscriptionWant::None => SubscriptionState::NoEndpoint,
-        SubscriptionWant::Later => SubscriptionState::WaitingForWeb,
-        SubscriptionWant::Endpoint(_) => match find_subscription(observed, want) {
-            Some(Subscription { arn: Some(_), .. }) => SubscriptionState::Confirmed,
-            Some(Subscription { arn: None, .. }) | None => SubscriptionState::Pending,
-        },
     }
 }

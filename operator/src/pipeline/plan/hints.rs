@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 
-use super::{Change, notice_secret::KEYS_ENTRY, settings::peers_host};
+use super::{Change, notice_secret::keys_of, settings::peers_host};
 use crate::{config::WorkloadConfig, pipeline::validate::ValidPipeline, purges::HintTarget};
 
 /// Nobody where the Secret is not ours: no pod runs by its keys.
@@ -15,7 +15,5 @@ pub(super) fn plan_hints(
         Change::Keep(secret) | Change::Apply(secret) => secret,
         Change::Delete { .. } | Change::Nothing | Change::Foreign { .. } => return None,
     };
-    let keys = secret.data.as_ref()?.get(KEYS_ENTRY)?;
-    let keys = String::from_utf8(keys.0.clone()).ok()?;
-    Some(HintTarget { peers_host: peers_host(valid, workloads), keys })
+    Some(HintTarget { peers_host: peers_host(valid, workloads), keys: keys_of(secret)? })
 }

@@ -37,6 +37,12 @@ pub(super) fn build_notice_secret(
     }
 }
 
+/// The text that pods read their keys from.
+pub fn keys_of(secret: &Secret) -> Option<String> {
+    let keys = secret.data.as_ref()?.get(KEYS_ENTRY)?;
+    String::from_utf8(keys.0.clone()).ok()
+}
+
 fn read_ring(secret: &Secret) -> ObservedRing {
     let bytes = secret.data.as_ref().and_then(|data| data.get(KEYS_ENTRY));
     let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes.0)).unwrap_or_default();

@@ -3,10 +3,13 @@
 use crds::{AssetPipeline, AssetPipelineStatus, BindingMode, BindingsStatus};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
 use kube::{Resource, ResourceExt};
-use pipeline::{Error, ErrorKind};
+use pipeline::{Error, ErrorKind, reach::Unreached};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::*;
+use super::{
+    subscription::{EndpointSight, Reach, Waiting},
+    *,
+};
 use crate::{
     aws::{
         ObservedBindings, Owner,
@@ -85,7 +88,17 @@ fn told() -> BindingsStatus {
 }
 
 fn settle(object: &AssetPipeline, bindings: Sight<ObservedBindings>, children: ObservedChildren) -> Settle {
-    settle_by(&Config::fixture(), object, bindings, children)
+    settle_at(object, bindings, children, Reach::Answers)
+}
+
+/// While the endpoint answers like this.
+fn settle_at(
+    object: &AssetPipeline,
+    bindings: Sight<ObservedBindings>,
+    children: ObservedChildren,
+    reach: Reach,
+) -> Settle {
+    settle_by(&Config::fixture(), object, bindings, children, reach)
 }
 
 fn settle_by(
@@ -93,6 +106,7 @@ fn settle_by(
     object: &AssetPipeline,
     bindings: Sight<ObservedBindings>,
     children: ObservedChildren,
+    reach: Reach,
 ) -> Settle {
     let observed = Observed {
         has_finalizer: has_finalizer(object),
@@ -100,6 +114,7 @@ fn settle_by(
         bindings,
         registry: Sight::Seen(ObservedRegistry::default()),
         children,
+        endpoint: EndpointSight { reach, waiting: Waiting::default() },
         missing_secrets: vec![],
     };
     match plan(&validate(object).unwrap(), observed, config, &chance()) {
@@ -173,6 +188,7 @@ fn unclaimed_pipeline_is_claimed_before_anything_is_made() {
         bindings: Sight::Nothing,
         registry: Sight::Nothing,
         children: ObservedChildren::default(),
+        endpoint: EndpointSight { reach: Reach::Answers, waiting: Waiting::default() },
         missing_secrets: vec![],
     };
     // The names that are there already are kept, whoever removed the finalizer.
@@ -193,6 +209,7 @@ fn what_an_earlier_pipeline_left_is_taken_back() {
         bindings: Sight::Nothing,
         registry: Sight::Nothing,
         children: ObservedChildren::default(),
+        endpoint: EndpointSight { reach: Reach::Answers, waiting: Waiting::default() },
         missing_secrets: vec![],
     };
     let plan =
@@ -228,6 +245,7 @@ fn lost_suffix_is_taken_back_from_the_status() {
         bindings: Sight::Seen(bindings()),
         registry: Sight::Seen(ObservedRegistry::default()),
         children: ObservedChildren::default(),
+        endpoint: EndpointSight { reach: Reach::Answers, waiting: Waiting::default() },
         missing_secrets: vec![],
     };
     let claim = plan(&validate(&object).unwrap(), observed, &Config::fixture(), &chance());
@@ -315,7 +333,8 @@ fn pods_reach_each_service_where_the_settings_say() {
     let variables = |endpoints: Endpoints| {
         let mut config = Config::fixture();
         config.workloads.endpoints = endpoints;
-        let settled = settle_by(&config, &fixture(), Sight::Seen(bindings()), ObservedChildren::default());
+        let seen = Sight::Seen(bindings());
+        let settled = settle_by(&config, &fixture(), seen, ObservedChildren::default(), Reach::Answers);
         let web = applied(&settled.children.web_deployment);
         [web, applied(&settled.children.worker_deployment)].map(|deployment| {
             let pod = deployment.spec.unwrap().template.spec.unwrap();
@@ -387,6 +406,21 @@ fn endpoint_is_subscribed_once_a_web_pod_could_confirm() {
     let BindingsStep::Work { plan, .. } = ready.bindings else { panic!("nothing is to be done") };
     assert!(matches!(&plan.subscription[..], [SubscriptionStep::Subscribe { .. }]));
     assert_eq!(ready.subscription, SubscriptionState::Pending);
+}
+
+#[test]
+fn endpoint_that_does_not_lead_to_the_web_pods_leaves_subscriptions_as_they_are() {
+    let endpoint = "https://old.example.com/work_complete".to_owned();
+    let old = Subscription { arn: Some("arn:old".into()), protocol: "https".into(), endpoint };
+    let children = || ObservedChildren { web_deployment: Some(ready_web()), ..ObservedChildren::default() };
+    for (reach, expected) in [(Reach::Silent(Unreached::Foreign(404)), 0), (Reach::Answers, 2)] {
+        let seen = ObservedBindings { subscriptions: vec![old.clone()], ..bindings() };
+        let settle = settle_at(&fixture(), Sight::Seen(seen), children(), reach);
+        let BindingsStep::Work { plan, .. } = settle.bindings else { panic!("nothing is to be done") };
+        assert_eq!(plan.subscription.len(), expected, "{:?}", plan.subscription);
+        let is_told = matches!(settle.subscription, SubscriptionState::Unreachable { .. });
+        assert_eq!(is_told, expected == 0);
+    }
 }
 
 #[test]

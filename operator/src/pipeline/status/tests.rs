@@ -1,4 +1,4 @@
-use pipeline::{Error, ErrorKind};
+use pipeline::{Error, ErrorKind, reach::Unreached};
 use serde_json::{Value, json};
 
 use super::*;
@@ -186,10 +186,41 @@ fn visitors_are_served_while_a_rollout_or_one_missing_pod_is_work_under_way() {
 
 #[test]
 fn subscription_that_waits_keeps_nothing_from_being_ready() {
-    for state in [SubscriptionState::Pending, SubscriptionState::WaitingForWeb, SubscriptionState::Confirmed]
-    {
+    let plain = [SubscriptionState::Pending, SubscriptionState::WaitingForWeb, SubscriptionState::Confirmed];
+    for state in plain.into_iter().chain([unreachable()]) {
         let status = status_of(&Applied { subscription: state, ..settled() });
         assert_eq!(conditions(&status)["Ready"], "True/AsSpecified");
+    }
+}
+
+fn unreachable() -> SubscriptionState {
+    let endpoint = "https://hooks.example.com/work_complete".parse().unwrap();
+    SubscriptionState::Unreachable { endpoint, why: Unreached::Foreign(404) }
+}
+
+#[test]
+fn subscription_tells_since_when_its_reason_stands_and_what_was_met() {
+    let mut status = AssetPipelineStatus::default();
+    let pending = SubscriptionState::Pending;
+    for (second, state, since) in [
+        (10, unreachable(), 10),
+        (20, unreachable(), 10),
+        (30, pending.clone(), 30),
+        (40, pending, 30),
+        (50, SubscriptionState::Confirmed, 50),
+    ] {
+        let applied = Applied { subscription: state, ..settled() };
+        status = compute_status(&status, Some(7), &Outcome::Applied(&applied), None, at(second));
+        let told = status.conditions.iter().find(|told| told.type_ == "SubscriptionReady").unwrap();
+        assert_eq!(told.last_transition_time.0, at(since), "{second}");
+        let is_named = told.message.contains("post to https://hooks.example.com/work_complete")
+            && told.message.contains("answered with status 404");
+        assert_eq!(is_named, second < 30, "{}", told.message);
+        // The others' time is that of their status.
+        assert_eq!(
+            status.conditions.iter().find(|told| told.type_ == "Ready").unwrap().last_transition_time.0,
+            at(10)
+        );
     }
 }
 

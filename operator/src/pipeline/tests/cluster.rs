@@ -7,6 +7,7 @@ use std::{
 };
 
 use aws_smithy_http_client::test_util::infallible_client_fn;
+use jiff::Timestamp;
 use kube::{
     Client,
     client::Body,
@@ -17,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::Clients, config::Config, context::Context, metrics::Metrics, pace::Pace, purges::HintOrder,
+    reach::ReachBoard,
     scaler::SampleBoard, settled::Settled,
 };
 
@@ -126,6 +128,7 @@ impl FakeCluster {
             metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
             settled: Settled::default(),
             pace: Pace::new(std::num::NonZeroU32::MIN),
+            reached: ReachBoard::default(),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| cluster.store(bucket)),
             queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
@@ -133,6 +136,8 @@ impl FakeCluster {
                 told.0.lock().unwrap().hints.push(order);
                 Box::pin(std::future::ready(()))
             }),
+            reach: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
+            clock: Box::new(Timestamp::now),
         }
     }
 

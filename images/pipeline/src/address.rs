@@ -59,7 +59,7 @@ const INNERMOST: [IpNet; 11] = [
 ];
 
 /// Whether everybody on the internet may ask this address.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => !SPECIAL_V4.iter().any(|network| network.contains(&address)),
         IpAddr::V6(address) if NAT64.contains(&address) => true,
@@ -70,13 +70,13 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 }
 
 /// The network of machine or cloud secrets that the address lies in.
-pub(super) fn innermost(address: IpAddr) -> Option<&'static IpNet> {
+pub fn innermost(address: IpAddr) -> Option<&'static IpNet> {
     INNERMOST.iter().find(|network| network.contains(&address))
 }
 
 /// The IPv4 addresses that a packet to this address may be sent on to, or that share its host: at most the
 /// two of Teredo.
-pub(super) fn embedded(address: IpAddr) -> [Option<Ipv4Addr>; 2] {
+pub fn embedded(address: IpAddr) -> [Option<Ipv4Addr>; 2] {
     let IpAddr::V6(address) = address else { return [None, None] };
     let [.., a, b, c, d] = address.octets();
     let last = Ipv4Addr::new(a, b, c, d);
