@@ -89,6 +89,11 @@ pub fn notice_secret(pipeline: &str) -> String {
     format!("{pipeline}-notice-key")
 }
 
+/// Name of the `ConfigMap` that tells other people's pods how the bindings are called.
+pub fn bindings_config_map(pipeline: &str) -> String {
+    format!("{pipeline}-bindings")
+}
+
 /// What distinguishes this pipeline from all others of the cluster, in logs and AWS tags.
 pub fn qualified(namespace: &str, pipeline: &str) -> String {
     format!("{namespace}/{pipeline}")

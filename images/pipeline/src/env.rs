@@ -8,6 +8,18 @@ pub const QUEUE_URL: &str = "ASSETS_QUEUE_URL";
 pub const REFRESH_QUEUE_URL: &str = "ASSETS_REFRESH_QUEUE_URL";
 /// The ARN of the topic `work_complete`.
 pub const TOPIC_ARN: &str = "ASSETS_TOPIC_ARN";
+/// The region of bucket, queues and topic. This one and the following are told to other people's pods only.
+pub const REGION: &str = "ASSETS_REGION";
+/// The ARN of the bucket.
+pub const BUCKET_ARN: &str = "ASSETS_BUCKET_ARN";
+/// The ARN of the queue of visits.
+pub const QUEUE_ARN: &str = "ASSETS_QUEUE_ARN";
+/// The ARN of the queue of refreshes.
+pub const REFRESH_QUEUE_ARN: &str = "ASSETS_REFRESH_QUEUE_ARN";
+/// The URL of the queue of dead letters.
+pub const DEAD_LETTER_QUEUE_URL: &str = "ASSETS_DEAD_LETTER_QUEUE_URL";
+/// The ARN of the queue of dead letters.
+pub const DEAD_LETTER_QUEUE_ARN: &str = "ASSETS_DEAD_LETTER_QUEUE_ARN";
 /// PEM of the certificate authorities that vouch for SNS's signer, in place of the public ones; for emulators.
 pub const SNS_CERTIFICATE_AUTHORITY: &str = "ASSETS_SNS_CERTIFICATE_AUTHORITY";
 /// Where the signer's certificate is fetched, in place of SNS's own host; for emulators.

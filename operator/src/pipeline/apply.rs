@@ -207,6 +207,7 @@ async fn apply_children(
         web_service_account,
         worker_service_account,
         notice_secret,
+        bindings_config_map,
         peers_service,
         service,
         web_disruption_budget,
@@ -219,6 +220,7 @@ async fn apply_children(
     apply_change(context, object, web_service_account, OPERATOR_MANAGER).await?;
     apply_change(context, object, worker_service_account, OPERATOR_MANAGER).await?;
     apply_change(context, object, notice_secret, OPERATOR_MANAGER).await?;
+    apply_change(context, object, bindings_config_map, OPERATOR_MANAGER).await?;
     apply_change(context, object, peers_service, OPERATOR_MANAGER).await?;
     apply_change(context, object, service, OPERATOR_MANAGER).await?;
     apply_change(context, object, web_disruption_budget, OPERATOR_MANAGER).await?;

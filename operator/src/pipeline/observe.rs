@@ -5,7 +5,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::Deployment,
-        core::v1::{Secret, Service, ServiceAccount},
+        core::v1::{ConfigMap, Secret, Service, ServiceAccount},
         networking::v1::Ingress,
         policy::v1::PodDisruptionBudget,
     },
@@ -28,7 +28,7 @@ use crate::{
         holds_registry, observe_bindings, subscription::ToldSubscription,
     },
     context::Context,
-    names::{FINALIZER, SUFFIX_ANNOTATION, Tier, notice_secret, peers_service},
+    names::{FINALIZER, SUFFIX_ANNOTATION, Tier, bindings_config_map, notice_secret, peers_service},
     tenants::{ObservedRegistry, observe_registry, owner_name},
 };
 
@@ -78,6 +78,7 @@ pub struct ObservedChildren {
     pub web_service_account: Option<ServiceAccount>,
     pub worker_service_account: Option<ServiceAccount>,
     pub notice_secret: Option<Secret>,
+    pub bindings_config_map: Option<ConfigMap>,
     pub peers_service: Option<Service>,
     pub service: Option<Service>,
     pub web_disruption_budget: Option<PodDisruptionBudget>,
@@ -286,11 +287,12 @@ async fn observe_children(
 ) -> Result<ObservedChildren, ObserveError> {
     let name = object.name_any();
     let (web, worker) = (Tier::Web.child_name(&name), Tier::Worker.child_name(&name));
-    let (secret, peers) = (notice_secret(&name), peers_service(&name));
+    let (secret, told, peers) = (notice_secret(&name), bindings_config_map(&name), peers_service(&name));
     let reads = tokio::try_join!(
         fetch(context, object, &web),
         fetch(context, object, &worker),
         fetch(context, object, &secret),
+        fetch(context, object, &told),
         fetch(context, object, &peers),
         fetch(context, object, &name),
         fetch(context, object, &web),
@@ -303,6 +305,7 @@ async fn observe_children(
         web_service_account,
         worker_service_account,
         notice_secret,
+        bindings_config_map,
         peers_service,
         service,
         web_disruption_budget,
@@ -315,6 +318,7 @@ async fn observe_children(
         web_service_account,
         worker_service_account,
         notice_secret,
+        bindings_config_map,
         peers_service,
         service,
         web_disruption_budget,

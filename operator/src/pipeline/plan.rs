@@ -1,6 +1,7 @@
 //! What is to be done, as one complete value. Pure: no client, no clock, no chance.
 
 mod bindings;
+mod bindings_config_map;
 mod change;
 mod children;
 mod disruption_budget;
@@ -96,7 +97,8 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
     let want = bindings::build_want(valid, suffix, config, wanted);
     let bindings = bindings::plan_step(bindings, &valid.told, &want, state);
     let registry = bindings::plan_registry(valid, &bindings.step, registry, &chance.tenant_seed);
-    let children = children::plan_children(valid, children, bindings.known.as_ref(), config, chance);
+    let known = (bindings.known.as_ref(), bindings.named.as_ref());
+    let children = children::plan_children(valid, children, known, config, chance);
     Plan::Settle(Box::new(Settle {
         bindings: bindings.step,
         registry,

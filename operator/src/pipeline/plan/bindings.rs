@@ -53,12 +53,25 @@ pub struct KnownBindings {
     pub topic_arn: String,
 }
 
+/// What others may want to know of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedBindings {
+    pub known: KnownBindings,
+    pub bucket_arn: String,
+    pub queue_arn: String,
+    pub refresh_queue_arn: String,
+    pub dead_letter_queue_url: String,
+    pub dead_letter_queue_arn: String,
+}
+
 pub(super) struct PlannedBindings {
     pub step: BindingsStep,
     pub subscription: SubscriptionState,
     pub drift: Vec<String>,
     /// Absent until all of them exist.
     pub known: Option<KnownBindings>,
+    /// Absent likewise, and while AWS does not tell.
+    pub named: Option<NamedBindings>,
 }
 
 pub(super) fn build_want(
@@ -97,6 +110,7 @@ pub(super) fn plan_step(
         subscription: SubscriptionState::Unknown,
         drift: Vec::new(),
         known: None,
+        named: None,
     };
     let observed = match sight {
         Sight::Seen(observed) => observed,
@@ -115,13 +129,14 @@ pub(super) fn plan_step(
         Err(refusal) => return unsettled(BindingsStep::Refused(refusal)),
     };
     let known = build_known(&observed, want);
+    let named = known.clone().and_then(|known| name_bindings(&observed, known));
     let status = build_status(&observed, told, want);
     let step = if plan.is_empty() {
         BindingsStep::Settled(status)
     } else {
         BindingsStep::Work { plan: Box::new(plan), names: want.names.clone(), status }
     };
-    PlannedBindings { step, subscription, drift, known }
+    PlannedBindings { step, subscription, drift, known, named }
 }
 
 pub(super) fn plan_registry(
@@ -157,6 +172,24 @@ fn build_known(observed: &ObservedBindings, want: &BindingsWant) -> Option<Known
         refresh_queue_url: observed.refresh_queue.found()?.url.clone(),
         topic_arn: observed.topic.found()?.arn.clone(),
     })
+}
+
+fn name_bindings(observed: &ObservedBindings, known: KnownBindings) -> Option<NamedBindings> {
+    let dead_letters = observed.dead_letter_queue.found()?;
+    Some(NamedBindings {
+        bucket_arn: bucket_arn(&dead_letters.arn, &known.bucket)?,
+        queue_arn: observed.queue.found()?.arn.clone(),
+        refresh_queue_arn: observed.refresh_queue.found()?.arn.clone(),
+        dead_letter_queue_url: dead_letters.url.clone(),
+        dead_letter_queue_arn: dead_letters.arn.clone(),
+        known,
+    })
+}
+
+/// The ARN of a bucket in the partition of that queue.
+fn bucket_arn(queue_arn: &str, bucket: &str) -> Option<String> {
+    let partition = queue_arn.split(':').nth(1)?;
+    Some(format!("arn:{partition}:s3:::{bucket}"))
 }
 
 /// What was known when the status was written, where it speaks of the bindings that are wanted.

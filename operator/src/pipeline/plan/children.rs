@@ -1,18 +1,22 @@
 //! The change of every child, from what is there and what should be.
 
 use k8s_openapi::{
+    Metadata,
     api::{
         apps::v1::Deployment,
-        core::v1::{Secret, Service, ServiceAccount},
+        core::v1::{ConfigMap, Secret, Service, ServiceAccount},
         networking::v1::Ingress,
         policy::v1::PodDisruptionBudget,
     },
-    apimachinery::pkg::apis::meta::v1::OwnerReference,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
-use kube::{Resource, ResourceExt};
+use kube::Resource;
+use serde::Serialize;
 
 use super::{
     Chance, KnownBindings,
+    bindings::NamedBindings,
+    bindings_config_map::build_bindings_config_map,
     change::{Change, plan_absence, plan_change},
     disruption_budget::build_disruption_budget,
     ingress::build_ingress,
@@ -35,6 +39,7 @@ pub struct Children {
     pub web_service_account: Change<ServiceAccount>,
     pub worker_service_account: Change<ServiceAccount>,
     pub notice_secret: Change<Secret>,
+    pub bindings_config_map: Change<ConfigMap>,
     pub peers_service: Change<Service>,
     pub service: Change<Service>,
     pub web_disruption_budget: Change<PodDisruptionBudget>,
@@ -60,6 +65,7 @@ impl Children {
             web_service_account,
             worker_service_account,
             notice_secret,
+            bindings_config_map,
             peers_service,
             service,
             web_disruption_budget,
@@ -74,6 +80,7 @@ impl Children {
             foreign_child(web_service_account),
             foreign_child(worker_service_account),
             foreign_child(notice_secret),
+            foreign_child(bindings_config_map),
             foreign_child(peers_service),
             foreign_child(service),
             foreign_child(web_disruption_budget),
@@ -98,7 +105,7 @@ fn foreign_child<K: Resource<DynamicType = ()>>(change: &Change<K>) -> Option<Fo
 pub(super) fn plan_children(
     valid: &ValidPipeline,
     observed: ObservedChildren,
-    known: Option<&KnownBindings>,
+    (known, named): (Option<&KnownBindings>, Option<&NamedBindings>),
     config: &Config,
     chance: &Chance,
 ) -> Children {
@@ -106,6 +113,7 @@ pub(super) fn plan_children(
         web_service_account,
         worker_service_account,
         notice_secret,
+        bindings_config_map,
         peers_service,
         service,
         web_disruption_budget,
@@ -126,18 +134,20 @@ pub(super) fn plan_children(
     let worker_known = known.filter(|_| !worker_service_account.is_foreign() && !notice_secret.is_foreign());
     let worker = worker_known.map(|known| build_worker_deployment(valid, known, &config.workloads));
     let web = web_known.map(|known| build_web_deployment(valid, known, &config.workloads));
+    let told = named.map(|named| build_bindings_config_map(valid, named, &config.workloads));
     let budget = |tier| build_disruption_budget(valid, tier);
     Children {
         web_service_account,
         worker_service_account,
         notice_secret,
+        bindings_config_map: plan_once_known(owner, bindings_config_map, told),
         peers_service: plan_change(owner, peers_service, build_peers_service(valid)),
         service: plan_change(owner, service, build_service(valid)),
         web_disruption_budget: plan_change(owner, web_disruption_budget, budget(Tier::Web)),
         worker_disruption_budget: plan_change(owner, worker_disruption_budget, budget(Tier::Worker)),
         worker_birth: plan_birth(worker_deployment.as_ref(), worker.as_ref()),
-        worker_deployment: plan_deployment(owner, worker_deployment, worker),
-        web_deployment: plan_deployment(owner, web_deployment, web),
+        worker_deployment: plan_once_known(owner, worker_deployment, worker),
+        web_deployment: plan_once_known(owner, web_deployment, web),
         ingress: match build_ingress(valid) {
             Some(desired) => plan_change(owner, ingress, desired),
             None => plan_absence(owner, ingress),
@@ -152,18 +162,19 @@ fn plan_birth(observed: Option<&Deployment>, desired: Option<&Deployment>) -> Ch
     }
 }
 
-/// Pods need the bindings' names. While those are unknown the pods that there are go on as they are.
-fn plan_deployment(
-    owner: &OwnerReference,
-    observed: Option<Deployment>,
-    desired: Option<Deployment>,
-) -> Change<Deployment> {
+/// For what tells the bindings' names. While those are unknown, what there is goes on as it is.
+fn plan_once_known<K>(owner: &OwnerReference, observed: Option<K>, desired: Option<K>) -> Change<K>
+where
+    K: Metadata<Ty = ObjectMeta> + Serialize,
+{
     match (observed, desired) {
         (observed, Some(desired)) => plan_change(owner, observed, desired),
-        (Some(observed), None) if is_controlled_by(&observed.metadata, &owner.uid) => {
+        (Some(observed), None) if is_controlled_by(observed.metadata(), &owner.uid) => {
             Change::Keep(Box::new(observed))
         }
-        (Some(observed), None) => Change::Foreign { name: observed.name_any() },
+        (Some(observed), None) => {
+            Change::Foreign { name: observed.metadata().name.clone().unwrap_or_default() }
+        }
         (None, None) => Change::Nothing,
     }
 }

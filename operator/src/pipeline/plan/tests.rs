@@ -142,6 +142,7 @@ fn stored_children(children: &Children) -> ObservedChildren {
         web_service_account: Some(stored(&children.web_service_account)),
         worker_service_account: Some(stored(&children.worker_service_account)),
         notice_secret: Some(stored(&children.notice_secret)),
+        bindings_config_map: Some(stored(&children.bindings_config_map)),
         peers_service: Some(stored(&children.peers_service)),
         service: Some(stored(&children.service)),
         web_disruption_budget: Some(stored(&children.web_disruption_budget)),
@@ -169,6 +170,7 @@ fn children_of_a_full_spec_are_the_golden_ones() {
     insta::assert_yaml_snapshot!("web_service_account", applied(&children.web_service_account));
     insta::assert_yaml_snapshot!("worker_service_account", applied(&children.worker_service_account));
     insta::assert_yaml_snapshot!("notice_secret", applied(&children.notice_secret));
+    insta::assert_yaml_snapshot!("bindings_config_map", applied(&children.bindings_config_map));
     insta::assert_yaml_snapshot!("peers_service", applied(&children.peers_service));
     insta::assert_yaml_snapshot!("service", applied(&children.service));
     insta::assert_yaml_snapshot!("web_disruption_budget", applied(&children.web_disruption_budget));
@@ -267,6 +269,7 @@ fn children_as_they_were_applied_are_kept() {
         web_service_account,
         worker_service_account,
         notice_secret,
+        bindings_config_map,
         peers_service,
         service,
         web_disruption_budget,
@@ -277,7 +280,7 @@ fn children_as_they_were_applied_are_kept() {
         ingress,
     } = &second;
     assert!(is_kept(web_service_account) && is_kept(worker_service_account) && is_kept(notice_secret));
-    assert!(is_kept(peers_service) && is_kept(service) && is_kept(ingress));
+    assert!(is_kept(bindings_config_map) && is_kept(peers_service) && is_kept(service) && is_kept(ingress));
     assert!(is_kept(web_disruption_budget) && is_kept(worker_disruption_budget));
     assert!(is_kept(worker_deployment) && is_kept(web_deployment));
     assert_eq!(*worker_birth, Change::Nothing);
@@ -357,10 +360,12 @@ fn pods_wait_for_the_bindings_and_outlive_an_outage_of_aws() {
     let new = settle(&fixture(), failed(), ObservedChildren::default());
     assert_eq!(new.children.web_deployment, Change::Nothing);
     assert_eq!(new.children.worker_birth, Change::Nothing);
+    assert_eq!(new.children.bindings_config_map, Change::Nothing);
     assert!(matches!(new.children.service, Change::Apply(_)), "what needs no bindings is made all the same");
     let running = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
     let during = settle(&fixture(), failed(), stored_children(&running));
     assert!(is_kept(&during.children.web_deployment) && is_kept(&during.children.worker_deployment));
+    assert!(is_kept(&during.children.bindings_config_map));
     assert!(matches!((during.bindings, during.registry), (BindingsStep::Unknown(_), RegistryStep::Waiting)));
 }
 
