@@ -12,7 +12,8 @@ pub mod condition_type {
     pub const READY: &str = "Ready";
     /// The operator still has work to do, or waits for something to come up.
     pub const RECONCILING: &str = "Reconciling";
-    /// Nothing will change until a person acts.
+    /// Nothing will change until a person acts: on the spec, on an object or a host that is somebody else's, or on
+    /// what AWS denies or refuses. What passes by itself is told by `Reconciling`.
     pub const STALLED: &str = "Stalled";
     /// The bucket, queues and topic exist, are this pipeline's or may be used by it, and no write on them is left.
     pub const BINDINGS_READY: &str = "BindingsReady";
@@ -50,7 +51,7 @@ pub mod condition_reason {
     pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";
     /// The registry does not hold all tenants yet.
     pub const TENANTS_NOT_READY: &str = "TenantsNotReady";
-    /// AWS did not answer.
+    /// AWS did not answer, or did not know what was there a moment ago.
     pub const AWS_UNAVAILABLE: &str = "AwsUnavailable";
     /// AWS asked for fewer calls; the operator waits, longer each time, and goes on by itself.
     pub const AWS_THROTTLED: &str = "AwsThrottled";

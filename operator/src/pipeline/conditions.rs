@@ -54,7 +54,7 @@ pub(super) fn judge_bindings(outcome: &BindingsOutcome) -> (Verdict, Outlook) {
             Outlook::Moving,
         ),
         BindingsOutcome::Refused(Refusal { reason, message }) => (fails(reason, message), Outlook::Stuck),
-        BindingsOutcome::Failed(error) => (judge_error(error), Outlook::Moving),
+        BindingsOutcome::Failed(error) => (judge_error(error), outlook_of(error)),
     }
 }
 
@@ -82,7 +82,7 @@ pub(super) fn judge_registry(outcome: &RegistryOutcome) -> (Verdict, Outlook) {
         RegistryOutcome::Worked => {
             (fails(reason::IN_PROGRESS, "tenants are being registered"), Outlook::Moving)
         }
-        RegistryOutcome::Failed(error) => (judge_error(error), Outlook::Moving),
+        RegistryOutcome::Failed(error) => (judge_error(error), outlook_of(error)),
         RegistryOutcome::Settled { taken, registered } if taken.is_empty() => (
             holds(format!("every host of spec.tenants ({}) is registered", registered.len())),
             Outlook::Moving,
@@ -228,10 +228,19 @@ pub(super) fn judge_blocked(error: &FinalizeError) -> Option<Verdict> {
 
 pub(crate) fn judge_error(error: &pipeline::Error) -> Verdict {
     let reason = match error.kind {
-        ErrorKind::Unavailable => reason::AWS_UNAVAILABLE,
+        // What is missing was there a moment ago, or is there in a moment: the next round looks anew.
+        ErrorKind::Unavailable | ErrorKind::Missing => reason::AWS_UNAVAILABLE,
         ErrorKind::Throttled => reason::AWS_THROTTLED,
         ErrorKind::Denied => reason::AWS_DENIED,
-        ErrorKind::Missing | ErrorKind::Invalid => reason::AWS_REFUSED,
+        ErrorKind::Invalid => reason::AWS_REFUSED,
     };
     fails(reason, chain(error))
+}
+
+/// It is tried again in either case: a person may act elsewhere, such as in IAM.
+pub(crate) fn outlook_of(error: &pipeline::Error) -> Outlook {
+    match error.kind {
+        ErrorKind::Unavailable | ErrorKind::Throttled | ErrorKind::Missing => Outlook::Moving,
+        ErrorKind::Denied | ErrorKind::Invalid => Outlook::Stuck,
+    }
 }

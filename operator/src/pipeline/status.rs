@@ -22,7 +22,7 @@ use super::{
     conditions::{
         Outlook, Readiness, Verdict, fails, judge_bindings, judge_blocked, judge_credentials, judge_drift,
         judge_error, judge_foreign, judge_ready, judge_registry, judge_subscription, judge_suspended,
-        suspended,
+        outlook_of, suspended,
     },
     finalize::FinalizeError,
     observe::Workloads,
@@ -109,7 +109,7 @@ pub fn compute_status(
         }
         Outcome::Invalid(error) => judge_stopped(reason::INVALID_SPEC, error.to_string(), Outlook::Stuck),
         Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
-        Outcome::Unknown(error) => judge_whole(judge_error(error), Outlook::Moving),
+        Outcome::Unknown(error) => judge_whole(judge_error(error), outlook_of(error)),
         Outcome::Suspended(workloads) => {
             let Workloads { web, worker } = workloads;
             next.web = web.as_ref().map(count_pods);

@@ -18,7 +18,7 @@ use crate::{
     context::Context,
     names::STATUS_MANAGER,
     pipeline::{
-        conditions::{Outlook, Verdict, fails, judge_error},
+        conditions::{Outlook, Verdict, fails, judge_error, outlook_of},
         status::{judge_whole, plan_events, publish, set_condition},
         validate::InvalidSpec,
     },
@@ -113,7 +113,7 @@ fn judge(object: &AssetTenant, outcome: &Outcome<'_>) -> (Verdict, Outlook) {
             Applied::Claimed | Applied::Worked { .. } => {
                 (fails(reason::IN_PROGRESS, "the hosts are being registered"), Outlook::Moving)
             }
-            Applied::Failed(error) => (judge_error(error), Outlook::Moving),
+            Applied::Failed(error) => (judge_error(error), outlook_of(error)),
             Applied::Registered { taken, hosts, .. } if taken.is_empty() => {
                 let hosts = if hosts.len() == 1 {
                     "1 host is".to_owned()

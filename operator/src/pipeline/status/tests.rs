@@ -93,7 +93,7 @@ fn whatever_is_missing_makes_it_not_ready_and_says_why() {
             Applied { bindings: BindingsOutcome::Failed(denied()), ..settled() },
             "False/BindingsNotReady",
             ("BindingsReady", "False/AwsDenied"),
-            "False/NotStalled",
+            "True/AwsDenied",
         ),
         (
             Applied { bindings: refused(reason::FOREIGN_RESOURCE), ..settled() },
@@ -191,6 +191,70 @@ fn subscription_that_waits_keeps_nothing_from_being_ready() {
         let status = status_of(&Applied { subscription: state, ..settled() });
         assert_eq!(conditions(&status)["Ready"], "True/AsSpecified");
     }
+}
+
+#[test]
+fn stalled_is_what_only_a_person_can_end() {
+    let error = |kind| Error::new(kind, "look at bucket b");
+    let kinds = [
+        (ErrorKind::Denied, Some("AwsDenied")),
+        (ErrorKind::Invalid, Some("AwsRefused")),
+        (ErrorKind::Missing, None),
+        (ErrorKind::Unavailable, None),
+        (ErrorKind::Throttled, None),
+    ];
+    let mut cases = Vec::new();
+    for (kind, stalled) in kinds {
+        let bindings = BindingsOutcome::Failed(error(kind));
+        cases.push((status_of(&Applied { bindings, ..settled() }), stalled));
+        let registry = RegistryOutcome::Failed(error(kind));
+        cases.push((status_of(&Applied { registry, ..settled() }), stalled));
+        cases.push((status_by(&Outcome::Unknown(&error(kind))), stalled));
+    }
+    for reason in [reason::FOREIGN_RESOURCE, reason::ADOPTION_NOT_ALLOWED, reason::RESOURCE_MISSING] {
+        cases.push((status_of(&Applied { bindings: refused(reason), ..settled() }), Some(reason)));
+    }
+    let foreign = vec![ForeignChild { kind: "Service".into(), name: "shop".into() }];
+    cases.push((status_of(&Applied { foreign, ..settled() }), Some("ForeignResource")));
+    let taken = vec![("shop.example.com".parse().unwrap(), "assetpipeline/other/shop".into())];
+    let registry = RegistryOutcome::Settled { registered: vec![], taken };
+    cases.push((status_of(&Applied { registry, ..settled() }), Some("HostTaken")));
+    let invalid = InvalidSpec::Unidentified("uid");
+    cases.push((status_by(&Outcome::Invalid(&invalid)), Some("InvalidSpec")));
+    for (status, stalled) in cases {
+        check_stalled(&status, stalled);
+    }
+}
+
+#[test]
+fn what_goes_on_by_itself_or_holds_nothing_up_is_not_stalled() {
+    let changes: [fn(&mut Applied); 7] = [
+        |applied| applied.bindings = BindingsOutcome::Worked(BindingsStatus::default()),
+        |applied| applied.registry = RegistryOutcome::Waiting,
+        |applied| applied.registry = RegistryOutcome::Worked,
+        |applied| applied.drift = vec!["bucket b should encrypt".into()],
+        |applied| applied.missing_secrets = vec![MissingSecret { field: "spec.x", name: "tokens".into() }],
+        |applied| applied.subscription = unreachable(),
+        |applied| applied.web_deployment = None,
+    ];
+    for change in changes {
+        let mut applied = settled();
+        change(&mut applied);
+        check_stalled(&status_of(&applied), None);
+    }
+    check_stalled(&status_by(&Outcome::Deleting("the pods")), None);
+}
+
+fn check_stalled(status: &AssetPipelineStatus, reason: Option<&str>) {
+    let expected = reason.map_or("False/NotStalled".to_owned(), |reason| format!("True/{reason}"));
+    let told = conditions(status);
+    assert_eq!(told["Stalled"], expected, "{told}");
+    let is_moving = told["Reconciling"].as_str().unwrap().starts_with("True");
+    assert!(!(is_moving && reason.is_some()), "{told}");
+}
+
+fn status_by(outcome: &Outcome<'_>) -> AssetPipelineStatus {
+    compute_status(&AssetPipelineStatus::default(), Some(7), outcome, None, at(10))
 }
 
 fn unreachable() -> SubscriptionState {
@@ -355,7 +419,7 @@ fn deletion_that_aws_blocks_is_told_until_it_goes_on() {
         (ErrorKind::Unavailable, json!("True/AwsUnavailable")),
         (ErrorKind::Denied, json!("True/AwsDenied")),
         (ErrorKind::Invalid, json!("True/AwsRefused")),
-        (ErrorKind::Missing, json!("True/AwsRefused")),
+        (ErrorKind::Missing, json!("True/AwsUnavailable")),
         // It passes.
         (ErrorKind::Throttled, Value::Null),
     ] {
