@@ -73,6 +73,23 @@ async fn sns_subscriptions_conform() -> Result<()> {
     Ok(())
 }
 
+/// What the operator's renewals count on.
+#[tokio::test]
+async fn subscription_that_waits_is_asked_again_once_it_is_subscribed_again() -> Result<()> {
+    let moto = Moto::start()?;
+    let client = sns_client(&moto.sdk_config().await);
+    let mut inbox = SnsInbox::listen().await?;
+    let topic = create_subscribed_topic(&client, &inbox).await?;
+    inbox.next_token(&topic).await?;
+    assert_eq!(create_subscribed_topic(&client, &inbox).await?, topic);
+    let token = inbox.next_token(&topic).await?;
+    SnsSubscriptions::new(client.clone(), &topic).confirm(&token).await?;
+    let listed = client.list_subscriptions_by_topic().topic_arn(&topic).send().await?;
+    let arns: Vec<_> = listed.subscriptions().iter().filter_map(|listed| listed.subscription_arn()).collect();
+    assert!(matches!(arns[..], [arn] if arn.starts_with("arn:")), "{arns:?}");
+    Ok(())
+}
+
 /// The ARN of a topic that posts to the inbox once it is confirmed.
 async fn create_subscribed_topic(client: &aws_sdk_sns::Client, inbox: &SnsInbox) -> Result<String> {
     let topic = client.create_topic().name("work_complete").send().await?;

@@ -2,9 +2,10 @@
 
 As it comes, moto delivers to HTTP subscribers that nobody confirmed, signs each message with a key that no
 authority vouches for, and leaves the subject out of what it signs. Here a subscription to an HTTP endpoint
-waits until it is confirmed with the token that was posted to it, and messages are signed as Amazon SNS does,
-by the key and certificate in the files that the environment names. A bucket has the tags that it was made
-with, which moto passes over. What a bucket's versioning and lifecycle are told in has S3's name and not moto's.
+waits until it is confirmed with the token that was posted to it, which is posted again to what is subscribed
+again meanwhile, and messages are signed as Amazon SNS does, by the key and certificate in the files that the
+environment names. A bucket has the tags that it was made with, which moto passes over. What a bucket's
+versioning and lifecycle are told in has S3's name and not moto's.
 
 SNS_SIGNER_KEY, SNS_SIGNER_CERTIFICATE   PEM; the certificate with what connects it to its authority
 END_WITH_STDIN                           if set, the process ends with its standard input
@@ -117,6 +118,8 @@ def subscribe(self, topic_arn, endpoint, protocol):
     if protocol in ["http", "https"] and not hasattr(subscription, "token"):
         subscription.token = secrets.token_hex(64)
         subscription.attributes["PendingConfirmation"] = True
+    # SNS asks again whenever somebody subscribes what waits.
+    if is_pending(subscription):
         threading.Thread(target=ask_for_confirmation, args=[subscription], daemon=True).start()
     return subscription
 
