@@ -1,17 +1,27 @@
-//! The three ways by which a waiting web pod hears that a file is compiled, each one alone.
+//! The three ways by which a waiting web pod hears that a file is compiled, each one alone, and what becomes of
+//! the one that leads elsewhere.
 
-use anyhow::{Result, ensure};
-use crds::WorkerSpec;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use crds::{AssetPipeline, WorkerSpec, condition_type};
 use futures::future::try_join_all;
-use pipeline::env::{DIRECT_NOTICES, RECHECK};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use pipeline::{
+    aws::sns_client,
+    env::{DIRECT_NOTICES, RECHECK},
+};
 use tests::{
+    patience::eventually,
     sass,
-    scene::{Scene, Setting, Sns, Tier, play},
+    scene::{Scene, Setting, Sns, Tier, check_condition, play},
 };
 
 const FILES: usize = 6;
 const VISITORS_PER_FILE: usize = 4;
 const NO_RECHECK: &[(&str, &str)] = &[(RECHECK, "Off")];
+/// Silent endpoints are asked again after 2, 4, 8 s and so on.
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
 const NO_DIRECT_NOTICES: &[(&str, &str)] = &[(DIRECT_NOTICES, "Off")];
 
 #[tokio::test]
@@ -42,6 +52,51 @@ async fn sns_alone_answers_every_visitor() -> Result<()> {
 async fn recheck_alone_answers_every_visitor() -> Result<()> {
     let setting = Setting { sns: Sns::Silent, worker_env: NO_DIRECT_NOTICES, ..two_web_pods() };
     play("recheck", setting, async |scene| only_way_is(scene, "recheck").await).await
+}
+
+#[tokio::test]
+async fn endpoint_that_leads_to_somebody_else_is_told_and_never_subscribed() -> Result<()> {
+    play("elsewhere", Setting::default(), async |scene| {
+        let right = scene.pipeline().await?.spec;
+        let mut wrong = right.clone();
+        let elsewhere = format!("{}/work_complete", scene.origin.url());
+        wrong.notifications.endpoint = Some(elsewhere.clone());
+        scene.change_spec(&wrong).await?;
+        eventually(TOLD_WITHIN, "the wrong endpoint to be told", async || {
+            let told = subscription_ready(&scene.pipeline().await?)?;
+            ensure!((told.status.as_str(), told.reason.as_str()) == ("False", "Unreachable"), "{told:?}");
+            let names_both = told.message.contains(&elsewhere) && told.message.contains("status 404");
+            ensure!(names_both && !told.message.contains("  "), "{}", told.message);
+            Ok(())
+        })
+        .await?;
+        scene.origin.put("/app.scss", ".ok { width: 1px; }\n");
+        assert_eq!(scene.visitor.get("/app.css").await?.status, 200, "direct notices do the work");
+        ensure!(!subscribed(scene).await?.contains(&elsewhere), "somebody else was subscribed");
+
+        scene.change_spec(&right).await?;
+        eventually(TOLD_WITHIN, "the right endpoint to be confirmed", async || {
+            check_condition(&scene.pipeline().await?, condition_type::SUBSCRIPTION_READY)
+        })
+        .await?;
+        assert_eq!(subscribed(scene).await?, right.notifications.endpoint.into_iter().collect::<Vec<_>>());
+        Ok(())
+    })
+    .await
+}
+
+/// The endpoints that the topic knows.
+async fn subscribed(scene: &Scene) -> Result<Vec<String>> {
+    let topic = scene.bindings().await?.topic_arn.context("the status names no topic")?;
+    let sns = sns_client(&scene.control.aws().await);
+    let known = sns.list_subscriptions_by_topic().topic_arn(topic).send().await?;
+    Ok(known.subscriptions().iter().filter_map(|known| known.endpoint.clone()).collect())
+}
+
+fn subscription_ready(pipeline: &AssetPipeline) -> Result<Condition> {
+    let mut conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
+    let told = conditions.find(|told| told.type_ == condition_type::SUBSCRIPTION_READY);
+    told.cloned().context("there is no condition SubscriptionReady")
 }
 
 /// Two are enough for a notice to reach the wrong one.

@@ -108,7 +108,10 @@ pub(super) fn judge_subscription(state: &SubscriptionState) -> Verdict {
         SubscriptionState::Unreachable { endpoint, why } => fails(
             reason::UNREACHABLE,
             format!(
-                "SNS is not asked to post to {endpoint}, since it does not lead to the web pods: {why}. Have the DNS                  name of its host, and the load balancer's rule for it, lead to the pipeline's Service, from the                  operator's pod, too; it is asked again within 5 minutes. Notices go directly from pod to pod until                  then"
+                "SNS is not asked to post to {endpoint}, since it does not lead to the web pods: {why}. Have the DNS \
+                 name of its host, and the load balancer's rule for it, lead to the pipeline's Service, from the \
+                 operator's pod, too; it is asked again within 5 minutes. Notices go directly from pod to pod until \
+                 then"
             ),
         ),
         SubscriptionState::Pending => {

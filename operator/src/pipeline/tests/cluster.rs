@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::Clients, config::Config, context::Context, metrics::Metrics, pace::Pace, purges::HintOrder,
-    reach::ReachBoard,
-    scaler::SampleBoard, settled::Settled,
+    reach::ReachBoard, scaler::SampleBoard, settled::Settled,
 };
 
 #[derive(Clone, Default)]
