@@ -45,6 +45,12 @@ pub const MAX_NAME_LENGTH: usize = 50;
     shortname = "ap",
     namespaced,
     status = "AssetPipelineStatus",
+    scale(
+        spec_replicas_path = ".spec.web.replicas",
+        status_replicas_path = ".status.web.replicas",
+        label_selector_path = ".status.web.selector"
+    ),
+    selectable = ".spec.suspend",
     derive = "PartialEq",
     cel,
     doc = "A fleet of web and worker pods that compiles the Sass of its tenants' sites on the first visit.",
@@ -101,6 +107,12 @@ pub const MAX_NAME_LENGTH: usize = 50;
         type_ = "integer",
         json_path = ".status.queue.visible",
         description = "Jobs that wait for a worker."
+    ),
+    printcolumn(
+        name = "URL",
+        type_ = "string",
+        json_path = ".status.url",
+        description = "Where the first tenant's visitors ask."
     ),
     printcolumn(
         name = "Bucket",

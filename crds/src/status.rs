@@ -24,6 +24,14 @@ pub mod condition_type {
     pub const SUBSCRIPTION_READY: &str = "SubscriptionReady";
     /// Every tenant of the spec is in the registry.
     pub const TENANTS_READY: &str = "TenantsReady";
+    /// Enough web pods are ready to serve: one may be missing.
+    pub const WEB_AVAILABLE: &str = "WebAvailable";
+    /// A worker pod is ready, or none is wanted, since there is no work.
+    pub const WORKERS_AVAILABLE: &str = "WorkersAvailable";
+    /// The load balancer of the Ingress has an address. There only while the spec asks for an Ingress.
+    pub const INGRESS_READY: &str = "IngressReady";
+    /// Each timeout of the chain from worker to CDN leaves the next one time enough; the message tells them all.
+    pub const TIMEOUTS_COHERENT: &str = "TimeoutsCoherent";
     /// Every Secret that the spec names is in the namespace; what it holds is not looked at.
     pub const CREDENTIALS_READY: &str = "CredentialsReady";
     /// The pipeline cannot go, since AWS does not let the operator see or remove what it has there. There only
@@ -47,6 +55,12 @@ pub mod condition_reason {
     pub const APPLY_FAILED: &str = "ApplyFailed";
     /// Fewer web pods are ready than serving takes: more than one is missing, or all are.
     pub const WEB_NOT_READY: &str = "WebNotReady";
+    /// Worker pods are wanted, and none is ready.
+    pub const WORKERS_NOT_READY: &str = "WorkersNotReady";
+    /// The Ingress has no address yet; the controller of its class gives it one.
+    pub const WAITING_FOR_LOAD_BALANCER: &str = "WaitingForLoadBalancer";
+    /// The spec asks for an Ingress, and names no host that it could serve.
+    pub const NO_HOSTS: &str = "NoHosts";
     /// The AWS resources are not all there yet.
     pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";
     /// The registry does not hold all tenants yet.
@@ -101,10 +115,18 @@ pub struct AssetPipelineStatus {
     /// The `metadata.generation` that this status speaks of; -1 before the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady`, `TenantsReady` and `CredentialsReady` for details; `Suspended` and `DeletionBlocked` only while they hold.
+    /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady`, `TenantsReady`,
+    /// `CredentialsReady`, `WebAvailable`, `WorkersAvailable` and `TimeoutsCoherent` for details; `IngressReady`,
+    /// `Suspended` and `DeletionBlocked` only while there is something to tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+    /// Where the first tenant's visitors ask: scheme and host. Absent without an Ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Names and addresses of the Ingress's load balancer: where the DNS names of the tenants' hosts are to lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub load_balancer: Vec<String>,
     /// The web pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<TierStatus>,
@@ -135,6 +157,9 @@ pub struct TierStatus {
     pub replicas: i32,
     /// Pods that are ready.
     pub ready_replicas: i32,
+    /// Which pods these are, as a label selector: autoscalers ask for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
 }
 
 /// Jobs in the queues.

@@ -1,20 +1,26 @@
-//! Workers come when there is work and go when there is none.
+//! Workers come when there is work and go when there is none; web pods are as many as somebody asks for.
 
 use std::{future::pending, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use crds::WorkerSpec;
+use crds::{WorkerSpec, condition_type};
 use futures::{StreamExt, future::try_join_all, pin_mut};
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::runtime::{WatchStreamExt, watcher};
+use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v1::Scale, core::v1::Pod};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams},
+    runtime::{WatchStreamExt, watcher},
+};
+use serde_json::json;
 use tests::{
     patience::eventually,
     sass,
-    scene::{Scene, Setting, Tier, play},
+    scene::{PIPELINE, Scene, Setting, Tier, check_condition, play},
 };
 
 const FILES: usize = 8;
 const MAX: i32 = 3;
+const SCALED_WITHIN: Duration = Duration::from_secs(30);
 const LET_GO_WITHIN: Duration = Duration::from_secs(30);
 
 #[tokio::test]
@@ -35,6 +41,37 @@ async fn workers_come_from_zero_never_pass_the_maximum_and_go_again() -> Result<
         assert_eq!((seen.first(), seen.iter().max()), (Some(&0), Some(&MAX)), "{seen:?}");
         assert_eq!(scene.pods(Tier::Worker).await?, []);
         Ok(())
+    })
+    .await
+}
+
+/// As an autoscaler does, and `kubectl scale`.
+#[tokio::test]
+async fn web_tier_follows_the_scale_of_its_pipeline() -> Result<()> {
+    play("scale", Setting::default(), async |scene| {
+        let pipelines = scene.pipelines();
+        let scale = pipelines.get_scale(PIPELINE).await?;
+        let told = |scale: &Scale| Some((scale.spec.clone()?.replicas, Some(scale.status.clone()?.replicas)));
+        assert_eq!(told(&scale), Some((Some(1), Some(1))));
+        let selector = scale.status.and_then(|status| status.selector).context("it tells no selector")?;
+        let pods: Api<Pod> = scene.control.api(&scene.namespace);
+        let selected = pods.list(&ListParams::default().labels(&selector)).await?.items;
+        assert_eq!(selected, scene.pods(Tier::Web).await?);
+
+        let two = Patch::Merge(json!({"spec": {"replicas": 2}}));
+        pipelines.patch_scale(PIPELINE, &PatchParams::default(), &two).await?;
+        eventually(SCALED_WITHIN, "the second web pod", async || {
+            let now = pipelines.get_scale(PIPELINE).await?;
+            ensure!(
+                now.status.is_some_and(|status| status.replicas == 2),
+                "the status tells of another number"
+            );
+            check_condition(&scene.pipeline().await?, condition_type::WEB_AVAILABLE)?;
+            let ready = scene.deployment(Tier::Web).await?.status.and_then(|status| status.ready_replicas);
+            ensure!(ready == Some(2), "{ready:?} are ready");
+            Ok(())
+        })
+        .await
     })
     .await
 }

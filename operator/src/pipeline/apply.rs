@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use crds::{AssetPipeline, BindingsStatus, condition_reason as reason};
 use jiff::Timestamp;
-use k8s_openapi::{NamespaceResourceScope, api::apps::v1::Deployment};
+use k8s_openapi::{NamespaceResourceScope, api::networking::v1::Ingress};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
@@ -21,8 +21,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
-    observe::MissingSecret,
-    plan::{BindingsStep, Change, Children, ForeignChild, RegistryStep, Settle, SubscriptionState},
+    observe::{MissingSecret, Workloads},
+    plan::{BindingsStep, Change, Children, ForeignChild, Front, RegistryStep, Settle, SubscriptionState},
 };
 use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
@@ -57,8 +57,9 @@ pub struct Applied {
     pub missing_secrets: Vec<MissingSecret>,
     /// What stands in a child's place, and was left alone.
     pub foreign: Vec<ForeignChild>,
-    pub web_deployment: Option<Deployment>,
-    pub worker_deployment: Option<Deployment>,
+    pub front: Front,
+    pub workloads: Workloads,
+    pub ingress: Option<Ingress>,
 }
 
 /// How it stands with the AWS resources.
@@ -110,7 +111,8 @@ pub async fn apply_claim(
 }
 
 pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
-    let Settle { bindings, registry, purges, hints, subscription, drift, missing_secrets, children } = settle;
+    let Settle { bindings, registry, purges, hints, subscription, drift, missing_secrets, front, children } =
+        settle;
     let bindings = do_bindings(context, bindings).await;
     let bucket = match &registry {
         RegistryStep::Planned { bucket, owner: _, plan: _ } => Some(bucket.clone()),
@@ -119,7 +121,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     let registry = do_registry(context, registry).await;
     let purges = do_purges(context, object, bucket.as_deref(), (purges, hints)).await?;
     let foreign = children.foreign();
-    let (worker_deployment, web_deployment) = apply_children(context, object, children).await?;
+    let (workloads, ingress) = apply_children(context, object, children).await?;
     Ok(Applied {
         bindings,
         registry,
@@ -129,8 +131,9 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
         drift_interval: context.pace.usual_interval(),
         missing_secrets,
         foreign,
-        web_deployment,
-        worker_deployment,
+        front,
+        workloads,
+        ingress,
     })
 }
 
@@ -202,7 +205,7 @@ async fn apply_children(
     context: &Context,
     object: &AssetPipeline,
     children: Children,
-) -> Result<(Option<Deployment>, Option<Deployment>), ApplyError> {
+) -> Result<(Workloads, Option<Ingress>), ApplyError> {
     let Children {
         web_service_account,
         worker_service_account,
@@ -229,8 +232,8 @@ async fn apply_children(
     apply_change(context, object, worker_birth, SCALER_MANAGER).await?;
     let worker_deployment = apply_change(context, object, worker_deployment, OPERATOR_MANAGER).await?;
     let web_deployment = apply_change(context, object, web_deployment, OPERATOR_MANAGER).await?;
-    apply_change(context, object, ingress, OPERATOR_MANAGER).await?;
-    Ok((worker_deployment, web_deployment))
+    let ingress = apply_change(context, object, ingress, OPERATOR_MANAGER).await?;
+    Ok((Workloads { web: web_deployment, worker: worker_deployment }, ingress))
 }
 
 /// Does one change, and gives the child as it is afterwards.

@@ -1,5 +1,7 @@
 //! From what a round came to, to the conditions that tell it. Pure.
 
+mod serving;
+
 use crds::{condition_reason as reason, condition_type as kind};
 use k8s_openapi::{api::apps::v1::Deployment, apimachinery::pkg::apis::meta::v1::Condition};
 use pipeline::{ErrorKind, chain};
@@ -8,8 +10,10 @@ use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
     finalize::FinalizeError,
     observe::MissingSecret,
-    plan::{ForeignChild, MAX_UNAVAILABLE, SubscriptionState},
+    plan::{ForeignChild, SubscriptionState},
 };
+pub(super) use serving::{Readiness, addresses_of, judge_ingress, judge_timeouts, judge_web, judge_workers};
+
 use crate::{
     aws::Refusal,
     names::{LET_GO_ANNOTATION, LET_GO_WISH},
@@ -146,14 +150,6 @@ pub(super) fn judge_foreign(foreign: &[ForeignChild]) -> Option<Verdict> {
     Some(fails(reason::FOREIGN_RESOURCE, message))
 }
 
-/// Whether visitors are served, and whether all is as the spec asks for: a pod that is missing, and a rollout,
-/// are work that goes on while visitors are served.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Readiness {
-    pub(super) serving: Verdict,
-    pub(super) complete: Verdict,
-}
-
 /// Ready needs all children in their places, the bindings, the tenants and enough web pods. The subscription is
 /// not needed: without it notices go directly, and the web pods look for themselves.
 pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Applied) -> Readiness {
@@ -164,7 +160,7 @@ pub(super) fn judge_ready(bindings: &Verdict, tenants: &Verdict, applied: &Appli
     } else if !tenants.holds {
         fails(reason::TENANTS_NOT_READY, tenants.message.clone())
     } else {
-        return judge_web(applied.web_deployment.as_ref());
+        return judge_web(applied.workloads.web.as_ref());
     };
     Readiness { serving: unready.clone(), complete: unready }
 }
@@ -187,34 +183,6 @@ pub(super) fn judge_suspended(told: &[Condition], web: Option<&Deployment>) -> V
 
 pub(super) fn suspended() -> Verdict {
     Verdict { holds: true, reason: reason::SUSPENDED, message: SUSPENDED.to_owned() }
-}
-
-/// Enough are ready while no more are missing than the disruption budget lets a drained node take, and one is
-/// there. The Deployment's own `Available` asks for all of them, since its rollouts do.
-fn judge_web(deployment: Option<&Deployment>) -> Readiness {
-    let Some(deployment) = deployment else {
-        let absent = fails(reason::WEB_NOT_READY, "the web pods are not there yet");
-        return Readiness { serving: absent.clone(), complete: absent };
-    };
-    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
-    let status = deployment.status.clone().unwrap_or_default();
-    let updated = status.updated_replicas.unwrap_or_default();
-    let ready = status.ready_replicas.unwrap_or_default();
-    let total = status.replicas.unwrap_or_default();
-    // The Deployment's own controller must have seen the newest spec, or its numbers speak of an older one.
-    let is_current = status.observed_generation >= deployment.metadata.generation;
-    // A rollout has one more for a while.
-    let told = format!("web pods ready: {} of {wanted}", ready.min(wanted));
-    if is_current && updated == wanted && ready >= wanted && total == wanted {
-        return Readiness { serving: holds(told.clone()), complete: holds(told) };
-    }
-    let told = format!("{told}, of the newest version: {updated}");
-    if ready >= (wanted - MAX_UNAVAILABLE).max(1) {
-        Readiness { serving: holds(told.clone()), complete: fails(reason::IN_PROGRESS, told) }
-    } else {
-        let unready = fails(reason::WEB_NOT_READY, told);
-        Readiness { serving: unready.clone(), complete: unready }
-    }
 }
 
 /// What keeps a pipeline from going, and the way out. `None` for what is the cluster's matter, and for too many

@@ -5,6 +5,7 @@ mod bindings_config_map;
 mod change;
 mod children;
 mod disruption_budget;
+mod front;
 mod hints;
 mod ingress;
 mod key_rotation;
@@ -23,6 +24,7 @@ pub use bindings::{BindingsStep, KnownBindings, RegistryStep};
 pub use change::Change;
 pub use children::{Children, ForeignChild};
 pub use disruption_budget::MAX_UNAVAILABLE;
+pub use front::Front;
 pub use notice_secret::keys_of;
 pub use subscription::SubscriptionState;
 
@@ -62,6 +64,7 @@ pub struct Settle {
     pub drift: Vec<String>,
     /// Nothing is done about these: people make them.
     pub missing_secrets: Vec<MissingSecret>,
+    pub front: Front,
     pub children: Children,
 }
 
@@ -107,6 +110,7 @@ pub fn plan(valid: &ValidPipeline, observed: Observed, config: &Config, chance: 
         subscription: bindings.subscription,
         drift: bindings.drift,
         missing_secrets,
+        front: front::build_front(valid),
         children,
     }))
 }

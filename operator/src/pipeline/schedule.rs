@@ -220,7 +220,10 @@ fn registry_failure(applied: &Applied) -> Option<&Error> {
 mod tests {
     use crds::BindingsStatus;
 
-    use crate::purges::AppliedPurges;
+    use crate::{
+        pipeline::{observe::Workloads, plan::Front, validate::Timeouts},
+        purges::AppliedPurges,
+    };
 
     use super::*;
 
@@ -234,8 +237,13 @@ mod tests {
             drift_interval: LEAST_INTERVAL,
             missing_secrets: vec![],
             foreign: vec![],
-            web_deployment: None,
-            worker_deployment: None,
+            front: Front {
+                url: None,
+                ingress_class: None,
+                timeouts: Timeouts::from_hold_seconds(25).unwrap(),
+            },
+            workloads: Workloads::default(),
+            ingress: None,
         }
     }
 

@@ -20,9 +20,9 @@ use serde_json::json;
 use super::{
     apply::{Applied, ApplyError, BindingsOutcome, RegistryOutcome, namespaced},
     conditions::{
-        Outlook, Readiness, Verdict, fails, judge_bindings, judge_blocked, judge_credentials, judge_drift,
-        judge_error, judge_foreign, judge_ready, judge_registry, judge_subscription, judge_suspended,
-        outlook_of, suspended,
+        Outlook, Readiness, Verdict, addresses_of, fails, judge_bindings, judge_blocked, judge_credentials,
+        judge_drift, judge_error, judge_foreign, judge_ingress, judge_ready, judge_registry,
+        judge_subscription, judge_suspended, judge_timeouts, judge_web, judge_workers, outlook_of, suspended,
     },
     finalize::FinalizeError,
     observe::Workloads,
@@ -107,14 +107,12 @@ pub fn compute_status(
             fill_details(&mut next, applied);
             judge_applied(applied)
         }
-        Outcome::Invalid(error) => judge_stopped(reason::INVALID_SPEC, error.to_string(), Outlook::Stuck),
+        Outcome::Invalid(error) => judge_invalid(error),
         Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
         Outcome::Unknown(error) => judge_whole(judge_error(error), outlook_of(error)),
         Outcome::Suspended(workloads) => {
-            let Workloads { web, worker } = workloads;
-            next.web = web.as_ref().map(count_pods);
-            next.worker = worker.as_ref().map(count_pods);
-            judge_rest(judge_suspended(&previous.conditions, web.as_ref()))
+            fill_tiers(&mut next, workloads);
+            judge_rest(judge_suspended(&previous.conditions, workloads.web.as_ref()), workloads)
         }
         Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
         Outcome::DeletionFailed(error) => {
@@ -145,6 +143,7 @@ fn judge_applied(applied: &Applied) -> Verdicts {
     let stuck = judge_foreign(&applied.foreign).or(stuck);
     let mut verdicts = judge_progress(&complete, stuck.as_ref());
     let drift = judge_drift(&bindings, &applied.drift);
+    let Workloads { web, worker } = &applied.workloads;
     verdicts.extend([
         (kind::READY, serving),
         (kind::BINDINGS_READY, bindings),
@@ -152,7 +151,20 @@ fn judge_applied(applied: &Applied) -> Verdicts {
         (kind::TENANTS_READY, tenants),
         (kind::SUBSCRIPTION_READY, judge_subscription(&applied.subscription)),
         (kind::CREDENTIALS_READY, judge_credentials(&applied.missing_secrets)),
+        (kind::WEB_AVAILABLE, judge_web(web.as_ref()).serving),
+        (kind::WORKERS_AVAILABLE, judge_workers(worker.as_ref())),
+        (kind::TIMEOUTS_COHERENT, judge_timeouts(&applied.front.timeouts)),
     ]);
+    let ingress = judge_ingress(&applied.front, applied.ingress.as_ref(), &applied.foreign);
+    verdicts.extend(ingress.map(|ingress| (kind::INGRESS_READY, ingress)));
+    verdicts
+}
+
+fn judge_invalid(error: &InvalidSpec) -> Verdicts {
+    let mut verdicts = judge_stopped(reason::INVALID_SPEC, error.to_string(), Outlook::Stuck);
+    if error.is_of_timeouts() {
+        verdicts.push((kind::TIMEOUTS_COHERENT, fails(reason::INVALID_SPEC, error.to_string())));
+    }
     verdicts
 }
 
@@ -161,9 +173,15 @@ fn judge_stopped(reason: &'static str, message: String, outlook: Outlook) -> Ver
 }
 
 /// The other conditions stand as they were last told, with the generation that they speak of.
-fn judge_rest(ready: Verdict) -> Verdicts {
-    let reconciling = Verdict { holds: false, ..ready.clone() };
-    vec![(kind::RECONCILING, reconciling), (kind::READY, ready), (kind::SUSPENDED, suspended())]
+fn judge_rest(ready: Verdict, workloads: &Workloads) -> Verdicts {
+    let Workloads { web, worker } = workloads;
+    vec![
+        (kind::RECONCILING, Verdict { holds: false, ..ready.clone() }),
+        (kind::READY, ready),
+        (kind::SUSPENDED, suspended()),
+        (kind::WEB_AVAILABLE, judge_web(web.as_ref()).serving),
+        (kind::WORKERS_AVAILABLE, judge_workers(worker.as_ref())),
+    ]
 }
 
 /// All that can be said where there are no details.
@@ -195,12 +213,17 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         drift_interval,
         missing_secrets: _,
         foreign: _,
-        web_deployment,
-        worker_deployment,
+        front,
+        workloads,
+        ingress,
     } = applied;
     next.purges = merge_statuses(&next.purges, &purges.statuses);
-    next.web = web_deployment.as_ref().map(count_pods);
-    next.worker = worker_deployment.as_ref().map(count_pods);
+    next.url.clone_from(&front.url);
+    if front.ingress_class.is_none() {
+        next.conditions.retain(|condition| condition.type_ != kind::INGRESS_READY);
+    }
+    next.load_balancer = ingress.as_ref().map(addresses_of).unwrap_or_default();
+    fill_tiers(next, workloads);
     match bindings {
         BindingsOutcome::Settled(status) | BindingsOutcome::Worked(status) => {
             next.bindings = (*status != BindingsStatus::default()).then(|| BindingsStatus {
@@ -222,9 +245,18 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
     }
 }
 
+fn fill_tiers(next: &mut AssetPipelineStatus, workloads: &Workloads) {
+    let Workloads { web, worker } = workloads;
+    next.web = web.as_ref().map(count_pods);
+    next.worker = worker.as_ref().map(count_pods);
+}
+
 fn count_pods(deployment: &Deployment) -> TierStatus {
     let status = deployment.status.as_ref();
+    let selector = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
+    let pairs = selector.map(|labels| labels.iter().map(|(label, value)| format!("{label}={value}")));
     TierStatus {
+        selector: pairs.map(|pairs| pairs.collect::<Vec<_>>().join(",")),
         replicas: status.and_then(|status| status.replicas).unwrap_or_default(),
         ready_replicas: status.and_then(|status| status.ready_replicas).unwrap_or_default(),
     }
@@ -257,12 +289,12 @@ pub(crate) fn set_condition(
     conditions.insert(position.unwrap_or(conditions.len()), condition);
 }
 
-/// One event for each condition whose status or reason changed. Reconciling is left out: it says what Ready
-/// says, or that pods come and go.
+/// One event for each condition whose status or reason changed. Three are left out: they say what Ready says, or that
+/// pods come and go.
 pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
     let is_news = |condition: &&Condition| {
         let before = previous.iter().find(|previous| previous.type_ == condition.type_);
-        condition.type_ != kind::RECONCILING
+        ![kind::RECONCILING, kind::WEB_AVAILABLE, kind::WORKERS_AVAILABLE].contains(&condition.type_.as_str())
             && before.is_none_or(|before| {
                 (&before.status, &before.reason) != (&condition.status, &condition.reason)
             })
@@ -284,7 +316,7 @@ fn build_event(condition: &Condition) -> Event {
         .into_iter()
         .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
         .chain([reason::PENDING_CONFIRMATION, reason::DELETING, reason::PIPELINE_NOT_READY])
-        .chain([reason::PIPELINE_SUSPENDED])
+        .chain([reason::PIPELINE_SUSPENDED, reason::WAITING_FOR_LOAD_BALANCER])
         .any(|expected| condition.reason == expected);
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
     Event {

@@ -93,7 +93,7 @@ async fn pipeline_that_no_operator_has_seen_says_so() -> Result<()> {
 async fn kubectl_get_shows_what_matters() -> Result<()> {
     let client = Control::connect().await?.client;
     let [shown, wide] = columns::<AssetPipeline>(&client).await?;
-    assert_eq!(shown, ["Name", "Ready", "Reason", "Web", "Workers", "Queue", "Age"]);
+    assert_eq!(shown, ["Name", "Ready", "Reason", "Web", "Workers", "Queue", "URL", "Age"]);
     assert_eq!(wide, ["Bucket"]);
     Ok(())
 }

@@ -6,7 +6,8 @@ use crate::{
     aws::Refusal,
     pipeline::{
         observe::MissingSecret,
-        plan::{ForeignChild, SubscriptionState},
+        plan::{ForeignChild, Front, SubscriptionState},
+        validate::Timeouts,
     },
     purges::AppliedPurges,
 };
@@ -24,6 +25,15 @@ fn web(ready: i32, updated: i32) -> Deployment {
     .unwrap()
 }
 
+fn with_web(web: Option<Deployment>) -> Workloads {
+    Workloads { web, worker: settled().workloads.worker }
+}
+
+fn front() -> Front {
+    let timeouts = Timeouts::from_hold_seconds(25).unwrap();
+    Front { url: Some("https://a.example".into()), ingress_class: Some("alb".into()), timeouts }
+}
+
 fn settled() -> Applied {
     Applied {
         bindings: BindingsOutcome::Settled(BindingsStatus { bucket: Some("b".into()), ..Default::default() }),
@@ -34,8 +44,20 @@ fn settled() -> Applied {
         drift_interval: std::time::Duration::from_mins(5),
         missing_secrets: vec![],
         foreign: vec![],
-        web_deployment: Some(web(3, 3)),
-        worker_deployment: None,
+        front: front(),
+        workloads: Workloads {
+            web: Some(web(3, 3)),
+            worker: Some(
+                serde_json::from_value(json!({"spec": {"replicas": 0, "selector": {}, "template": {}}}))
+                    .unwrap(),
+            ),
+        },
+        ingress: Some(
+            serde_json::from_value(
+                json!({"status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}}),
+            )
+            .unwrap(),
+        ),
     }
 }
 
@@ -71,8 +93,46 @@ fn settled_pipeline_is_ready_as_kstatus_reads_it() {
             "TenantsReady": "True/AsSpecified",
             "SubscriptionReady": "False/NoEndpoint",
             "CredentialsReady": "True/AsSpecified",
+            "WebAvailable": "True/AsSpecified",
+            "WorkersAvailable": "True/AsSpecified",
+            "TimeoutsCoherent": "True/AsSpecified",
+            "IngressReady": "True/AsSpecified",
         })
     );
+    assert_eq!(
+        (status.url.as_deref(), status.load_balancer),
+        (Some("https://a.example"), vec!["lb.example".into()])
+    );
+}
+
+#[test]
+fn tiers_tell_autoscalers_how_their_pods_are_selected() {
+    let mut pods = web(3, 3);
+    let labels = json!({"matchLabels": {"a": "b", "c": "d"}});
+    pods.spec.as_mut().unwrap().selector = serde_json::from_value(labels).unwrap();
+    let status = status_of(&Applied { workloads: with_web(Some(pods)), ..settled() });
+    assert_eq!(status.web.unwrap().selector.as_deref(), Some("a=b,c=d"));
+}
+
+#[test]
+fn ingress_that_is_no_more_asked_for_is_no_more_told_of() {
+    let before = status_of(&settled());
+    let mut applied = Applied { ingress: None, ..settled() };
+    applied.front = Front { url: None, ingress_class: None, ..front() };
+    let after = compute_status(&before, Some(8), &Outcome::Applied(&applied), None, at(20));
+    assert_eq!((conditions(&after).get("IngressReady"), after.url), (None, None));
+    assert!(after.load_balancer.is_empty());
+}
+
+#[test]
+fn timeouts_that_break_the_chain_have_a_condition_of_their_own() {
+    let incoherent = Timeouts::from_hold_seconds(10).unwrap_err();
+    let other = InvalidSpec::Unidentified("uid");
+    for (error, expected) in [(&incoherent, Some(&json!("False/InvalidSpec"))), (&other, None)] {
+        let status =
+            compute_status(&AssetPipelineStatus::default(), Some(7), &Outcome::Invalid(error), None, at(10));
+        assert_eq!(conditions(&status).get("TimeoutsCoherent"), expected);
+    }
 }
 
 #[test]
@@ -129,13 +189,13 @@ fn whatever_is_missing_makes_it_not_ready_and_says_why() {
             "True/ForeignResource",
         ),
         (
-            Applied { web_deployment: Some(web(1, 3)), ..settled() },
+            Applied { workloads: with_web(Some(web(1, 3))), ..settled() },
             "False/WebNotReady",
             ("Reconciling", "True/WebNotReady"),
             "False/NotStalled",
         ),
         (
-            Applied { web_deployment: None, ..settled() },
+            Applied { workloads: with_web(None), ..settled() },
             "False/WebNotReady",
             ("Reconciling", "True/WebNotReady"),
             "False/NotStalled",
@@ -176,7 +236,7 @@ fn visitors_are_served_while_a_rollout_or_one_missing_pod_is_work_under_way() {
     ];
     for ((wanted, total, ready, updated, seen), is_ready, reconciling, told) in all {
         let pods = web_pods(wanted, total, ready, updated, seen);
-        let status = status_of(&Applied { web_deployment: Some(pods), ..settled() });
+        let status = status_of(&Applied { workloads: with_web(Some(pods)), ..settled() });
         let all = conditions(&status);
         assert_eq!((&all["Ready"], &all["Reconciling"]), (&json!(is_ready), &json!(reconciling)), "{told}");
         let condition = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
@@ -235,7 +295,7 @@ fn what_goes_on_by_itself_or_holds_nothing_up_is_not_stalled() {
         |applied| applied.drift = vec!["bucket b should encrypt".into()],
         |applied| applied.missing_secrets = vec![MissingSecret { field: "spec.x", name: "tokens".into() }],
         |applied| applied.subscription = unreachable(),
-        |applied| applied.web_deployment = None,
+        |applied| applied.workloads.web = None,
     ];
     for change in changes {
         let mut applied = settled();
@@ -328,7 +388,7 @@ fn same_outcome_gives_the_same_status_at_any_time() {
 #[test]
 fn a_change_moves_only_its_own_time_and_is_told_once() {
     let first = status_of(&settled());
-    let broken = Applied { web_deployment: Some(web(1, 3)), ..settled() };
+    let broken = Applied { workloads: with_web(Some(web(1, 3))), ..settled() };
     let second = compute_status(&first, Some(7), &Outcome::Applied(&broken), None, at(99));
     let time = |status: &AssetPipelineStatus, type_: &str| {
         let condition = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
@@ -369,6 +429,10 @@ fn suspended_pipeline_serves_as_it_did_and_says_how_to_go_on() {
             "TenantsReady": "True/AsSpecified",
             "SubscriptionReady": "False/NoEndpoint",
             "CredentialsReady": "True/AsSpecified",
+            "WebAvailable": "True/AsSpecified",
+            "WorkersAvailable": "False/WorkersNotReady",
+            "TimeoutsCoherent": "True/AsSpecified",
+            "IngressReady": "True/AsSpecified",
             "Suspended": "True/Suspended",
         })
     );

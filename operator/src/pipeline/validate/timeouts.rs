@@ -1,5 +1,7 @@
 //! The chain of timeouts, all of which follow from how long a visitor is held.
 
+use std::fmt;
+
 use pipeline::job::RUN_LIMIT_SECONDS;
 
 use super::{InvalidSpec, invalid};
@@ -27,6 +29,29 @@ pub struct Timeouts {
     pub worker_grace: u32,
     pub idle_timeout: u32,
     pub deregistration_delay: u32,
+}
+
+/// The fields of the spec by which a chain may break.
+const FIELDS: [&str; 1] = ["spec.web.holdSeconds"];
+
+impl InvalidSpec {
+    /// Whether it is the timeouts that do not fit each other.
+    pub fn is_of_timeouts(&self) -> bool {
+        matches!(self, Self::Field { field, .. } if FIELDS.contains(&field.as_str()))
+    }
+}
+
+impl fmt::Display for Timeouts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hold, visibility, pre_stop, web_grace, worker_grace, idle_timeout, deregistration_delay } =
+            self;
+        write!(
+            f,
+            "one attempt ({RUN_LIMIT_SECONDS} s) + visibility ({visibility} s) < hold ({hold} s) < idle timeout \
+             ({idle_timeout} s); hold ≤ deregistration delay ({deregistration_delay} s); preStop ({pre_stop} s) + \
+             hold < grace of web pods ({web_grace} s); grace of workers {worker_grace} s"
+        )
+    }
 }
 
 impl Timeouts {
