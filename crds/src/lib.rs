@@ -22,7 +22,7 @@ pub use spec::{
     WorkerSpec,
 };
 pub use status::{
-    AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, condition_reason,
+    AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, ZoneStatus, condition_reason,
     condition_type,
 };
 

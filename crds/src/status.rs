@@ -32,6 +32,8 @@ pub mod condition_type {
     pub const INGRESS_READY: &str = "IngressReady";
     /// Each timeout of the chain from worker to CDN leaves the next one time enough; the message tells them all.
     pub const TIMEOUTS_COHERENT: &str = "TimeoutsCoherent";
+    /// The pods of each tier lie over the zones that take them as evenly as they can.
+    pub const ZONES_SPREAD: &str = "ZonesSpread";
     /// Every Secret that the spec names is in the namespace; what it holds is not looked at.
     pub const CREDENTIALS_READY: &str = "CredentialsReady";
     /// The pipeline cannot go, since AWS does not let the operator see or remove what it has there. There only
@@ -61,6 +63,12 @@ pub mod condition_reason {
     pub const WAITING_FOR_LOAD_BALANCER: &str = "WaitingForLoadBalancer";
     /// The spec asks for an Ingress, and names no host that it could serve.
     pub const NO_HOSTS: &str = "NoHosts";
+    /// One zone has at least two pods more than another that would take them.
+    pub const UNEVEN: &str = "Uneven";
+    /// All nodes that take the pods are in one zone.
+    pub const SINGLE_ZONE: &str = "SingleZone";
+    /// No node that takes the pods tells its zone.
+    pub const NO_ZONES: &str = "NoZones";
     /// The AWS resources are not all there yet.
     pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";
     /// The registry does not hold all tenants yet.
@@ -116,7 +124,7 @@ pub struct AssetPipelineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// Ready, Reconciling and Stalled for everybody; `BindingsReady`, `DriftFree`, `SubscriptionReady`, `TenantsReady`,
-    /// `CredentialsReady`, `WebAvailable`, `WorkersAvailable` and `TimeoutsCoherent` for details; `IngressReady`,
+    /// `CredentialsReady`, `WebAvailable`, `WorkersAvailable`, `ZonesSpread` and `TimeoutsCoherent` for details; `IngressReady`,
     /// `Suspended` and `DeletionBlocked` only while there is something to tell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
@@ -160,6 +168,22 @@ pub struct TierStatus {
     /// Which pods these are, as a label selector: autoscalers ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// The zones that take these pods, and those that have some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub zones: Vec<ZoneStatus>,
+}
+
+/// The pods of one tier in one zone.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoneStatus {
+    /// The nodes' label `topology.kubernetes.io/zone`.
+    pub name: String,
+    /// Pods that were not told to end.
+    pub replicas: i32,
+    /// Those of them that are ready.
+    pub ready_replicas: i32,
 }
 
 /// Jobs in the queues.

@@ -15,6 +15,8 @@ use crate::{
     config::Config,
     metrics::Metrics,
     pace::{BackOff, Pace},
+    pipeline::rebalance::Moves,
+    placement::Placement,
     purges::HintOrder,
     reach::{AskEndpoint, ReachBoard},
     scaler::SampleBoard,
@@ -43,6 +45,10 @@ pub struct Context {
     pub pace: Pace,
     /// What was last seen of notification endpoints.
     pub reached: ReachBoard,
+    /// Where pods run.
+    pub placement: Arc<Placement>,
+    /// Which pods were evicted a moment ago.
+    pub moves: Moves,
     /// What the scaler last saw in each queue.
     pub samples: SampleBoard,
     pub stores: OpenStore,

@@ -14,6 +14,7 @@ pub mod names;
 pub mod order;
 pub mod pace;
 pub mod pipeline;
+pub mod placement;
 pub mod purges;
 pub mod reach;
 pub mod scaler;
@@ -54,7 +55,9 @@ use kube::{
         Controller, WatchStreamExt,
         controller::Error as RoundError,
         events::{Recorder, Reporter},
-        reflector, watcher,
+        reflector,
+        reflector::ObjectRef,
+        watcher,
     },
 };
 use tokio::net::TcpListener;
@@ -72,6 +75,8 @@ use crate::{
     metrics::Metrics,
     names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
     pace::Pace,
+    pipeline::rebalance::Moves,
+    placement::watch_placement,
     purges::{HintOrder, HintTarget},
     reach::ReachBoard,
     scaler::Watched,
@@ -133,7 +138,11 @@ fn build_election(lease: &LeaseConfig, cluster: &kube::Config) -> anyhow::Result
 async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<()> {
     let (workers, watching) = watch_workers(&context.client, over.clone());
     let watching = tokio::spawn(watching);
-    let controller = build_controller(&context.client, &over);
+    let (moved, placing) = watch_placement(&context.client, &context.placement, over.clone()).await;
+    let moved = moved.map(|pipeline| {
+        ObjectRef::new(&pipeline.name).within(pipeline.namespace.as_deref().unwrap_or_default())
+    });
+    let controller = build_controller(&context.client, &over).reconcile_on(moved);
     let pipelines = controller.store();
     context.pace.count_by(move || pipelines.len());
     let watched = Watched { pipelines: controller.store(), workers };
@@ -151,6 +160,7 @@ async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<
     let told = tokio::join!(rounds.for_each(tell_round), tenant_rounds.for_each(tell_round));
     let ((), ()) = told;
     scaling.await.context("the scaler ended early")?;
+    placing.await.context("the watch of pods and nodes ended early")?;
     watching.await.context("the watch of workers ended early")
 }
 
@@ -192,6 +202,8 @@ impl Office {
             settled: Settled::default(),
             pace: Pace::new(self.config.drift_calls_per_second),
             reached: ReachBoard::default(),
+            placement: Arc::default(),
+            moves: Moves::default(),
             samples: scaler::SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),

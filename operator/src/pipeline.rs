@@ -7,6 +7,7 @@ pub mod finalize;
 pub mod observe;
 pub mod ownership;
 pub mod plan;
+pub mod rebalance;
 mod schedule;
 pub mod status;
 pub mod validate;
@@ -28,6 +29,7 @@ use self::{
     finalize::{FinalizeError, apply_removal, observe_remains, plan_removal},
     observe::{ObserveError, has_finalizer, observe, observe_workloads, owner_of},
     plan::{Chance, Plan, plan},
+    rebalance::rebalance,
     status::{Outcome, StatusError, write_status},
     validate::validate,
 };
@@ -141,7 +143,8 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
     match apply(context, object, settle).await {
         Ok(applied) => {
             tell(context, object, &Outcome::Applied(&applied)).await?;
-            Ok(schedule::plan_next_round(context, object, &applied))
+            let rebalanced = rebalance(context, object, &applied).await;
+            Ok(schedule::plan_next_round(context, object, &applied, rebalanced))
         }
         Err(error) => {
             context.settled.forget(object);
@@ -155,13 +158,15 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
 /// it a pipeline that had no workers a moment ago would serve no new file.
 async fn rest(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
     let workloads = observe_workloads(context, object).await.map_err(ReconcileError::Observe)?;
-    tell(context, object, &Outcome::Suspended(&workloads)).await?;
+    let zones = context.placement.zones(object, &workloads);
+    tell(context, object, &Outcome::Suspended { workloads: &workloads, zones: &zones }).await?;
     Ok(schedule::while_suspended(context, object))
 }
 
 async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
     context.settled.forget_all(object);
     context.reached.forget(object);
+    context.moves.forget(object);
     context.samples.forget(object);
     if !has_finalizer(object) {
         return Ok(Action::await_change());

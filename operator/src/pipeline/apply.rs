@@ -28,6 +28,7 @@ use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
     context::Context,
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
+    placement::TierZones,
     purges::{AppliedPurges, CarriedOut, HintOrder, HintTarget, PurgesPlan, apply_purges},
     tenants::{TenantsPlan, apply_tenants},
 };
@@ -59,6 +60,7 @@ pub struct Applied {
     pub foreign: Vec<ForeignChild>,
     pub front: Front,
     pub workloads: Workloads,
+    pub zones: TierZones,
     pub ingress: Option<Ingress>,
 }
 
@@ -132,6 +134,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
         missing_secrets,
         foreign,
         front,
+        zones: context.placement.zones(object, &workloads),
         workloads,
         ingress,
     })

@@ -1,6 +1,7 @@
 //! From what a round came to, to the conditions that tell it. Pure.
 
 mod serving;
+mod zones;
 
 use crds::{condition_reason as reason, condition_type as kind};
 use k8s_openapi::{api::apps::v1::Deployment, apimachinery::pkg::apis::meta::v1::Condition};
@@ -12,7 +13,10 @@ use super::{
     observe::MissingSecret,
     plan::{ForeignChild, SubscriptionState},
 };
-pub(super) use serving::{Readiness, addresses_of, judge_ingress, judge_timeouts, judge_web, judge_workers};
+pub(super) use serving::{
+    Readiness, addresses_of, is_complete, judge_ingress, judge_timeouts, judge_web, judge_workers,
+};
+pub(super) use zones::{MAX_SKEW, judge_zones};
 
 use crate::{
     aws::Refusal,

@@ -36,7 +36,7 @@ const MISSING: Duration = Duration::from_secs(30);
 const REFUSED: Duration = Duration::from_mins(1);
 /// So that the round that is to look at AWS does not come a moment too early, and finds what it saw still fresh.
 const SLACK: Duration = Duration::from_secs(1);
-/// Before an endpoint is asked again that was just about to be.
+/// Before something is looked at again that was just about to be.
 const SOONEST: Duration = Duration::from_secs(1);
 /// Between two stages of a removal.
 const STAGE: Duration = Duration::from_millis(500);
@@ -71,8 +71,14 @@ enum Due {
     In(Duration),
 }
 
-/// Also decides whether the next round may take what it saw outside the cluster for unchanged.
-pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied: &Applied) -> Action {
+/// Also decides whether the next round may take what it saw outside the cluster for unchanged. `rebalance` is when
+/// pods' places are to be looked at again.
+pub(super) fn plan_next_round(
+    context: &Context,
+    object: &AssetPipeline,
+    applied: &Applied,
+    rebalance: Option<Duration>,
+) -> Action {
     let now = (context.clock)();
     let confirmation = note_confirmation(context, object, applied, now);
     if !is_settled(applied, confirmation) {
@@ -93,6 +99,7 @@ pub(super) fn plan_next_round(context: &Context, object: &AssetPipeline, applied
     let until_look = context.settled.until_look(object, interval);
     let signs = Signs { confirmation, rounds_in_a_row, is_queue_busy, interval, until_look };
     let due = due_in(applied, &signs);
+    let due = rebalance.map_or(due, |rebalance| due.at_the_latest(rebalance.max(SOONEST)));
     match applied.subscription {
         SubscriptionState::Unreachable { .. } => {
             let again = context.reached.due_in(object, now);
@@ -222,6 +229,7 @@ mod tests {
 
     use crate::{
         pipeline::{observe::Workloads, plan::Front, validate::Timeouts},
+        placement::TierZones,
         purges::AppliedPurges,
     };
 
@@ -243,6 +251,7 @@ mod tests {
                 timeouts: Timeouts::from_hold_seconds(25).unwrap(),
             },
             workloads: Workloads::default(),
+            zones: TierZones::default(),
             ingress: None,
         }
     }

@@ -1,7 +1,7 @@
 //! The status: derived from what was applied, written only where it differs, told as events once a change.
 
 use crds::{
-    AssetPipeline, AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus,
+    AssetPipeline, AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, ZoneStatus,
     condition_reason as reason, condition_type as kind,
 };
 use jiff::Timestamp;
@@ -22,13 +22,19 @@ use super::{
     conditions::{
         Outlook, Readiness, Verdict, addresses_of, fails, judge_bindings, judge_blocked, judge_credentials,
         judge_drift, judge_error, judge_foreign, judge_ingress, judge_ready, judge_registry,
-        judge_subscription, judge_suspended, judge_timeouts, judge_web, judge_workers, outlook_of, suspended,
+        judge_subscription, judge_suspended, judge_timeouts, judge_web, judge_workers, judge_zones,
+        outlook_of, suspended,
     },
     finalize::FinalizeError,
     observe::Workloads,
     validate::InvalidSpec,
 };
-use crate::{context::Context, names::STATUS_MANAGER, purges::merge_statuses};
+use crate::{
+    context::Context,
+    names::STATUS_MANAGER,
+    placement::{TierZones, Zone},
+    purges::merge_statuses,
+};
 
 /// Conditions that are there only while they hold: most pipelines never have them.
 const PASSING: [&str; 2] = [kind::SUSPENDED, kind::DELETION_BLOCKED];
@@ -53,7 +59,10 @@ pub enum Outcome<'a> {
     /// AWS did not tell what there is before anything was made.
     Unknown(&'a pipeline::Error),
     /// The spec says that nothing is changed; these pods run on.
-    Suspended(&'a Workloads),
+    Suspended {
+        workloads: &'a Workloads,
+        zones: &'a TierZones,
+    },
     /// The pipeline is going; the text says what it waits for.
     Deleting(&'a str),
     DeletionFailed(&'a FinalizeError),
@@ -110,9 +119,9 @@ pub fn compute_status(
         Outcome::Invalid(error) => judge_invalid(error),
         Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
         Outcome::Unknown(error) => judge_whole(judge_error(error), outlook_of(error)),
-        Outcome::Suspended(workloads) => {
-            fill_tiers(&mut next, workloads);
-            judge_rest(judge_suspended(&previous.conditions, workloads.web.as_ref()), workloads)
+        Outcome::Suspended { workloads, zones } => {
+            fill_tiers(&mut next, workloads, zones);
+            judge_rest(judge_suspended(&previous.conditions, workloads.web.as_ref()), workloads, zones)
         }
         Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
         Outcome::DeletionFailed(error) => {
@@ -156,6 +165,7 @@ fn judge_applied(applied: &Applied) -> Verdicts {
         (kind::TIMEOUTS_COHERENT, judge_timeouts(&applied.front.timeouts)),
     ]);
     let ingress = judge_ingress(&applied.front, applied.ingress.as_ref(), &applied.foreign);
+    verdicts.extend(judge_zones(&applied.zones).map(|spread| (kind::ZONES_SPREAD, spread)));
     verdicts.extend(ingress.map(|ingress| (kind::INGRESS_READY, ingress)));
     verdicts
 }
@@ -173,15 +183,17 @@ fn judge_stopped(reason: &'static str, message: String, outlook: Outlook) -> Ver
 }
 
 /// The other conditions stand as they were last told, with the generation that they speak of.
-fn judge_rest(ready: Verdict, workloads: &Workloads) -> Verdicts {
+fn judge_rest(ready: Verdict, workloads: &Workloads, zones: &TierZones) -> Verdicts {
     let Workloads { web, worker } = workloads;
-    vec![
+    let mut verdicts = vec![
         (kind::RECONCILING, Verdict { holds: false, ..ready.clone() }),
         (kind::READY, ready),
         (kind::SUSPENDED, suspended()),
         (kind::WEB_AVAILABLE, judge_web(web.as_ref()).serving),
         (kind::WORKERS_AVAILABLE, judge_workers(worker.as_ref())),
-    ]
+    ];
+    verdicts.extend(judge_zones(zones).map(|spread| (kind::ZONES_SPREAD, spread)));
+    verdicts
 }
 
 /// All that can be said where there are no details.
@@ -215,6 +227,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         foreign: _,
         front,
         workloads,
+        zones,
         ingress,
     } = applied;
     next.purges = merge_statuses(&next.purges, &purges.statuses);
@@ -223,7 +236,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         next.conditions.retain(|condition| condition.type_ != kind::INGRESS_READY);
     }
     next.load_balancer = ingress.as_ref().map(addresses_of).unwrap_or_default();
-    fill_tiers(next, workloads);
+    fill_tiers(next, workloads, zones);
     match bindings {
         BindingsOutcome::Settled(status) | BindingsOutcome::Worked(status) => {
             next.bindings = (*status != BindingsStatus::default()).then(|| BindingsStatus {
@@ -245,10 +258,25 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
     }
 }
 
-fn fill_tiers(next: &mut AssetPipelineStatus, workloads: &Workloads) {
+/// Zones that are not known stand as they were last told.
+fn fill_tiers(next: &mut AssetPipelineStatus, workloads: &Workloads, zones: &TierZones) {
     let Workloads { web, worker } = workloads;
-    next.web = web.as_ref().map(count_pods);
-    next.worker = worker.as_ref().map(count_pods);
+    let tier = |deployment: &Option<Deployment>, zones: &Option<Vec<Zone>>, told: Option<TierStatus>| {
+        let told = || told.map(|told| told.zones).unwrap_or_default();
+        let zones = zones.as_ref().map_or_else(told, |zones| zones.iter().map(tell_zone).collect());
+        deployment.as_ref().map(|deployment| TierStatus { zones, ..count_pods(deployment) })
+    };
+    next.web = tier(web, &zones.web, next.web.take());
+    next.worker = tier(worker, &zones.worker, next.worker.take());
+}
+
+fn tell_zone(zone: &Zone) -> ZoneStatus {
+    let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+    ZoneStatus {
+        name: zone.name.clone(),
+        replicas: count(zone.pods.len()),
+        ready_replicas: count(zone.ready()),
+    }
 }
 
 fn count_pods(deployment: &Deployment) -> TierStatus {
@@ -256,6 +284,7 @@ fn count_pods(deployment: &Deployment) -> TierStatus {
     let selector = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
     let pairs = selector.map(|labels| labels.iter().map(|(label, value)| format!("{label}={value}")));
     TierStatus {
+        zones: Vec::new(),
         selector: pairs.map(|pairs| pairs.collect::<Vec<_>>().join(",")),
         replicas: status.and_then(|status| status.replicas).unwrap_or_default(),
         ready_replicas: status.and_then(|status| status.ready_replicas).unwrap_or_default(),
@@ -317,6 +346,7 @@ fn build_event(condition: &Condition) -> Event {
         .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
         .chain([reason::PENDING_CONFIRMATION, reason::DELETING, reason::PIPELINE_NOT_READY])
         .chain([reason::PIPELINE_SUSPENDED, reason::WAITING_FOR_LOAD_BALANCER])
+        .chain([reason::SINGLE_ZONE, reason::NO_ZONES, reason::UNEVEN])
         .any(|expected| condition.reason == expected);
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
     Event {

@@ -96,7 +96,8 @@ pub fn check_condition(pipeline: &AssetPipeline, type_: &str) -> Result<()> {
     Ok(())
 }
 
-fn is_ready(pod: &Pod) -> bool {
+/// Whether the pod is ready, and was not told to end.
+pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     let is_ready = conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "True");
     is_ready && pod.metadata.deletion_timestamp.is_none()

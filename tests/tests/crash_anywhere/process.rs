@@ -12,8 +12,15 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 use operator::{
-    Config, Options, aws::Clients, context::Context, metrics::Metrics, pace::Pace, pipeline::reconcile,
-    reach::ReachBoard, scaler::SampleBoard, settled::Settled,
+    Config, Options,
+    aws::Clients,
+    context::Context,
+    metrics::Metrics,
+    pace::Pace,
+    pipeline::{rebalance::Moves, reconcile},
+    reach::ReachBoard,
+    scaler::SampleBoard,
+    settled::Settled,
 };
 use pipeline::aws::{S3Store, SqsQueue, config_loader, s3_client, sns_client, sqs_client};
 use tokio::sync::OnceCell;
@@ -53,6 +60,8 @@ impl Operator {
             settled: Settled::default(),
             pace: Pace::new(NonZeroU32::MIN),
             reached: ReachBoard::default(),
+            placement: Arc::default(),
+            moves: Moves::default(),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),

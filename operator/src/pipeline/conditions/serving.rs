@@ -28,12 +28,9 @@ pub(in crate::pipeline) fn judge_web(deployment: Option<&Deployment>) -> Readine
     let status = deployment.status.clone().unwrap_or_default();
     let updated = status.updated_replicas.unwrap_or_default();
     let ready = status.ready_replicas.unwrap_or_default();
-    let total = status.replicas.unwrap_or_default();
-    // The Deployment's own controller must have seen the newest spec, or its numbers speak of an older one.
-    let is_current = status.observed_generation >= deployment.metadata.generation;
     // A rollout has one more for a while.
     let told = format!("web pods ready: {} of {wanted}", ready.min(wanted));
-    if is_current && updated == wanted && ready >= wanted && total == wanted {
+    if is_complete(deployment) {
         return Readiness { serving: holds(told.clone()), complete: holds(told) };
     }
     let told = format!("{told}, of the newest version: {updated}");
@@ -43,6 +40,18 @@ pub(in crate::pipeline) fn judge_web(deployment: Option<&Deployment>) -> Readine
         let unready = fails(reason::WEB_NOT_READY, told);
         Readiness { serving: unready.clone(), complete: unready }
     }
+}
+
+/// Whether all pods are there, ready and of the newest version, and no more.
+pub(in crate::pipeline) fn is_complete(deployment: &Deployment) -> bool {
+    let wanted = wanted_of(deployment);
+    let status = deployment.status.clone().unwrap_or_default();
+    // The Deployment's own controller must have seen the newest spec, or its numbers speak of an older one.
+    let is_current = status.observed_generation >= deployment.metadata.generation;
+    is_current
+        && status.updated_replicas.unwrap_or_default() == wanted
+        && status.ready_replicas.unwrap_or_default() >= wanted
+        && status.replicas.unwrap_or_default() == wanted
 }
 
 /// One worker compiles for everybody, if slowly; the scaler asks for as many as the queues need.

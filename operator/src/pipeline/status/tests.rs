@@ -52,6 +52,7 @@ fn settled() -> Applied {
                     .unwrap(),
             ),
         },
+        zones: TierZones::default(),
         ingress: Some(
             serde_json::from_value(
                 json!({"status": {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}}),
@@ -411,7 +412,13 @@ fn what_was_known_of_aws_is_still_told_during_an_outage() {
 
 fn suspended_after(before: &AssetPipelineStatus, web_pods: Option<Deployment>) -> AssetPipelineStatus {
     let workloads = Workloads { web: web_pods, worker: None };
-    compute_status(before, Some(8), &Outcome::Suspended(&workloads), None, at(99))
+    compute_status(
+        before,
+        Some(8),
+        &Outcome::Suspended { workloads: &workloads, zones: &TierZones::default() },
+        None,
+        at(99),
+    )
 }
 
 #[test]

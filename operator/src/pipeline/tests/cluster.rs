@@ -17,8 +17,8 @@ use pipeline::embedded::{MemoryQueue, MemoryStore};
 use serde_json::{Value, json};
 
 use crate::{
-    aws::Clients, config::Config, context::Context, metrics::Metrics, pace::Pace, purges::HintOrder,
-    reach::ReachBoard, scaler::SampleBoard, settled::Settled,
+    aws::Clients, config::Config, context::Context, metrics::Metrics, pace::Pace, pipeline::rebalance::Moves,
+    purges::HintOrder, reach::ReachBoard, scaler::SampleBoard, settled::Settled,
 };
 
 #[derive(Clone, Default)]
@@ -128,6 +128,8 @@ impl FakeCluster {
             settled: Settled::default(),
             pace: Pace::new(std::num::NonZeroU32::MIN),
             reached: ReachBoard::default(),
+            placement: Arc::default(),
+            moves: Moves::default(),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| cluster.store(bucket)),
             queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
