@@ -5,6 +5,7 @@ mod dev;
 mod iam_policy;
 mod purge;
 mod site;
+mod status;
 mod why;
 
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ enum Command {
     IamPolicy(iam_policy::IamPolicyArguments),
     /// Have style sheets made anew before they are served again
     Purge(purge::PurgeArguments),
+    /// Tell how a pipeline does, where its pods are, and what they wait for
+    Status(status::StatusArguments),
     /// Tell what a style sheet's URL is made of, and why it is fresh or not
     Why(why::WhyArguments),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Dev(arguments) => dev::serve(arguments),
         Command::IamPolicy(arguments) => iam_policy::run(arguments),
         Command::Purge(arguments) => purge::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Why(arguments) => why::run(&arguments),
     };
     match outcome {
