@@ -39,8 +39,10 @@ use crate::{aws::BindingSuffix, context::Context, metrics::OutcomeLabels, names:
 
 /// No round takes longer; what it did not reach is the next one's.
 const ROUND_TIMEOUT: Duration = Duration::from_mins(2);
-/// After a failure in the cluster.
+/// After a failure in the cluster; doubled with each further one in a row.
 const RETRY: Duration = Duration::from_secs(5);
+/// Doublings of [`RETRY`]; 80 s at the end.
+const MAX_DOUBLINGS: u32 = 4;
 
 /// A round that did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +92,12 @@ pub async fn reconcile(
         }
     };
     let result = timeout(ROUND_TIMEOUT, round).await.unwrap_or(Err(ReconcileError::TimedOut));
+    if result.is_ok() {
+        context.settled.forget_failures(&*object);
+    } else if let (Err(ReconcileError::TimedOut), Ok(object)) = (&result, &object.0) {
+        // Nobody knows how far it came.
+        context.settled.forget(object);
+    }
     let outcome = result.as_ref().map_or_else(ReconcileError::step, |_| "ok");
     context.metrics.rounds.get_or_create(&OutcomeLabels { outcome }).inc();
     context.metrics.round_seconds.observe(started.elapsed().as_secs_f64());
@@ -108,15 +116,21 @@ pub fn error_policy(
         ReconcileError::Observe(_)
         | ReconcileError::Apply(_)
         | ReconcileError::Status(_)
-        | ReconcileError::TimedOut => Action::requeue(RETRY),
+        | ReconcileError::TimedOut => retry(context, object),
         ReconcileError::Finalize(error) => {
             let on_aws = error.on_aws().zip(object.0.as_ref().ok());
             on_aws.map_or_else(
-                || Action::requeue(RETRY),
+                || retry(context, object),
                 |(error, object)| schedule::after(context, object, error),
             )
         }
     }
+}
+
+/// What the API server or a webhook refuses again and again is tried ever more seldom.
+fn retry(context: &Context, object: &DeserializeGuard<AssetPipeline>) -> Action {
+    let before = context.settled.count_failure(object);
+    Action::requeue(RETRY.saturating_mul(1 << before.min(MAX_DOUBLINGS)))
 }
 
 async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
@@ -147,7 +161,6 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
             Ok(schedule::plan_next_round(context, object, &applied, rebalanced))
         }
         Err(error) => {
-            context.settled.forget(object);
             tell(context, object, &Outcome::Refused(&error)).await?;
             Err(ReconcileError::Apply(error))
         }

@@ -24,6 +24,8 @@ pub struct Settled {
     /// Rounds in a row that wrote something outside the cluster.
     work: Mutex<HashMap<String, u32>>,
     pending: Mutex<HashMap<String, Pending>>,
+    /// Rounds in a row that failed in the cluster.
+    failures: Mutex<HashMap<String, u32>>,
 }
 
 /// That SNS waits for a confirmation.
@@ -86,6 +88,7 @@ impl Settled {
         lock(&self.known).remove(&uid);
         lock(&self.work).remove(&uid);
         lock(&self.pending).remove(&uid);
+        lock(&self.failures).remove(&uid);
     }
 
     /// That SNS was seen to wait for this generation's confirmation, and is left to; for how long, as far as we
@@ -119,6 +122,22 @@ impl Settled {
         let rounds = work.entry(uid).or_default();
         *rounds = rounds.saturating_add(1);
         *rounds
+    }
+
+    /// Counts a round that failed in the cluster; how many there were in a row before it.
+    pub fn count_failure(&self, object: &impl ResourceExt) -> u32 {
+        let Some(uid) = object.uid() else { return 0 };
+        let mut failures = lock(&self.failures);
+        let rounds = failures.entry(uid).or_default();
+        *rounds = rounds.saturating_add(1);
+        *rounds - 1
+    }
+
+    /// A round came to its end.
+    pub fn forget_failures(&self, object: &impl ResourceExt) {
+        if let Some(uid) = object.uid() {
+            lock(&self.failures).remove(&uid);
+        }
     }
 
     /// Counts a round that wrote nothing.

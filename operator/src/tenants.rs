@@ -13,7 +13,7 @@ use pipeline::{
     Error, ErrorKind,
     names::{Digest, HostName, TenantId},
     options::Engine,
-    ports::{Condition, ETag, PutOutcome, Store},
+    ports::{Condition, DeleteOutcome, ETag, PutOutcome, Store},
     purge::Purges,
     rate::RateLimits,
     registry::read_registration,
@@ -69,20 +69,15 @@ pub struct StoredRegistration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TenantStep {
     /// These are the hosts that the owner may have from now on.
-    Record {
-        claims: BTreeSet<HostName>,
-        etag: Option<ETag>,
-    },
+    Record { claims: BTreeSet<HostName>, etag: Option<ETag> },
     /// The owner has nothing.
     Forget,
     /// Only where nobody has the host.
     Claim(Registration),
     /// Only where the registration is still the one that was read.
-    Update {
-        registration: Registration,
-        etag: ETag,
-    },
-    Remove(HostName),
+    Update { registration: Registration, etag: ETag },
+    /// Only where the registration is still the one that was read: somebody else may have claimed the host since.
+    Remove { host: HostName, etag: ETag },
 }
 
 /// The writes, and what became of the wanted tenants.
@@ -195,8 +190,12 @@ fn purges_of(stored: &StoredRegistration) -> Purges {
 fn plan_removals(owner: &str, wanted: &[WantedTenant], stored: &[StoredRegistration]) -> Vec<TenantStep> {
     let is_wanted = |host: &HostName| wanted.iter().any(|tenant| tenant.host == *host);
     let ours = stored.iter().filter(|stored| stored.registration.owner == owner);
-    let hosts = ours.map(|stored| &stored.registration.tenant.host).filter(|host| !is_wanted(host));
-    hosts.map(|host| TenantStep::Remove(host.clone())).collect()
+    let dropped = ours.filter(|stored| !is_wanted(&stored.registration.tenant.host));
+    let remove = |stored: &StoredRegistration| TenantStep::Remove {
+        host: stored.registration.tenant.host.clone(),
+        etag: stored.etag.clone(),
+    };
+    dropped.map(remove).collect()
 }
 
 /// The removal of everything that the owner has; empty once it has nothing.
@@ -256,9 +255,11 @@ pub async fn apply_tenants(store: &dyn Store, owner: &str, steps: Vec<TenantStep
             TenantStep::Update { registration, etag } => {
                 put(store, &registration, Condition::IfMatch(etag)).await?
             }
-            TenantStep::Remove(host) => {
-                store.delete(&registry_object(&host)).await?;
-                Race::Won
+            TenantStep::Remove { host, etag } => {
+                match store.delete_if(&registry_object(&host), &etag).await? {
+                    DeleteOutcome::Deleted => Race::Won,
+                    DeleteOutcome::PreconditionFailed => Race::Lost,
+                }
             }
         };
         if written == Race::Lost {

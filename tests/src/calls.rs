@@ -149,7 +149,9 @@ fn of_s3(operation: &str, uri: &str) -> Result<Vec<Call>> {
         "GetBucketVersioning" => of_bucket(&["s3:GetBucketVersioning"]),
         "PutBucketVersioning" => of_bucket(&["s3:PutBucketVersioning"]),
         "GetBucketLifecycleConfiguration" => of_bucket(&["s3:GetLifecycleConfiguration"]),
-        "PutBucketLifecycleConfiguration" => of_bucket(&["s3:PutLifecycleConfiguration"]),
+        "DeleteBucketLifecycle" | "PutBucketLifecycleConfiguration" => {
+            of_bucket(&["s3:PutLifecycleConfiguration"])
+        }
         "DeleteBucket" => of_bucket(&["s3:DeleteBucket"]),
         // Made with tags.
         "CreateBucket" => of_bucket(&["s3:CreateBucket", "s3:TagResource"]),

@@ -98,7 +98,8 @@ impl Scene {
         eventually(GONE_WITHIN, "the pipeline to be gone", async || self.check_gone().await).await
     }
 
-    async fn ask_for_deletion(&self) -> Result<()> {
+    /// Asks the API server to delete the pipeline; one that is gone is no error.
+    pub async fn ask_for_deletion(&self) -> Result<()> {
         match self.pipelines().delete(PIPELINE, &DeleteParams::default()).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             asked => asked.map(drop).context("cannot delete the pipeline"),

@@ -65,7 +65,8 @@ async fn endpoint_that_leads_to_somebody_else_is_told_and_never_subscribed() -> 
         eventually(TOLD_WITHIN, "the wrong endpoint to be told", async || {
             let told = subscription_ready(&scene.pipeline().await?)?;
             ensure!((told.status.as_str(), told.reason.as_str()) == ("False", "Unreachable"), "{told:?}");
-            let names_both = told.message.contains(&elsewhere) && told.message.contains("status 404");
+            let names_both =
+                told.message.contains(&elsewhere) && told.message.contains("the address is not public");
             ensure!(names_both && !told.message.contains("  "), "{}", told.message);
             Ok(())
         })

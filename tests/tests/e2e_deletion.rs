@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_s3::types::Tag;
 use cluster::command::capture;
-use crds::BindingsStatus;
-use kube::api::{Patch, PatchParams};
+use crds::{AssetPipeline, BindingsStatus};
+use futures::future::try_join;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{Patch, PatchParams, PostParams};
 use operator::names::{LET_GO_ANNOTATION, LET_GO_WISH};
 use pipeline::aws::{s3_client, sns_client, sqs_client};
 use serde_json::json;
@@ -14,10 +16,12 @@ use tests::{
     control::Control,
     patience::eventually,
     sass,
-    scene::{PIPELINE, Scene, Setting, play},
+    scene::{PIPELINE, Scene, Setting, Tier, play},
 };
 
 const SASS: &str = "a { b: 1px + 1px; }\n";
+/// A worker's start, and a round of the operator.
+const HELD_WITHIN: Duration = Duration::from_secs(20);
 /// The cluster's garbage collector works behind the API server's back.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -31,8 +35,30 @@ async fn deleted_pipeline_leaves_nothing_but_its_bucket() -> Result<()> {
         assert_eq!(count_on_aws(&scene.control, &bindings).await?, (3, 1, 1));
         ensure!(list_objects(scene)?.len() > 5, "the operator made {:?}", list_objects(scene)?);
 
-        // Waits until the finalizer has let go.
-        scene.delete_pipeline().await?;
+        // Who is held while the pipeline goes still gets the file. The rest waits until the finalizer has let go.
+        scene.origin.put("/late.scss", SASS);
+        let gate = scene.origin.close_gate("/late.scss");
+        let held = scene.visitor.get("/late.css");
+        let end = async {
+            eventually(HELD_WITHIN, "the worker to ask the origin", async || {
+                ensure!(gate.is_met(), "it was not asked");
+                Ok(())
+            })
+            .await?;
+            scene.ask_for_deletion().await?;
+            eventually(HELD_WITHIN, "the web pods to be told to end", async || {
+                let deletion = scene.deployment(Tier::Web).await?.metadata.deletion_timestamp;
+                ensure!(deletion.is_some(), "they were not");
+                Ok(())
+            })
+            .await?;
+            let worker = scene.deployment(Tier::Worker).await?;
+            ensure!(worker.metadata.deletion_timestamp.is_none(), "the workers end before the web pods");
+            gate.open();
+            scene.delete_pipeline().await
+        };
+        let (answer, ()) = try_join(held, end).await?;
+        assert_eq!((answer.status, answer.body), (200, sass::compile(SASS)?));
 
         assert_eq!(count_on_aws(&scene.control, &bindings).await?, (0, 0, 0));
         let bucket = bindings.bucket.context("the status named no bucket")?;
@@ -60,17 +86,45 @@ async fn pipeline_that_is_applied_again_takes_its_bucket_back() -> Result<()> {
         let message = refused.err().context("the bucket was given another name")?.to_string();
         ensure!(message.contains("spec.bindings.bucket.name cannot be set, changed or removed"), "{message}");
 
-        scene.delete_pipeline().await?;
-        assert_eq!(state_tag(&scene.control, &bucket).await?, "released");
-        scene.set_again(&Setting::default()).await?;
-
-        assert_eq!(scene.bindings().await?.bucket.as_ref(), Some(&bucket));
-        assert_eq!(state_tag(&scene.control, &bucket).await?, "owned");
-        ensure!(holds_files(&scene.control, &bucket).await?, "the bucket is empty");
-        assert_eq!(scene.visitor.get("/app.css").await?.status, 200);
+        let backup = build_backup(scene.pipeline().await?);
+        for restore in [Restore::ByItsManifest, Restore::FromABackup] {
+            scene.delete_pipeline().await?;
+            assert_eq!(state_tag(&scene.control, &bucket).await?, "released");
+            match restore {
+                Restore::ByItsManifest => scene.set_again(&Setting::default()).await?,
+                Restore::FromABackup => {
+                    scene.pipelines().create(&PostParams::default(), &backup).await?;
+                    scene.wait_until_ready(&Setting::default()).await?;
+                }
+            }
+            assert_eq!(scene.bindings().await?.bucket.as_ref(), Some(&bucket), "{restore:?}");
+            assert_eq!(state_tag(&scene.control, &bucket).await?, "owned");
+            ensure!(holds_files(&scene.control, &bucket).await?, "the bucket is empty");
+            assert_eq!(scene.visitor.get("/app.css").await?.status, 200);
+        }
         Ok(())
     })
     .await
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Restore {
+    ByItsManifest,
+    FromABackup,
+}
+
+/// What backup tools keep of an object: annotations and finalizers, and nothing that the API server gave it.
+fn build_backup(mut pipeline: AssetPipeline) -> AssetPipeline {
+    let kept = pipeline.metadata;
+    pipeline.metadata = ObjectMeta {
+        name: kept.name,
+        namespace: kept.namespace,
+        labels: kept.labels,
+        annotations: kept.annotations,
+        finalizers: kept.finalizers,
+        ..ObjectMeta::default()
+    };
+    pipeline
 }
 
 #[tokio::test]

@@ -114,9 +114,9 @@ pub struct BucketSpec {
     /// keeps nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub versioning: Option<BucketVersioning>,
-    /// Days for which S3 keeps a version that is no longer current, in a bucket that keeps versions, adopted or not,
-    /// under the prefixes of the pipeline: `a/`, `b/`, `n/`, `tenants/`, `owners/` and `purges/`. There uploads in
-    /// parts that nobody completes go after 7 days, too, and what is left under `n/`, counts of attempts, after a day.
+    /// Days for which S3 keeps a version that is no longer current, in a bucket that the operator made and that keeps
+    /// versions. There uploads in parts that nobody completes go after 7 days, too, and what is left under `n/`, counts
+    /// of attempts, after a day. A bucket that was adopted has its keeper's rules alone.
     #[schemars(range(min = 1, max = MAX_NONCURRENT_VERSION_DAYS))]
     pub noncurrent_version_days: i32,
 }

@@ -13,6 +13,6 @@ mod tenants;
 pub use notifier::Notifier;
 pub use origin::{Fetched, Origin, OriginError, OriginHeader, SourceFile, Validators};
 pub use queue::{Delivery, Depth, MAX_BATCH, NotDone, Queue, Receipt};
-pub use store::{Condition, ETag, Object, PutOutcome, Store};
+pub use store::{Condition, DeleteOutcome, ETag, Object, PutOutcome, Store};
 pub use subscriptions::Subscriptions;
 pub use tenants::Tenants;

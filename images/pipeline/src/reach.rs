@@ -7,7 +7,16 @@
 
 mod resolver;
 
-use std::{error::Error as StdError, iter, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    error::Error as StdError,
+    iter,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reqwest::{Client, StatusCode, redirect::Policy};
@@ -52,6 +61,22 @@ pub enum Unreached {
     Broken,
     #[error("what answered with status {0} is no web pod of this pipeline")]
     Foreign(u16),
+    /// Who may write a pipeline must not learn by it what is in the operator's network.
+    #[error(
+        "no web pod of this pipeline answers there; since the address is not public, what was met instead is told in \
+         the operator's log alone"
+    )]
+    Private,
+}
+
+impl Unreached {
+    /// Whether it tells of what is at the address.
+    fn tells_of_others(&self) -> bool {
+        match self {
+            Self::Connection(_) | Self::TimedOut | Self::Broken | Self::Foreign(_) => true,
+            Self::Name | Self::Forbidden | Self::Private => false,
+        }
+    }
 }
 
 /// The value of [`REACHED_HEADER`] at that time. No body that pods sign begins like this text.
@@ -71,7 +96,6 @@ fn proven_text(topic_arn: &str) -> Vec<u8> {
 /// Asks URLs.
 #[derive(Clone)]
 pub struct EndpointReach {
-    client: Client,
     is_askable: fn(IpAddr) -> bool,
 }
 
@@ -81,22 +105,41 @@ impl EndpointReach {
     }
 
     fn within(is_askable: fn(IpAddr) -> bool) -> Result<Self, Error> {
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(Policy::none())
-            .dns_resolver(Arc::new(AskableResolver { is_askable }))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            // Whoever is asked again is looked up and connected to anew, as SNS does.
-            .pool_max_idle_per_host(0);
-        let client = client.build().map_err(|source| {
+        let reach = Self { is_askable };
+        reach.build_client(&Arc::default()).map_err(|source| {
             Error::new(ErrorKind::Invalid, "build the client for notification endpoints").with_source(source)
         })?;
-        Ok(Self { client, is_askable })
+        Ok(reach)
+    }
+
+    /// For one question, so that what its name led to is known; whoever is asked again is looked up and connected to
+    /// anew, as SNS does.
+    fn build_client(&self, met_private: &Arc<AtomicBool>) -> reqwest::Result<Client> {
+        let resolver = AskableResolver { is_askable: self.is_askable, met_private: Arc::clone(met_private) };
+        Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .dns_resolver(Arc::new(resolver))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build()
     }
 
     /// Whether a web pod of the pipeline answers at the endpoint. Takes 3 s at the most.
     pub async fn ask(&self, question: &Question) -> Result<(), Unreached> {
+        let met_private = Arc::default();
+        let asked = self.ask_anyone(question, &met_private).await;
+        asked.map_err(|why| {
+            if met_private.load(Ordering::Relaxed) && why.tells_of_others() {
+                tracing::info!(endpoint = %question.endpoint, met = %why, "the endpoint does not lead to web pods");
+                Unreached::Private
+            } else {
+                why
+            }
+        })
+    }
+
+    async fn ask_anyone(&self, question: &Question, met_private: &Arc<AtomicBool>) -> Result<(), Unreached> {
         let Question { endpoint, topic_arn, keys } = question;
         // An address is looked up nowhere.
         let address = match endpoint.host() {
@@ -107,7 +150,11 @@ impl EndpointReach {
         if address.is_some_and(|address| !(self.is_askable)(address)) {
             return Err(Unreached::Forbidden);
         }
-        let answer = self.client.get(endpoint.clone()).send().await.map_err(|error| tell(&error))?;
+        if address.is_some_and(|address| !address::is_public(address.to_canonical())) {
+            met_private.store(true, Ordering::Relaxed);
+        }
+        let client = self.build_client(met_private).map_err(|error| tell(&error))?;
+        let answer = client.get(endpoint.clone()).send().await.map_err(|error| tell(&error))?;
         let proof = answer.headers().get(REACHED_HEADER).and_then(|value| value.to_str().ok());
         let is_ours = proof.is_some_and(|proof| is_proven(keys, proof, topic_arn, Timestamp::now()));
         if is_ours && answer.status() == StatusCode::NO_CONTENT {

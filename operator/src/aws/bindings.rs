@@ -91,6 +91,15 @@ impl BindingsPlan {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether anything is made that is not there yet.
+    pub fn makes_something(&self) -> bool {
+        let Self { bucket, dead_letter_queue, queue, refresh_queue, topic, subscription: _ } = self;
+        let queues = [dead_letter_queue, queue, refresh_queue];
+        bucket.iter().any(|step| matches!(step, BucketStep::Create(_)))
+            || queues.into_iter().flatten().any(|step| matches!(step, QueueStep::Create { .. }))
+            || topic.iter().any(|step| matches!(step, TopicStep::Create { .. }))
+    }
 }
 
 impl ReleasePlan {
@@ -110,7 +119,10 @@ pub async fn observe_bindings(clients: &Clients, names: &BindingNames) -> Result
     let dead_letter_queue = observe_queue(&clients.sqs, &names.dead_letter_queue).await?;
     let queue = observe_queue(&clients.sqs, &names.queue).await?;
     let refresh_queue = observe_queue(&clients.sqs, &names.refresh_queue).await?;
-    let arn = dead_letter_queue.found().and_then(|found| topic_arn(&found.arn, &names.topic));
+    // Any of the queues tells account and partition: a topic must not be lost from sight with one of them.
+    let arn = [&dead_letter_queue, &queue, &refresh_queue]
+        .into_iter()
+        .find_map(|queue| topic_arn(&queue.found()?.arn, &names.topic));
     let topic = match arn {
         Some(arn) => observe_topic(&clients.sns, &arn).await?,
         None => ObservedTopic::Missing,

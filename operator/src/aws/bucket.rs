@@ -8,7 +8,7 @@ use aws_sdk_s3::{
         BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
     },
 };
-use crds::BucketVersioning;
+use crds::{BindingMode, BucketVersioning};
 use pipeline::{Error, ErrorKind, aws::code_of};
 
 use super::{
@@ -181,7 +181,12 @@ pub(super) fn plan_bucket(
     let tags = found.map_or(&none, |found| &found.tags);
     let corrections = found.map_or_else(Vec::new, |found| {
         let policy = build_bucket_policy(transport, &terms.name, region);
-        plan_corrections(found, settings, policy, Rest::of(terms.mode, &standing))
+        let mut steps = plan_corrections(found, settings, policy, Rest::of(terms.mode, &standing));
+        // Whoever keeps the bucket has the rules that they want.
+        steps.retain(|step| {
+            terms.mode != BindingMode::ReadOnly || !matches!(step, BucketStep::SetLifecycle(_))
+        });
+        steps
     });
     let at_hand = AtHand {
         standing,
@@ -204,7 +209,7 @@ fn plan_corrections(
     let public = (!found.blocks_public_access).then_some(BucketStep::BlockPublicAccess);
     let encryption = plan_encryption(&found.encryption, kms_key_arn.as_deref(), rest);
     let versioning = plan_versioning(found.versioning, *versioning);
-    let lifecycle = plan_lifecycle(&found.lifecycle, *noncurrent_version_days);
+    let lifecycle = plan_lifecycle(&found.lifecycle, *noncurrent_version_days, rest);
     let policy = plan_policy(policy, found.policy.as_deref(), rest);
     let steps = [
         public,

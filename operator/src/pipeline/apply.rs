@@ -14,13 +14,14 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams},
 };
 use pipeline::{
-    Error,
+    Error, chain,
     names::{HostName, TenantId},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
+    conditions::Outlook,
     observe::{MissingSecret, Workloads},
     plan::{BindingsStep, Change, Children, ForeignChild, Front, RegistryStep, Settle, SubscriptionState},
 };
@@ -42,6 +43,25 @@ pub struct ApplyError {
     name: String,
     #[source]
     source: kube::Error,
+}
+
+impl ApplyError {
+    /// For the status. The library's own text of a refusal holds its whole answer, several times.
+    pub fn tell(&self) -> String {
+        match &self.source {
+            kube::Error::Api(refusal) => format!("{self}: {}", refusal.message),
+            _ => chain(self),
+        }
+    }
+
+    /// What the API server takes for wrong or forbidden it takes for that the next time, too. Webhooks and quotas may
+    /// change their minds.
+    pub fn outlook(&self) -> Outlook {
+        match &self.source {
+            kube::Error::Api(refusal) if refusal.code == 422 => Outlook::Stuck,
+            _ => Outlook::Moving,
+        }
+    }
 }
 
 /// What a round came to. The status is made from this and from nothing else.
@@ -70,6 +90,8 @@ pub enum BindingsOutcome {
     Settled(BindingsStatus),
     /// Something was written; the next round sees what came of it.
     Worked(BindingsStatus),
+    /// What is there was corrected, or the subscription changed: neither holds anything up.
+    Corrected(BindingsStatus),
     /// A resource is not there, or is not ours to use.
     Refused(Refusal),
     Failed(Error),
@@ -113,6 +135,10 @@ pub async fn apply_claim(
 }
 
 pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) -> Result<Applied, ApplyError> {
+    if settle.writes_outside() {
+        // Before the first write: whatever becomes of this round, the next one looks at what it did.
+        context.settled.forget(object);
+    }
     let Settle { bindings, registry, purges, hints, subscription, drift, missing_secrets, front, children } =
         settle;
     let bindings = do_bindings(context, bindings).await;
@@ -144,7 +170,9 @@ async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
     match step {
         BindingsStep::Settled(status) => BindingsOutcome::Settled(status),
         BindingsStep::Work { plan, names, status } => {
+            let makes_something = plan.makes_something();
             match apply_bindings(&context.clients, &names, *plan).await {
+                Ok(Written::Done) if !makes_something => BindingsOutcome::Corrected(status),
                 Ok(Written::Done) => BindingsOutcome::Worked(status),
                 Ok(Written::Foreign(message)) => {
                     BindingsOutcome::Refused(Refusal { reason: reason::FOREIGN_RESOURCE, message })

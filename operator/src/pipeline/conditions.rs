@@ -54,7 +54,7 @@ pub(crate) fn fails(reason: &'static str, message: impl Into<String>) -> Verdict
 
 pub(super) fn judge_bindings(outcome: &BindingsOutcome) -> (Verdict, Outlook) {
     match outcome {
-        BindingsOutcome::Settled(_) => {
+        BindingsOutcome::Settled(_) | BindingsOutcome::Corrected(_) => {
             (holds("bucket, queues and topic exist and may be used"), Outlook::Moving)
         }
         BindingsOutcome::Worked(_) => (

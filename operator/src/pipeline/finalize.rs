@@ -1,22 +1,33 @@
-//! The end of a pipeline, one stage a round: the pods go first, then what they used. What becomes of each
-//! resource on AWS is `aws::ending`'s table; where AWS lets nothing be done, `abandonment` is the way out.
+//! The end of a pipeline, one stage a round: what leads visitors to it, the web pods, the workers, and then what they
+//! used. What becomes of each resource on AWS is `aws::ending`'s table; where AWS lets nothing be done, `abandonment` is the way out.
 
 mod abandonment;
 
+use std::fmt::Debug;
+
 use crds::AssetPipeline;
-use k8s_openapi::api::apps::v1::Deployment;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{apps::v1::Deployment, networking::v1::Ingress},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use self::abandonment::list_left;
 pub(crate) use self::abandonment::{build_left_behind, is_abandoned};
 use super::{
     apply::{ApplyError, is_gone, namespaced, wrap},
-    observe::{ObserveError, Workloads, binding_names, has_finalizer, observe_workloads, owner_of, terms_of},
+    observe::{
+        ObserveError, Workloads, binding_names, fetch, has_finalizer, observe_workloads, owner_of, terms_of,
+    },
+    ownership::is_controlled_by,
     status::publish,
 };
 use crate::{
@@ -29,6 +40,9 @@ use crate::{
     tenants::{ObservedRegistry, TenantStep, apply_tenants, observe_registry, owner_name, plan_departure},
 };
 
+/// For which the Ingress's controller may take its time. After that the pods end all the same, which answer for as long
+/// as they drain.
+const LOAD_BALANCER_PATIENCE: SignedDuration = SignedDuration::from_mins(2);
 /// The reason of the events that tell what stays.
 const KEPT: &str = "Kept";
 
@@ -59,7 +73,7 @@ impl FinalizeError {
 #[derive(Debug)]
 pub enum Remains {
     /// Pods use all the rest. While there are any nothing else is looked at, so that they end whatever AWS says.
-    Workloads(Vec<Deployment>),
+    Serving(Box<Serving>),
     Outside {
         bindings: Box<RemainingBindings>,
         registry: ObservedRegistry,
@@ -68,6 +82,14 @@ pub enum Remains {
     Abandoned(Vec<String>),
     /// The pipeline never had names for any bindings, so that there are none.
     Nothing,
+}
+
+/// What still serves visitors.
+#[derive(Debug, Default)]
+pub struct Serving {
+    /// Absent, too, where its controller has had its time.
+    pub ingress: Option<Ingress>,
+    pub workloads: Workloads,
 }
 
 /// What is left on AWS, and on which terms the pipeline had it.
@@ -81,8 +103,12 @@ pub struct RemainingBindings {
 /// The next stage of the removal.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// Delete these Deployments and wait until their pods are gone: they use all the rest.
-    DeleteWorkloads(Vec<String>),
+    /// Delete the Ingress: load balancers send no visitor any more.
+    DeleteIngress(String),
+    WaitForLoadBalancer,
+    /// Delete this Deployment and wait until its pods are gone. Held visitors still need the workers, and pods all the
+    /// rest.
+    DeleteWorkload(String),
     WaitForPods,
     Release {
         names: BindingNames,
@@ -100,10 +126,13 @@ pub enum Removal {
 
 pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
     let workloads = observe_workloads(context, object).await.map_err(FinalizeError::Observe)?;
-    let Workloads { web, worker } = workloads;
-    let workloads: Vec<Deployment> = web.into_iter().chain(worker).collect();
-    if !workloads.is_empty() {
-        return Ok(Remains::Workloads(workloads));
+    let uid = object.uid().unwrap_or_default();
+    let ingress =
+        fetch::<Ingress>(context, object, &object.name_any()).await.map_err(FinalizeError::Observe)?;
+    let ingress = ingress.filter(|ingress| is_controlled_by(&ingress.metadata, &uid));
+    let ingress = ingress.filter(|ingress| !is_given_up(ingress, (context.clock)()));
+    if ingress.is_some() || workloads.web.is_some() || workloads.worker.is_some() {
+        return Ok(Remains::Serving(Box::new(Serving { ingress, workloads })));
     }
     let Some(names) = binding_names(object) else { return Ok(Remains::Nothing) };
     if is_abandoned(object) {
@@ -128,7 +157,7 @@ pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Resul
 /// Pure.
 pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
     let (bindings, registry) = match remains {
-        Remains::Workloads(workloads) => return plan_workloads(&workloads),
+        Remains::Serving(serving) => return plan_end_of_service(*serving),
         Remains::Outside { bindings, registry } => (bindings, registry),
         Remains::Abandoned(left) => return Removal::Abandon(left),
         Remains::Nothing => return Removal::LetGo,
@@ -144,10 +173,25 @@ pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
     }
 }
 
-fn plan_workloads(workloads: &[Deployment]) -> Removal {
-    let is_asked = |deployment: &&Deployment| deployment.metadata.deletion_timestamp.is_none();
-    let names: Vec<String> = workloads.iter().filter(is_asked).map(ResourceExt::name_any).collect();
-    if names.is_empty() { Removal::WaitForPods } else { Removal::DeleteWorkloads(names) }
+/// One after the other: who is held by a web pod waits for a worker.
+fn plan_end_of_service(serving: Serving) -> Removal {
+    let Serving { ingress, workloads: Workloads { web, worker } } = serving;
+    let is_asked = |metadata: &ObjectMeta| metadata.deletion_timestamp.is_some();
+    match (ingress, web.or(worker)) {
+        (Some(ingress), _) if is_asked(&ingress.metadata) => Removal::WaitForLoadBalancer,
+        (Some(ingress), _) => Removal::DeleteIngress(ingress.name_any()),
+        (None, Some(workload)) if !is_asked(&workload.metadata) => {
+            Removal::DeleteWorkload(workload.name_any())
+        }
+        (None, Some(_) | None) => Removal::WaitForPods,
+    }
+}
+
+/// Its controller lets it go once the targets have left the load balancer. One that is gone itself would keep it for
+/// ever.
+fn is_given_up(ingress: &Ingress, now: Timestamp) -> bool {
+    let asked = ingress.metadata.deletion_timestamp.as_ref();
+    asked.is_some_and(|asked| now.duration_since(asked.0) >= LOAD_BALANCER_PATIENCE)
 }
 
 /// Carries the stage out, and says what the next round waits for; `None` once the pipeline may go.
@@ -157,10 +201,14 @@ pub async fn apply_removal(
     removal: Removal,
 ) -> Result<Option<&'static str>, FinalizeError> {
     match removal {
-        Removal::DeleteWorkloads(names) => {
-            for name in names {
-                delete_workload(context, object, &name).await.map_err(FinalizeError::Apply)?;
-            }
+        Removal::DeleteIngress(name) => {
+            delete::<Ingress>(context, object, &name, &DeleteParams::background()).await?;
+            Ok(Some("waiting for the load balancer to let go of the pods"))
+        }
+        Removal::WaitForLoadBalancer => Ok(Some("waiting for the load balancer to let go of the pods")),
+        // In the foreground: the Deployment stays visible until its pods are gone.
+        Removal::DeleteWorkload(name) => {
+            delete::<Deployment>(context, object, &name, &DeleteParams::foreground()).await?;
             Ok(Some("waiting for the pods to end"))
         }
         Removal::WaitForPods => Ok(Some("waiting for the pods to end")),
@@ -206,10 +254,18 @@ fn build_left((number, note): (usize, String)) -> Event {
     Event { action: format!("Leave{number}"), ..build_kept((number, note)) }
 }
 
-/// In the foreground: the Deployment stays visible until its pods are gone.
-async fn delete_workload(context: &Context, object: &AssetPipeline, name: &str) -> Result<(), ApplyError> {
-    match namespaced::<Deployment>(context, object).delete(name, &DeleteParams::foreground()).await {
-        Err(source) if !is_gone(&source) => Err(wrap::<Deployment>("delete", name, source)),
+/// What is gone already is no error.
+async fn delete<K>(
+    context: &Context,
+    object: &AssetPipeline,
+    name: &str,
+    how: &DeleteParams,
+) -> Result<(), FinalizeError>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    match namespaced::<K>(context, object).delete(name, how).await {
+        Err(source) if !is_gone(&source) => Err(FinalizeError::Apply(wrap::<K>("delete", name, source))),
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -21,6 +21,7 @@ use super::{
         keys_of,
         subscription::{EndpointSight, Reach, Step, Waiting, decide, see},
     },
+    validate::validate,
 };
 use crate::{
     aws::{
@@ -273,7 +274,8 @@ fn build_question(
     let uid = object.uid()?;
     let secret = children.notice_secret.as_ref().filter(|found| is_controlled_by(&found.metadata, &uid));
     let is_ours_to_write = object.spec.bindings.topic.mode != BindingMode::ReadOnly;
-    (is_ours_to_write && children.is_web_ready(&uid)).then_some(())?;
+    // What is wrong with a spec is told by the round; nobody is asked for the sake of one.
+    (is_ours_to_write && children.is_web_ready(&uid) && validate(object).is_ok()).then_some(())?;
     Some(Question {
         endpoint: object.spec.notifications.endpoint.as_ref()?.parse().ok()?,
         topic_arn: bindings.topic.found()?.arn.clone(),

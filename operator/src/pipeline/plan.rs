@@ -68,6 +68,15 @@ pub struct Settle {
     pub children: Children,
 }
 
+impl Settle {
+    /// Whether something is to be written outside of the cluster.
+    pub fn writes_outside(&self) -> bool {
+        let writes_bindings = matches!(self.bindings, BindingsStep::Work { .. });
+        writes_bindings
+            || matches!(&self.registry, RegistryStep::Planned { plan, .. } if !plan.steps.is_empty())
+    }
+}
+
 /// Chance and time, drawn before planning so that planning has neither.
 #[derive(Debug, Clone)]
 pub struct Chance {

@@ -9,7 +9,7 @@ use pipeline::Error;
 
 use super::{
     apply::{Applied, BindingsOutcome, RegistryOutcome},
-    plan::SubscriptionState,
+    plan::{SubscriptionState, subscription::Waiting},
 };
 use crate::{
     context::Context,
@@ -105,9 +105,12 @@ pub(super) fn plan_next_round(
             let again = context.reached.due_in(object, now);
             again.map_or(due, |again| due.at_the_latest(again.max(SOONEST)))
         }
+        SubscriptionState::Pending => {
+            let turn = Waiting::of(object, None).until_turn(now);
+            turn.map_or(due, |turn| due.at_the_latest(turn + SLACK))
+        }
         SubscriptionState::NoEndpoint
         | SubscriptionState::WaitingForWeb
-        | SubscriptionState::Pending
         | SubscriptionState::Confirmed
         | SubscriptionState::Unknown => due,
     }
@@ -173,7 +176,7 @@ fn is_queue_busy(context: &Context, object: &AssetPipeline) -> bool {
 }
 
 fn has_worked(applied: &Applied) -> bool {
-    matches!(applied.bindings, BindingsOutcome::Worked(_))
+    matches!(applied.bindings, BindingsOutcome::Worked(_) | BindingsOutcome::Corrected(_))
         || matches!(applied.registry, RegistryOutcome::Worked)
 }
 
@@ -212,7 +215,10 @@ fn failure_of(applied: &Applied) -> Option<&Error> {
 fn bindings_failure(applied: &Applied) -> Option<&Error> {
     match &applied.bindings {
         BindingsOutcome::Failed(error) => Some(error),
-        BindingsOutcome::Settled(_) | BindingsOutcome::Worked(_) | BindingsOutcome::Refused(_) => None,
+        BindingsOutcome::Settled(_)
+        | BindingsOutcome::Worked(_)
+        | BindingsOutcome::Corrected(_)
+        | BindingsOutcome::Refused(_) => None,
     }
 }
 

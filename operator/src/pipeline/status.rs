@@ -117,7 +117,7 @@ pub fn compute_status(
             judge_applied(applied)
         }
         Outcome::Invalid(error) => judge_invalid(error),
-        Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, chain(*error), Outlook::Moving),
+        Outcome::Refused(error) => judge_stopped(reason::APPLY_FAILED, error.tell(), error.outlook()),
         Outcome::Unknown(error) => judge_whole(judge_error(error), outlook_of(error)),
         Outcome::Suspended { workloads, zones } => {
             fill_tiers(&mut next, workloads, zones);
@@ -125,7 +125,8 @@ pub fn compute_status(
         }
         Outcome::Deleting(message) => judge_stopped(reason::DELETING, (*message).to_owned(), Outlook::Moving),
         Outcome::DeletionFailed(error) => {
-            let going = judge_stopped(reason::DELETING, chain(*error), Outlook::Moving);
+            let outlook = error.on_aws().map_or(Outlook::Moving, outlook_of);
+            let going = judge_stopped(reason::DELETING, chain(*error), outlook);
             let blocked = judge_blocked(error).map(|blocked| (kind::DELETION_BLOCKED, blocked));
             going.into_iter().chain(blocked).collect()
         }
@@ -238,7 +239,9 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
     next.load_balancer = ingress.as_ref().map(addresses_of).unwrap_or_default();
     fill_tiers(next, workloads, zones);
     match bindings {
-        BindingsOutcome::Settled(status) | BindingsOutcome::Worked(status) => {
+        BindingsOutcome::Settled(status)
+        | BindingsOutcome::Worked(status)
+        | BindingsOutcome::Corrected(status) => {
             next.bindings = (*status != BindingsStatus::default()).then(|| BindingsStatus {
                 drift_interval_seconds: i64::try_from(drift_interval.as_secs()).ok(),
                 ..status.clone()

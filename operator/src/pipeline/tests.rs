@@ -415,9 +415,10 @@ async fn pods_end_though_aws_lets_nothing_be_seen() {
     cluster.fail_aws(503);
     let going = json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}});
     cluster.merge("assetpipelines/storefront", &going);
-    round(&cluster, &context).await.unwrap();
-    for tier in ["web", "worker"] {
-        assert!(!cluster.has(&format!("deployments/storefront-{tier}")), "{tier}");
+    for gone in ["deployments/storefront-web", "deployments/storefront-worker"] {
+        assert!(cluster.has(gone), "{gone}");
+        round(&cluster, &context).await.unwrap();
+        assert!(!cluster.has(gone), "{gone}");
     }
     assert_eq!(condition(&cluster, "Ready")["reason"], "Deleting");
     round(&cluster, &context).await.unwrap_err();

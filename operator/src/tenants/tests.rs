@@ -85,7 +85,10 @@ fn host_of_another_owner_is_reported_and_left() {
 fn dropped_tenants_are_removed_where_they_are_ours_and_then_struck_from_the_record() {
     let blog = wanted("blog.example.com", "http://origin.example.com");
     let both = [stored(OWNER, &shop()), stored("assetpipeline/shop/other", &blog)];
-    assert_eq!(plan(&[], &both, "random").steps, [TenantStep::Remove(shop().host)]);
+    assert_eq!(
+        plan(&[], &both, "random").steps,
+        [TenantStep::Remove { host: shop().host, etag: both[0].etag.clone() }]
+    );
     let struck = ObservedRegistry { stored: vec![], ..observed(&both) };
     let plan = plan_tenants(OWNER, Identity::EachItsOwn, &[], &struck, "random").unwrap();
     assert_eq!(plan.steps, [TenantStep::Forget]);
@@ -118,7 +121,10 @@ fn hosts_of_one_site_share_one_id_through_every_change() {
     assert_eq!(ids(&shared(&[shop(), www.clone()], &half)), ["tabc-g6".parse().unwrap()].into());
     // The host with the latest generation is let go of last.
     let dropped = shared(std::slice::from_ref(&www), &half);
-    assert!(matches!(&dropped.steps[..], [TenantStep::Update { .. }, TenantStep::Remove(_)]), "{dropped:?}");
+    assert!(
+        matches!(&dropped.steps[..], [TenantStep::Update { .. }, TenantStep::Remove { .. }]),
+        "{dropped:?}"
+    );
 }
 
 #[test]
@@ -135,7 +141,7 @@ fn purge_of_one_name_becomes_one_of_every_name_and_of_names_that_come_later() {
         TenantStep::Claim(registration) | TenantStep::Update { registration, .. } => {
             Some(registration.clone())
         }
-        TenantStep::Record { .. } | TenantStep::Forget | TenantStep::Remove(_) => None,
+        TenantStep::Record { .. } | TenantStep::Forget | TenantStep::Remove { .. } => None,
     });
     let written: Vec<_> = written.collect();
     let hosts: Vec<_> = written.iter().map(|registration| registration.tenant.host.as_str()).collect();

@@ -14,7 +14,7 @@ use crate::{patience::eventually, visitor::Visitor};
 const REACHED_WITHIN: Duration = Duration::from_secs(20);
 
 impl Scene {
-    pub(super) async fn wait_until_ready(&self, setting: &Setting) -> Result<()> {
+    pub async fn wait_until_ready(&self, setting: &Setting) -> Result<()> {
         for (tier, variables) in [(Tier::Web, setting.web_env), (Tier::Worker, setting.worker_env)] {
             if !variables.is_empty() {
                 // At once, so that as few pods as possible start without it.

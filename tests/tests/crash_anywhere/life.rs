@@ -53,6 +53,11 @@ impl Life {
             let object = self.operator.pipeline(&self.world).await?.context("the pipeline is gone")?;
             Box::pin(reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(&self.operator.context)))
                 .await?;
+            // Whatever becomes of the subscription, nothing else hangs on it.
+            for type_ in ["Ready", "BindingsReady", "DriftFree"] {
+                let told = self.condition(type_).await?;
+                ensure!(told["status"] == "True", "{told}");
+            }
         }
         Ok(())
     }

@@ -106,16 +106,15 @@ async fn adopted_bucket_keeps_its_key_and_its_rules() -> Result<()> {
     set_their_rule(&stage).await?;
     let read_only =
         settle(&stage, &stage.spec("ReadOnly", &json!({"bucket": {"versioning": "Enabled"}}))).await?;
-    for lack in ["should keep versions", "should have other rules of lifecycle"] {
-        ensure!(read_only.drift.iter().any(|told| told.ends_with(lack)), "{lack}: {:?}", read_only.drift);
-    }
+    let lack = "should keep versions";
+    ensure!(read_only.drift.iter().any(|told| told.ends_with(lack)), "{lack}: {:?}", read_only.drift);
+    ensure!(!read_only.drift.iter().any(|told| told.contains("lifecycle")), "{:?}", read_only.drift);
     ensure!(!read_only.drift.iter().any(|told| told.contains("encrypt")), "{:?}", read_only.drift);
     assert_eq!(rules(&stage).await?.len(), 1);
     settle(&stage, &stage.spec("Adopt", &json!({}))).await?;
     let after = look(&stage).await?;
     assert_eq!(after.encryption, Encryption::Kms { key: Some("theirs".to_owned()), has_bucket_key: false });
     assert_eq!(after.versioning, None);
-    assert_eq!(rules(&stage).await?[0], ("logs".to_owned(), None));
-    assert_eq!(rules(&stage).await?.len(), 7);
+    assert_eq!(rules(&stage).await?, [("logs".to_owned(), None)]);
     Ok(())
 }

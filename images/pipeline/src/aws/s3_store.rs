@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::error::{code_of, failed};
 use crate::{
     Error, ErrorKind,
-    ports::{Condition, ETag, Object, PutOutcome, Store},
+    ports::{Condition, DeleteOutcome, ETag, Object, PutOutcome, Store},
 };
 
 /// The whole body of one object; the client's own timeouts end with the headers.
@@ -101,6 +101,20 @@ impl Store for S3Store {
     async fn delete(&self, name: &str) -> Result<(), Error> {
         let answer = self.client.delete_object().bucket(&self.bucket).key(name).send().await;
         answer.map(|_| ()).map_err(|error| failed(self.attempted("delete", name), error))
+    }
+
+    async fn delete_if(&self, name: &str, etag: &ETag) -> Result<DeleteOutcome, Error> {
+        let delete = self.client.delete_object().bucket(&self.bucket).key(name).if_match(&etag.0);
+        match delete.send().await {
+            Ok(_) => Ok(DeleteOutcome::Deleted),
+            Err(error) if code_of(&error) == Some("NoSuchKey") => Ok(DeleteOutcome::Deleted),
+            Err(error)
+                if matches!(code_of(&error), Some("PreconditionFailed" | "ConditionalRequestConflict")) =>
+            {
+                Ok(DeleteOutcome::PreconditionFailed)
+            }
+            Err(error) => Err(failed(self.attempted("delete", name), error)),
+        }
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {

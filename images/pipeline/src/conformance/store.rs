@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ports::{Condition, ETag, PutOutcome, Store};
+use crate::ports::{Condition, DeleteOutcome, ETag, PutOutcome, Store};
 
 /// Checks every sentence of the trait's docs but the one on concurrent writers.
 pub async fn store(store: &dyn Store) {
@@ -12,6 +12,7 @@ pub async fn store(store: &dyn Store) {
     absent_objects_are_none(store, &prefix).await;
     put_replaces_the_whole_object(store, &prefix).await;
     conditions_are_kept(store, &prefix).await;
+    only_the_object_that_was_read_is_removed(store, &prefix).await;
     list_gives_names_below_the_prefix_in_order(store, &prefix).await;
     odd_names_and_bodies_survive(store, &prefix).await;
     clean_up(store, &prefix).await;
@@ -122,4 +123,17 @@ async fn one_of_many_conditional_writers_wins(store: Arc<dyn Store>, prefix: &st
     let outcomes = writers.join_all().await;
     let won = outcomes.iter().filter(|outcome| matches!(outcome, PutOutcome::Stored(_))).count();
     assert_eq!(won, 1, "{won} of 8 writers with {condition:?} succeeded");
+}
+
+async fn only_the_object_that_was_read_is_removed(store: &dyn Store, prefix: &str) {
+    let name = format!("{prefix}removed");
+    let first = stored(put(store, &name, "1", Condition::IfAbsent).await);
+    let second = stored(put(store, &name, "2", Condition::IfMatch(first.clone())).await);
+    let delete = async |etag| store.delete_if(&name, etag).await.expect("delete");
+    assert_eq!(delete(&first).await, DeleteOutcome::PreconditionFailed, "another object was removed");
+    let object = store.get(&name).await.expect("get").expect("it is there");
+    assert_eq!(object.body, "2");
+    assert_eq!(delete(&second).await, DeleteOutcome::Deleted);
+    assert!(store.get(&name).await.expect("get").is_none(), "it is still there");
+    assert_eq!(delete(&second).await, DeleteOutcome::Deleted, "what is not there is removed");
 }

@@ -13,7 +13,7 @@ use tokio::{sync::Mutex, task};
 use crate::{
     Error, ErrorKind,
     names::Digest,
-    ports::{Condition, ETag, Object, PutOutcome, Store},
+    ports::{Condition, DeleteOutcome, ETag, Object, PutOutcome, Store},
 };
 
 /// Objects as files below one folder, replaced whole by a rename. One process owns the folder: writers
@@ -69,6 +69,19 @@ impl Store for DiskStore {
         blocking(format!("delete object {name}"), move || {
             let _guard = guard;
             present(std::fs::remove_file(&file)).map(|_| ())
+        })
+        .await
+    }
+
+    async fn delete_if(&self, name: &str, etag: &ETag) -> Result<DeleteOutcome, Error> {
+        let (file, etag) = (self.file_of(name)?, etag.clone());
+        let guard = self.writer.clone().lock_owned().await;
+        blocking(format!("delete object {name}"), move || {
+            let _guard = guard;
+            match read(&file)? {
+                Some(object) if object.etag != etag => Ok(DeleteOutcome::PreconditionFailed),
+                Some(_) | None => present(std::fs::remove_file(&file)).map(|_| DeleteOutcome::Deleted),
+            }
         })
         .await
     }

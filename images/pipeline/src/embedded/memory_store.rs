@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::{
     Error,
-    ports::{Condition, ETag, Object, PutOutcome, Store},
+    ports::{Condition, DeleteOutcome, ETag, Object, PutOutcome, Store},
 };
 
 /// Objects in a map. Unbounded: whoever fills it bounds it.
@@ -58,6 +58,15 @@ impl Store for MemoryStore {
     async fn delete(&self, name: &str) -> Result<(), Error> {
         self.lock().by_name.remove(name);
         Ok(())
+    }
+
+    async fn delete_if(&self, name: &str, etag: &ETag) -> Result<DeleteOutcome, Error> {
+        let mut objects = self.lock();
+        if objects.by_name.get(name).is_some_and(|object| object.etag != *etag) {
+            return Ok(DeleteOutcome::PreconditionFailed);
+        }
+        objects.by_name.remove(name);
+        Ok(DeleteOutcome::Deleted)
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// An object's entity tag as the store gives it, quotes included where it gives quotes. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,14 @@ pub enum PutOutcome {
     PreconditionFailed,
 }
 
+/// What became of a conditional removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeleteOutcome {
+    Deleted,
+    /// Another object is there; nothing was removed. Read again and decide anew.
+    PreconditionFailed,
+}
+
 /// An object store with conditional writes and strong read-after-write consistency.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -48,6 +56,12 @@ pub trait Store: Send + Sync {
 
     /// Removes the object; one that is not there is no error.
     async fn delete(&self, name: &str) -> Result<(), Error>;
+
+    /// Removes the object where it is still the one with that tag. One that is not there is removed. What only
+    /// pods use need not be able to.
+    async fn delete_if(&self, name: &str, _etag: &ETag) -> Result<DeleteOutcome, Error> {
+        Err(Error::new(ErrorKind::Invalid, format!("delete {name} on a condition")))
+    }
 
     /// The names of all objects that begin with `prefix`, in byte order.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error>;

@@ -23,9 +23,9 @@ fn question(url: &str) -> Question {
     Question { endpoint: url.parse().unwrap(), topic_arn: TOPIC.to_owned(), keys: keys() }
 }
 
-/// Loopback, where the tests' servers are, is askable in tests alone.
+/// Loopback, where the tests' servers are, is askable in tests alone. What was met is told as of a public address.
 async fn ask(url: &str) -> Result<(), Unreached> {
-    EndpointReach::within(|_| true).unwrap().ask(&question(url)).await
+    EndpointReach::within(|_| true).unwrap().ask_anyone(&question(url), &Arc::default()).await
 }
 
 /// A web pod that listens to this topic and has these keys.
@@ -71,6 +71,21 @@ async fn failure_is_told_by_what_was_seen() {
     let plain = serve(Router::new()).await;
     let tls = ask(&format!("https://{plain}/work_complete")).await.unwrap_err();
     assert!(matches!(tls, Unreached::Connection(_)), "{tls}");
+}
+
+#[tokio::test]
+async fn what_is_in_the_operators_network_is_told_to_nobody() {
+    let foreign = serve(Router::new()).await;
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let reach = EndpointReach::within(|_| true).unwrap();
+    for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"] {
+        for port in [foreign.port(), closed.port()] {
+            let asked = reach.ask(&question(&format!("http://{host}:{port}/work_complete"))).await;
+            assert_eq!(asked, Err(Unreached::Private), "{host}:{port}");
+        }
+    }
+    let ours = serve(pod(StatusCode::NO_CONTENT, TOPIC, keys())).await;
+    assert_eq!(reach.ask(&question(&format!("http://{ours}/work_complete"))).await, Ok(()));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Rules by which S3 itself clears a bucket: one for each prefix under which a pipeline stores anything.
 //!
-//! They reach no further than those prefixes, so nothing else in a bucket of others goes. Rules of others stay. Ours
-//! are known by their ids, and compared by what they do.
+//! A bucket of others gets none: they may keep files of their own under such prefixes, and the bucket outlives the
+//! pipeline. Rules of others stay. Ours are known by their ids, and compared by what they do.
 
 use aws_sdk_s3::{
     Client,
@@ -19,7 +19,10 @@ use pipeline::{
 
 use super::invalid;
 use crate::{
-    aws::error::{failed, is_missing},
+    aws::{
+        error::{failed, is_missing},
+        policy::Rest,
+    },
     tenants::CLAIMS_PREFIX,
 };
 
@@ -145,11 +148,15 @@ fn read_prefix(rule: &LifecycleRule) -> Option<&str> {
     }
 }
 
-/// The bucket's rules with ours, where they are to be written. `noncurrent_days` is for how long S3 keeps a version
-/// that is no longer current, which only a bucket with versions has.
-pub(super) fn plan_lifecycle(observed: &Lifecycle, noncurrent_days: i32) -> Option<Lifecycle> {
-    let ours = Rule::all(noncurrent_days);
-    let is_ours = |rule: &LifecycleRule| rule.id().is_some_and(|id| ours.iter().any(|our| our.id() == id));
+/// The bucket's rules with ours, where they are to be written; in a bucket of others without ours. `noncurrent_days`
+/// is for how long S3 keeps a version that is no longer current, which only a bucket with versions has.
+pub(super) fn plan_lifecycle(observed: &Lifecycle, noncurrent_days: i32, rest: Rest) -> Option<Lifecycle> {
+    let all = Rule::all(noncurrent_days);
+    let ours = match rest {
+        Rest::Ours => &all[..],
+        Rest::Others => &[],
+    };
+    let is_ours = |rule: &LifecycleRule| rule.id().is_some_and(|id| all.iter().any(|our| our.id() == id));
     let said: Vec<Option<Rule<'_>>> = observed.rules.iter().map(Rule::read).collect();
     let is_said = ours.iter().all(|our| said.contains(&Some(*our)));
     let mut kept_ids = observed.rules.iter().zip(&said).filter(|(rule, _)| is_ours(rule));
@@ -158,7 +165,7 @@ pub(super) fn plan_lifecycle(observed: &Lifecycle, noncurrent_days: i32) -> Opti
     }
     let others = observed.rules.iter().filter(|rule| !is_ours(rule)).cloned().map(with_filter);
     // Every part that the SDK asks for is set.
-    let built = ours.into_iter().filter_map(|our| our.build().ok());
+    let built = ours.iter().filter_map(|our| our.build().ok());
     Some(Lifecycle { rules: others.chain(built).collect(), ..observed.clone() })
 }
 
@@ -186,6 +193,11 @@ pub(super) async fn fetch_lifecycle(client: &Client, name: &str) -> Result<Lifec
 pub(super) async fn set_lifecycle(client: &Client, name: &str, lifecycle: Lifecycle) -> Result<(), Error> {
     let attempted = format!("set the lifecycle of bucket {name}");
     let Lifecycle { rules, smallest_to_move } = lifecycle;
+    if rules.is_empty() {
+        // S3 takes no configuration without a rule.
+        let sent = client.delete_bucket_lifecycle().bucket(name).send().await;
+        return sent.map(drop).map_err(|error| failed(&attempted, error));
+    }
     let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
     let configuration = configuration.map_err(|source| invalid(&attempted, source))?;
     let request = client.put_bucket_lifecycle_configuration().bucket(name);
@@ -198,7 +210,7 @@ pub(super) async fn set_lifecycle(client: &Client, name: &str, lifecycle: Lifecy
 impl Lifecycle {
     /// As a bucket of ours has it.
     pub(crate) fn fixture(noncurrent_days: i32) -> Self {
-        plan_lifecycle(&Self::default(), noncurrent_days).unwrap()
+        plan_lifecycle(&Self::default(), noncurrent_days, Rest::Ours).unwrap()
     }
 }
 
@@ -225,7 +237,7 @@ mod tests {
             told.iter().filter(|rule| rule.current != Current::Stay).map(|rule| rule.prefix).collect();
         assert_eq!(expiring, ["n/"]);
         assert!(told.iter().all(|rule| rule.prefix.ends_with('/')), "{told:?}");
-        assert_eq!(plan_lifecycle(&all, 30), None);
+        assert_eq!(plan_lifecycle(&all, 30, Rest::Ours), None);
     }
 
     #[test]
@@ -237,11 +249,11 @@ mod tests {
             rules: vec![theirs("b", "a/"), old],
             smallest_to_move: Some(TransitionDefaultMinimumObjectSize::VariesByStorageClass),
         };
-        let planned = plan_lifecycle(&observed, 30).unwrap();
+        let planned = plan_lifecycle(&observed, 30, Rest::Ours).unwrap();
         assert_eq!(planned.rules[..2], [theirs("b", "a/"), theirs("old", "logs/")]);
         assert_eq!(planned.rules[2..], Lifecycle::fixture(30).rules);
         assert_eq!(planned.smallest_to_move, observed.smallest_to_move);
-        assert_eq!(plan_lifecycle(&planned, 30), None);
+        assert_eq!(plan_lifecycle(&planned, 30, Rest::Ours), None);
     }
 
     #[test]
@@ -260,19 +272,19 @@ mod tests {
                 _ => rule.id = Some(format!("rule-{number}")),
             }
         }
-        assert_eq!(plan_lifecycle(&respelled, 30), None);
+        assert_eq!(plan_lifecycle(&respelled, 30, Rest::Ours), None);
     }
 
     #[test]
     fn rule_of_ours_that_does_something_else_is_replaced() {
-        assert_eq!(plan_lifecycle(&Lifecycle::fixture(30), 60), Some(Lifecycle::fixture(60)));
+        assert_eq!(plan_lifecycle(&Lifecycle::fixture(30), 60, Rest::Ours), Some(Lifecycle::fixture(60)));
         // One of somebody else's does what ours should, and ours goes too far.
         let mut both = Lifecycle::fixture(60);
         both.rules.extend(Lifecycle::fixture(30).rules.into_iter().map(|mut rule| {
             rule.id = Some(format!("their {}", rule.id().unwrap()));
             rule
         }));
-        assert_eq!(plan_lifecycle(&both, 30).unwrap().rules.len(), 12);
+        assert_eq!(plan_lifecycle(&both, 30, Rest::Ours).unwrap().rules.len(), 12);
         for change in [
             (|rule: &mut LifecycleRule| rule.status = ExpirationStatus::Disabled) as fn(&mut LifecycleRule),
             |rule| rule.expiration = Some(LifecycleExpiration::builder().days(1).build()),
@@ -286,8 +298,17 @@ mod tests {
         ] {
             let mut drifted = Lifecycle::fixture(30);
             change(&mut drifted.rules[0]);
-            assert_eq!(plan_lifecycle(&drifted, 30), Some(Lifecycle::fixture(30)), "{drifted:?}");
+            assert_eq!(plan_lifecycle(&drifted, 30, Rest::Ours), Some(Lifecycle::fixture(30)), "{drifted:?}");
         }
+    }
+
+    #[test]
+    fn bucket_of_others_has_none_of_our_rules() {
+        assert_eq!(plan_lifecycle(&Lifecycle::default(), 30, Rest::Others), None);
+        let both = of([vec![theirs("logs", "logs/")], Lifecycle::fixture(30).rules].concat());
+        let without = plan_lifecycle(&both, 30, Rest::Others).unwrap();
+        assert_eq!(without, of(vec![theirs("logs", "logs/")]));
+        assert_eq!(plan_lifecycle(&without, 30, Rest::Others), None);
     }
 
     #[test]
@@ -299,7 +320,7 @@ mod tests {
         let mut rule = theirs("tagged", "a/");
         rule.filter = Some(tagged);
         let tagged = rule;
-        let planned = plan_lifecycle(&of(vec![tagged.clone()]), 30).unwrap();
+        let planned = plan_lifecycle(&of(vec![tagged.clone()]), 30, Rest::Ours).unwrap();
         assert_eq!((planned.rules.len(), &planned.rules[0]), (7, &tagged));
     }
 }

@@ -66,13 +66,39 @@ fn outside_on(terms: BindingsTerms, observed: ObservedBindings) -> Remains {
     Remains::Outside { bindings, registry: ObservedRegistry::default() }
 }
 
+fn ingress(deletion: Option<&str>) -> Ingress {
+    serde_json::from_value(json!({"metadata": {"name": "storefront", "deletionTimestamp": deletion}}))
+        .unwrap()
+}
+
 #[test]
-fn pods_go_before_what_they_use() {
-    let both = vec![deployment("storefront-web", false), deployment("storefront-worker", true)];
-    let removal = plan_removal(&owner(), Remains::Workloads(both));
-    assert_eq!(removal, Removal::DeleteWorkloads(vec!["storefront-web".into()]));
-    let going = vec![deployment("storefront-worker", true)];
-    assert_eq!(plan_removal(&owner(), Remains::Workloads(going)), Removal::WaitForPods);
+fn visitors_are_led_away_then_web_goes_then_the_workers() {
+    let removal = |ingress: Option<Ingress>, web: Option<bool>, worker: Option<bool>| {
+        let workload =
+            |name: &str, is_going: Option<bool>| is_going.map(|is_going| deployment(name, is_going));
+        let workloads = Workloads { web: workload("web", web), worker: workload("worker", worker) };
+        plan_removal(&owner(), Remains::Serving(Box::new(Serving { ingress, workloads })))
+    };
+    let going = ingress(Some("2026-01-01T00:00:00Z"));
+    for (ingress, web, worker, expected) in [
+        (Some(ingress(None)), Some(false), Some(false), Removal::DeleteIngress("storefront".into())),
+        (Some(going), Some(false), Some(false), Removal::WaitForLoadBalancer),
+        (None, Some(false), Some(false), Removal::DeleteWorkload("web".into())),
+        (None, Some(true), Some(false), Removal::WaitForPods),
+        (None, None, Some(false), Removal::DeleteWorkload("worker".into())),
+        (None, None, Some(true), Removal::WaitForPods),
+    ] {
+        assert_eq!(removal(ingress, web, worker), expected);
+    }
+}
+
+#[test]
+fn ingress_that_nobody_lets_go_holds_the_pods_up_for_two_minutes() {
+    let going = ingress(Some("2026-01-01T00:00:00Z"));
+    for (now, expected) in [("2026-01-01T00:01:59Z", false), ("2026-01-01T00:02:00Z", true)] {
+        assert_eq!(is_given_up(&going, now.parse().unwrap()), expected, "{now}");
+    }
+    assert!(!is_given_up(&ingress(None), "2026-01-01T00:02:00Z".parse().unwrap()));
 }
 
 #[test]

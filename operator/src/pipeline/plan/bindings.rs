@@ -145,11 +145,11 @@ pub(super) fn plan_registry(
     registry: Sight<ObservedRegistry>,
     tenant_seed: &str,
 ) -> RegistryStep {
-    // Only a bucket that may be used takes tenants, and only once no write on it is left.
-    let bucket = match bindings {
-        BindingsStep::Settled(status) => status.bucket.clone(),
-        BindingsStep::Work { plan, status, .. } if plan.bucket.is_empty() => status.bucket.clone(),
-        BindingsStep::Work { .. } | BindingsStep::Refused(_) | BindingsStep::Unknown(_) => None,
+    // Only a bucket that may be used takes tenants, and only once no write on it is left. Those that it has stay.
+    let (bucket, takes_tenants) = match bindings {
+        BindingsStep::Settled(status) => (status.bucket.clone(), true),
+        BindingsStep::Work { plan, status, .. } => (status.bucket.clone(), plan.bucket.is_empty()),
+        BindingsStep::Refused(_) | BindingsStep::Unknown(_) => (None, false),
     };
     match (bucket, registry) {
         (None, _) | (_, Sight::Nothing) => RegistryStep::Waiting,
@@ -157,6 +157,7 @@ pub(super) fn plan_registry(
         (Some(bucket), Sight::Seen(observed)) => {
             let owner = owner_name(&valid.namespace, &valid.name);
             match plan_tenants(&owner, Identity::EachItsOwn, &valid.tenants, &observed, tenant_seed) {
+                Ok(plan) if !takes_tenants && !plan.steps.is_empty() => RegistryStep::Waiting,
                 Ok(plan) => RegistryStep::Planned { bucket, owner, plan },
                 Err(error) => RegistryStep::Unknown(error),
             }

@@ -3,6 +3,8 @@
 //! SNS sends the token of a confirmation when it is asked to subscribe, and tries for a moment. So it is asked only
 //! once somebody of ours answers at the endpoint, and again for as long as nobody has confirmed.
 
+use std::time::Duration;
+
 use crds::{AssetPipeline, BindingMode, condition_reason as reason, condition_type as kind};
 use jiff::{SignedDuration, Timestamp};
 use pipeline::reach::Unreached;
@@ -97,6 +99,14 @@ impl Waiting {
             since: with_reason(reason::PENDING_CONFIRMATION).map(|told| told.last_transition_time.0),
             looked,
         }
+    }
+
+    /// Until the next ten minutes are over; `None` where nobody is waited for.
+    pub fn until_turn(&self, now: Timestamp) -> Option<Duration> {
+        let waited = Duration::try_from(now.duration_since(self.since?)).unwrap_or_default();
+        let patience = PATIENCE.unsigned_abs();
+        let over = Duration::from_secs(waited.as_secs() % patience.as_secs());
+        Some(patience.saturating_sub(over))
     }
 
     /// Whether another ten minutes have gone by since it was last looked at. Who has just started has not seen
@@ -219,6 +229,9 @@ mod tests {
         ] {
             assert_eq!(waiting(0, looked).is_over(at(now)), is_over, "{looked:?} {now}");
         }
+        let left = |minute| waiting(10, None).until_turn(at(minute)).map(|left| left.as_secs() / 60);
+        assert_eq!([10, 13, 19, 20, 45].map(left), [10, 7, 1, 10, 5].map(Some));
+        assert_eq!(Waiting::default().until_turn(at(10)), None);
         assert!(!waiting(50, Some(20)).is_over(at(55)), "it was last looked at for an earlier one");
     }
 }

@@ -145,6 +145,14 @@ impl State {
                 }
             }
             "DELETE" => {
+                let wanted = request.headers.get("if-match");
+                match (wanted, present) {
+                    (Some(_), None) => return failure(404, "NoSuchKey"),
+                    (Some(wanted), Some(object)) if object.etag != *wanted => {
+                        return failure(412, "PreconditionFailed");
+                    }
+                    _ => {}
+                }
                 bucket.objects.remove(&place.key);
                 answer(204, "")
             }

@@ -112,10 +112,14 @@ async fn objects(aws: &Clients) -> Result<Told> {
         })?;
     }
     note(&mut told, "not empty", s3.delete_bucket().bucket(BUCKET).send().await, done)?;
+    let other = s3.delete_object().bucket(BUCKET).key("a/1").if_match("\"0\"").send().await;
+    note(&mut told, "deleted on a condition that does not hold", other, done)?;
     note(&mut told, "deleted", s3.delete_object().bucket(BUCKET).key("a/1").send().await, done)?;
     note(&mut told, "deleted again", s3.delete_object().bucket(BUCKET).key("a/1").send().await, done)?;
     let keys = ObjectIdentifier::builder().key("b/ä +%").build()?;
     let order = Delete::builder().objects(keys).build()?;
+    let absent = s3.delete_object().bucket(BUCKET).key("a/1").if_match("\"0\"").send().await;
+    note(&mut told, "deleted on a condition though it is not there", absent, done)?;
     note(&mut told, "in one call", s3.delete_objects().bucket(BUCKET).delete(order).send().await, done)?;
     let listed = s3.list_object_versions().bucket(BUCKET).send().await;
     note(&mut told, "versions", listed, |all| format!("{:?}", all.versions().len()))?;
