@@ -17,9 +17,9 @@ pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec,
     BucketVersioning, CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle,
     CompileUrls, DeletionPolicy, FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload,
-    MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, NotificationsSpec, OriginCredentialsSpec,
-    QueueNames, QueuesSpec, ServiceSpec, ServiceType, TenantSpec, TopicSpec, WebSpec, WhenNotEmpty,
-    WorkerSpec,
+    MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, NetworkPolicies, NotificationsSpec,
+    OriginCredentialsSpec, QueueNames, QueuesSpec, ServiceSpec, ServiceType, TenantSpec, TopicSpec, WebSpec,
+    WhenNotEmpty, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, ZoneStatus, condition_reason,

@@ -5,6 +5,7 @@ mod bindings;
 mod compile;
 mod ingress;
 mod limits;
+mod network;
 mod origin;
 mod service;
 mod tenant;
@@ -25,6 +26,7 @@ pub use compile::{
 };
 pub use ingress::{IngressScheme, IngressSpec};
 pub use limits::LimitsSpec;
+pub use network::NetworkPolicies;
 pub use origin::OriginCredentialsSpec;
 pub use service::{ServiceSpec, ServiceType};
 pub use tenant::TenantSpec;
@@ -167,6 +169,14 @@ pub struct AssetPipelineSpec {
         "message": "every entry of spec.privateNetworks must be a network with its prefix length, such as 10.20.0.0/16"
     }]))]
     pub private_networks: Vec<String>,
+    /// Whether the operator keeps a `NetworkPolicy` for each tier of pods; they count where the cluster's network
+    /// plugin enforces them. `Managed`: visitors reach the web pods from anywhere, `/metrics` is asked from the
+    /// cluster's pods and from private addresses, and pods of the pipeline ask each other; web pods ask DNS and AWS,
+    /// workers origins, too, at public addresses and in `privateNetworks`. Policies add up: what else is to pass is
+    /// let through by one of your own. `None`: none is made, and those that were made are deleted. Absent: as the
+    /// operator's Helm value `networkPolicies.default` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_policies: Option<NetworkPolicies>,
     /// Headers that tenants' origins are asked with, for origins that ask for a password or a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin_credentials: Option<OriginCredentialsSpec>,

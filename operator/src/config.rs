@@ -5,6 +5,8 @@ mod endpoints;
 use std::{net::SocketAddr, num::NonZeroU32};
 
 use clap::Parser;
+use crds::NetworkPolicies;
+use ipnet::IpNet;
 
 pub use endpoints::{Endpoint, Endpoints, InvalidEndpoint};
 
@@ -41,6 +43,17 @@ pub struct Options {
     /// Where the certificate of SNS's signer is fetched instead of SNS's own host, for an emulator.
     #[arg(long, env = "SNS_CERTIFICATE_ENDPOINT")]
     sns_certificate_endpoint: Option<String>,
+    /// Whether pipelines whose spec does not say so have network policies: `Managed` or `None`.
+    #[arg(long, env = "NETWORK_POLICIES", default_value = "Managed", value_parser = parse_policies)]
+    network_policies: NetworkPolicies,
+    /// Networks (CIDR) that pods may reach at port 443 for AWS, where pipelines have network policies. The private
+    /// addresses of VPC endpoints are among all addresses.
+    #[arg(long, env = "AWS_NETWORKS", value_delimiter = ',', default_value = "0.0.0.0/0,::/0")]
+    aws_networks: Vec<IpNet>,
+    /// Networks (CIDR) from which pods' /health, /ready and /metrics may be asked beside the cluster's pods, where
+    /// pipelines have network policies: kubelets and API servers.
+    #[arg(long, env = "OPERATION_NETWORKS", value_delimiter = ',', default_value = PRIVATE_NETWORKS)]
+    operation_networks: Vec<IpNet>,
     /// What pipelines may use on AWS though no tag there allows it: JSON, names of `buckets`, `queues` and
     /// `topics` by namespace.
     #[arg(long, env = "ADOPTABLE_BINDINGS", default_value = "{}", value_parser = parse_adoptable)]
@@ -63,10 +76,14 @@ pub struct Options {
     listen: SocketAddr,
 }
 
+/// Where machines of clusters have their addresses, unless somebody says otherwise.
+const PRIVATE_NETWORKS: &str = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7";
+
 /// The resolved settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub workloads: WorkloadConfig,
+    pub network: NetworkConfig,
     pub cluster_name: String,
     pub aws_region: String,
     pub adoptable: Adoptable,
@@ -83,6 +100,17 @@ pub struct LeaseConfig {
     /// Absent: the namespace that the process runs in.
     pub namespace: Option<String>,
     pub identity: String,
+}
+
+/// What the network policies of all pipelines have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkConfig {
+    /// Whether there are any where the spec does not say so.
+    pub policies: NetworkPolicies,
+    /// Where AWS is reached by TLS.
+    pub aws_networks: Vec<IpNet>,
+    /// From where, beside the cluster's pods, the operation port is asked.
+    pub operation_networks: Vec<IpNet>,
 }
 
 /// What the pods of all pipelines have in common.
@@ -113,6 +141,9 @@ impl From<Options> for Config {
             endpoints,
             sns_certificate_authority,
             sns_certificate_endpoint,
+            network_policies,
+            aws_networks,
+            operation_networks,
             adoptable_bindings,
             drift_calls_per_second,
             lease_name,
@@ -135,6 +166,7 @@ impl From<Options> for Config {
         let lease = LeaseConfig { name: lease_name, namespace: lease_namespace, identity };
         Self {
             workloads,
+            network: NetworkConfig { policies: network_policies, aws_networks, operation_networks },
             cluster_name,
             aws_region,
             adoptable: adoptable_bindings,
@@ -143,6 +175,10 @@ impl From<Options> for Config {
             listen,
         }
     }
+}
+
+fn parse_policies(text: &str) -> Result<NetworkPolicies, serde_json::Error> {
+    serde_json::from_value(text.into())
 }
 
 fn parse_adoptable(text: &str) -> Result<Adoptable, serde_json::Error> {
@@ -164,11 +200,20 @@ impl Config {
                 sns_certificate_authority: Some("-----BEGIN CERTIFICATE-----".into()),
                 sns_certificate_endpoint: Some("http://aws.test:5000".into()),
             },
+            network: NetworkConfig {
+                policies: NetworkPolicies::Managed,
+                aws_networks: ["0.0.0.0/0", "::/0"].map(|network| network.parse().unwrap()).into(),
+                operation_networks: vec!["10.0.0.0/8".parse().unwrap()],
+            },
             cluster_name: "east".into(),
             aws_region: "eu-west-1".into(),
             adoptable: Adoptable::default(),
             drift_calls_per_second: NonZeroU32::MIN,
-            lease: LeaseConfig { name: "operator".into(), namespace: None, identity: "operator".into() },
+            lease: LeaseConfig {
+                name: "operator".into(),
+                namespace: Some("operators".into()),
+                identity: "operator".into(),
+            },
             listen: "127.0.0.1:8080".parse().unwrap(),
         }
     }
@@ -191,6 +236,33 @@ mod tests {
         assert_ne!(one.adoptable, Adoptable::default());
         for wrong in ["", "shop", r#"{"shop": ["site"]}"#, r#"{"shop": {"bucket": ["site"]}}"#] {
             assert!(parse(&[&format!("--adoptable-bindings={wrong}")]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pipelines_have_network_policies_unless_the_settings_say_none() {
+        assert_eq!(parse(&[]).unwrap().network.policies, NetworkPolicies::Managed);
+        assert_eq!(parse(&["--network-policies=None"]).unwrap().network.policies, NetworkPolicies::None);
+        for wrong in ["", "none", "Off"] {
+            assert!(parse(&[&format!("--network-policies={wrong}")]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn networks_are_read_from_a_list_and_never_none() {
+        let network = parse(&[]).unwrap().network;
+        let text =
+            |networks: &[IpNet]| networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        assert_eq!(text(&network.aws_networks), "0.0.0.0/0,::/0");
+        assert_eq!(text(&network.operation_networks), PRIVATE_NETWORKS);
+        let given =
+            parse(&["--aws-networks=10.1.0.0/16,fd00::/8", "--operation-networks=10.2.0.0/16"]).unwrap();
+        assert_eq!(text(&given.network.aws_networks), "10.1.0.0/16,fd00::/8");
+        assert_eq!(text(&given.network.operation_networks), "10.2.0.0/16");
+        for wrong in ["", "10.0.0.0", "intranet", "10.0.0.0/8,"] {
+            for flag in ["--aws-networks", "--operation-networks"] {
+                assert!(parse(&[&format!("{flag}={wrong}")]).is_err(), "{flag}={wrong}");
+            }
         }
     }
 

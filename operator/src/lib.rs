@@ -44,7 +44,7 @@ use k8s_openapi::{
     api::{
         apps::v1::Deployment,
         core::v1::{Service, ServiceAccount},
-        networking::v1::Ingress,
+        networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
 };
@@ -87,9 +87,11 @@ use crate::{
 const CONCURRENCY: u16 = 16;
 
 /// Runs until the process is told to stop, and ends what it has begun.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("could not listen for signals")?;
     let cluster = kube::Config::infer().await.context("could not find the cluster's API server")?;
+    // Network policies name it, too.
+    config.lease.namespace.get_or_insert_with(|| cluster.default_namespace.clone());
     let mut operation = Operation::default();
     let metrics = Metrics::register(&mut operation.registry);
     let listener = TcpListener::bind(config.listen).await;
@@ -241,6 +243,7 @@ fn build_controller(
         .owns(all::<ServiceAccount>(client), ours())
         .owns(all::<PodDisruptionBudget>(client), ours())
         .owns(all::<Ingress>(client), ours())
+        .owns(all::<NetworkPolicy>(client), ours())
         .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }

@@ -35,6 +35,10 @@ pub const PIPELINE_LABEL: &str = "assetpipeline.dev/pipeline";
 pub const COMPONENT_LABEL: &str = "app.kubernetes.io/component";
 /// [`OPERATOR_MANAGER`] on everything that we make.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+/// The namespace's own name, which the API server sets on each of them.
+pub const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
+/// On the operator's own pods, by its chart.
+pub const OPERATOR_LABELS: [(&str, &str); 1] = [("app.kubernetes.io/name", "assetpipeline-operator")];
 
 /// Which tier of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,7 +55,7 @@ impl Tier {
         }
     }
 
-    /// Name of the tier's Deployment, `ServiceAccount` and disruption budget.
+    /// Name of the tier's Deployment, `ServiceAccount`, disruption budget and network policy.
     pub fn child_name(self, pipeline: &str) -> String {
         format!("{pipeline}-{}", self.as_str())
     }

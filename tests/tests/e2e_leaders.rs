@@ -7,7 +7,7 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     coordination::v1::Lease,
     core::v1::{Pod, Service},
-    networking::v1::Ingress,
+    networking::v1::{Ingress, NetworkPolicy},
 };
 use kube::{
     Resource, ResourceExt,
@@ -108,6 +108,7 @@ async fn list_versions(scene: &Scene) -> Result<BTreeMap<String, Option<i64>>> {
     let mut versions = BTreeMap::new();
     add_versions::<Deployment>(scene, &mut versions).await?;
     add_versions::<Ingress>(scene, &mut versions).await?;
+    add_versions::<NetworkPolicy>(scene, &mut versions).await?;
     add_versions::<Service>(scene, &mut versions).await?;
     Ok(versions)
 }

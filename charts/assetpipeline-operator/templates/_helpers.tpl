@@ -17,6 +17,11 @@
 {{- printf "%s-%s" .Release.Namespace (include "operator.name" .) -}}
 {{- end -}}
 
+{{/* Whether pipelines have NetworkPolicies where neither they nor the values say so: not beside Cilium, see there. */}}
+{{- define "operator.networkPolicies" -}}
+{{- (.Values.networkPolicies).default | default (ternary "None" "Managed" (.Capabilities.APIVersions.Has "cilium.io/v2")) -}}
+{{- end -}}
+
 {{- define "operator.selectorLabels" -}}
 app.kubernetes.io/name: assetpipeline-operator
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -1,8 +1,12 @@
 //! What kind of address an address is, and which addresses it stands for.
 
+mod networks;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+pub use networks::{Networks, public_networks, without_innermost};
 
 /// IPv4 networks that are not the public internet (IANA's special-purpose registry, RFC 6890).
 const SPECIAL_V4: [Ipv4Net; 15] = [

@@ -76,6 +76,10 @@ impl Endpoints {
         self.sns.as_ref().or(self.all.as_ref())
     }
 
+    pub fn of_sts(&self) -> Option<&Endpoint> {
+        self.sts.as_ref().or(self.all.as_ref())
+    }
+
     /// How operator and pods reach each service.
     pub fn transports(&self) -> Transports {
         let of = |endpoint: Option<&Endpoint>| endpoint.map_or(Transport::Tls, Endpoint::transport);
@@ -104,6 +108,10 @@ impl From<EndpointOptions> for Endpoints {
 }
 
 impl Endpoint {
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
     fn transport(&self) -> Transport {
         if self.0.scheme() == "http" { Transport::Plaintext } else { Transport::Tls }
     }

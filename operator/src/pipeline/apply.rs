@@ -246,6 +246,8 @@ async fn apply_children(
         service,
         web_disruption_budget,
         worker_disruption_budget,
+        web_network_policy,
+        worker_network_policy,
         worker_birth,
         worker_deployment,
         web_deployment,
@@ -259,6 +261,9 @@ async fn apply_children(
     apply_change(context, object, service, OPERATOR_MANAGER).await?;
     apply_change(context, object, web_disruption_budget, OPERATOR_MANAGER).await?;
     apply_change(context, object, worker_disruption_budget, OPERATOR_MANAGER).await?;
+    // Before the pods: nothing passes in between that should not.
+    apply_change(context, object, web_network_policy, OPERATOR_MANAGER).await?;
+    apply_change(context, object, worker_network_policy, OPERATOR_MANAGER).await?;
     // The scaler's manager must own the replicas from the first moment on.
     apply_change(context, object, worker_birth, SCALER_MANAGER).await?;
     let worker_deployment = apply_change(context, object, worker_deployment, OPERATOR_MANAGER).await?;

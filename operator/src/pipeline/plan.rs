@@ -10,6 +10,7 @@ mod hints;
 mod ingress;
 mod key_rotation;
 mod metadata;
+mod network_policy;
 mod notice_secret;
 mod peers_service;
 mod pod;

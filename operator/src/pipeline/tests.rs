@@ -119,6 +119,8 @@ async fn first_round_makes_every_child_and_tells_the_status() {
             "PATCH services/storefront by assetpipeline-operator",
             "PATCH poddisruptionbudgets/storefront-web by assetpipeline-operator",
             "PATCH poddisruptionbudgets/storefront-worker by assetpipeline-operator",
+            "PATCH networkpolicies/storefront-web by assetpipeline-operator",
+            "PATCH networkpolicies/storefront-worker by assetpipeline-operator",
             "PATCH deployments/storefront-worker by assetpipeline-scaler",
             "PATCH deployments/storefront-worker by assetpipeline-operator",
             "PATCH deployments/storefront-web by assetpipeline-operator",
@@ -245,6 +247,8 @@ async fn objects_of_others_are_left_alone_and_told() {
         ("services/storefront", "Service storefront"),
         ("poddisruptionbudgets/storefront-web", "PodDisruptionBudget storefront-web"),
         ("poddisruptionbudgets/storefront-worker", "PodDisruptionBudget storefront-worker"),
+        ("networkpolicies/storefront-web", "NetworkPolicy storefront-web"),
+        ("networkpolicies/storefront-worker", "NetworkPolicy storefront-worker"),
         ("deployments/storefront-worker", "Deployment storefront-worker"),
         ("deployments/storefront-web", "Deployment storefront-web"),
     ] {

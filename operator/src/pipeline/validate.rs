@@ -18,7 +18,7 @@ use std::{
 use crds::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsSpec, BindingsStatus, CompileErrors,
     CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec, IngressSpec, LiveReload,
-    ServiceSpec, ServiceType,
+    NetworkPolicies, ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -103,6 +103,8 @@ pub struct ValidPipeline {
     pub max_stale_seconds: u32,
     pub rate_limits: RateLimits,
     pub private_networks: Vec<IpNet>,
+    /// Absent: as the operator's settings say.
+    pub network_policies: Option<NetworkPolicies>,
     /// Name of the Secret with the headers for origins.
     pub origin_credentials: Option<String>,
     pub aws: AwsSpec,
@@ -141,6 +143,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         freshness,
         limits,
         private_networks,
+        network_policies,
         origin_credentials,
         aws,
         bindings,
@@ -183,6 +186,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             .iter()
             .map(|text| validate_network(text))
             .collect::<Result<_, _>>()?,
+        network_policies: *network_policies,
         origin_credentials: origin_credentials.as_ref().map(|credentials| credentials.secret_name.clone()),
         aws: aws.clone(),
         bindings: bindings::validate(bindings)?,

@@ -77,6 +77,7 @@ fn lowest() -> Value {
         "compile": {"style": "Expanded", "urls": "Rebase", "sourceMaps": "None"},
         "errors": "Status",
         "liveReload": "Disabled",
+        "networkPolicies": "Managed",
         "ingress": {"className": "c", "scheme": "InternetFacing"},
         "aws": {"credentialsSecretName": "c"},
         "originCredentials": {"secretName": "c"},
@@ -98,6 +99,7 @@ fn highest() -> Value {
         "compile": {"style": "Compressed", "engine": "Sasso", "urls": "Keep", "sourceMaps": "Inline"},
         "errors": "Show",
         "liveReload": "Enabled",
+        "networkPolicies": "None",
         "suspend": true,
     })
 }

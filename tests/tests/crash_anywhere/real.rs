@@ -14,7 +14,7 @@ use k8s_openapi::{
     api::{
         apps::v1::Deployment,
         core::v1::{ConfigMap, Namespace, ResourceQuota, Secret, Service, ServiceAccount},
-        networking::v1::Ingress,
+        networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -180,6 +180,7 @@ pub(crate) async fn objects(client: &Client, world: &World) -> Result<Vec<Value>
         dynamic::<ConfigMap>(client, GROUP),
         dynamic::<Deployment>(client, GROUP),
         dynamic::<Ingress>(client, GROUP),
+        dynamic::<NetworkPolicy>(client, GROUP),
         dynamic::<PodDisruptionBudget>(client, GROUP),
         dynamic::<Secret>(client, GROUP),
         dynamic::<Service>(client, GROUP),

@@ -63,6 +63,7 @@ impl Scenario {
                 ]);
                 let spec = json!({
                     "web": {"replicas": 4, "holdSeconds": 24}, "compile": {"style": "Expanded"}, "ingress": null,
+                    "networkPolicies": "None",
                     "tenants": tenants, "bindings": {"tags": {"cost-center": null, "team": "shop"}},
                 });
                 hands.change_pipeline(world, &spec).await

@@ -5,7 +5,7 @@ use k8s_openapi::{
     api::{
         apps::v1::Deployment,
         core::v1::{ConfigMap, Secret, Service, ServiceAccount},
-        networking::v1::Ingress,
+        networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
@@ -20,6 +20,7 @@ use super::{
     change::{Change, plan_absence, plan_change},
     disruption_budget::build_disruption_budget,
     ingress::build_ingress,
+    network_policy::build_network_policy,
     notice_secret::build_notice_secret,
     peers_service::build_peers_service,
     service::build_service,
@@ -44,6 +45,8 @@ pub struct Children {
     pub service: Change<Service>,
     pub web_disruption_budget: Change<PodDisruptionBudget>,
     pub worker_disruption_budget: Change<PodDisruptionBudget>,
+    pub web_network_policy: Change<NetworkPolicy>,
+    pub worker_network_policy: Change<NetworkPolicy>,
     /// The worker Deployment with no replicas, for the scaler's field manager, where there is none yet.
     pub worker_birth: Change<Deployment>,
     pub worker_deployment: Change<Deployment>,
@@ -70,6 +73,8 @@ impl Children {
             service,
             web_disruption_budget,
             worker_disruption_budget,
+            web_network_policy,
+            worker_network_policy,
             // Where a worker Deployment is there, whosever it is, none is born.
             worker_birth: _,
             worker_deployment,
@@ -85,6 +90,8 @@ impl Children {
             foreign_child(service),
             foreign_child(web_disruption_budget),
             foreign_child(worker_disruption_budget),
+            foreign_child(web_network_policy),
+            foreign_child(worker_network_policy),
             foreign_child(worker_deployment),
             foreign_child(web_deployment),
             foreign_child(ingress),
@@ -118,6 +125,8 @@ pub(super) fn plan_children(
         service,
         web_disruption_budget,
         worker_disruption_budget,
+        web_network_policy,
+        worker_network_policy,
         worker_deployment,
         web_deployment,
         ingress,
@@ -136,6 +145,7 @@ pub(super) fn plan_children(
     let web = web_known.map(|known| build_web_deployment(valid, known, &config.workloads));
     let told = named.map(|named| build_bindings_config_map(valid, named, &config.workloads));
     let budget = |tier| build_disruption_budget(valid, tier);
+    let network = |tier| build_network_policy(valid, tier, config);
     Children {
         web_service_account,
         worker_service_account,
@@ -145,13 +155,23 @@ pub(super) fn plan_children(
         service: plan_change(owner, service, build_service(valid)),
         web_disruption_budget: plan_change(owner, web_disruption_budget, budget(Tier::Web)),
         worker_disruption_budget: plan_change(owner, worker_disruption_budget, budget(Tier::Worker)),
+        web_network_policy: plan_optional(owner, web_network_policy, network(Tier::Web)),
+        worker_network_policy: plan_optional(owner, worker_network_policy, network(Tier::Worker)),
         worker_birth: plan_birth(worker_deployment.as_ref(), worker.as_ref()),
         worker_deployment: plan_once_known(owner, worker_deployment, worker),
         web_deployment: plan_once_known(owner, web_deployment, web),
-        ingress: match build_ingress(valid) {
-            Some(desired) => plan_change(owner, ingress, desired),
-            None => plan_absence(owner, ingress),
-        },
+        ingress: plan_optional(owner, ingress, build_ingress(valid)),
+    }
+}
+
+/// For what the spec may want none of.
+fn plan_optional<K>(owner: &OwnerReference, observed: Option<K>, desired: Option<K>) -> Change<K>
+where
+    K: Metadata<Ty = ObjectMeta> + Serialize,
+{
+    match desired {
+        Some(desired) => plan_change(owner, observed, desired),
+        None => plan_absence(owner, observed),
     }
 }
 

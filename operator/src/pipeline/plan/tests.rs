@@ -147,6 +147,8 @@ fn stored_children(children: &Children) -> ObservedChildren {
         service: Some(stored(&children.service)),
         web_disruption_budget: Some(stored(&children.web_disruption_budget)),
         worker_disruption_budget: Some(stored(&children.worker_disruption_budget)),
+        web_network_policy: Some(stored(&children.web_network_policy)),
+        worker_network_policy: Some(stored(&children.worker_network_policy)),
         worker_deployment: Some(stored(&children.worker_deployment)),
         web_deployment: Some(stored(&children.web_deployment)),
         ingress: Some(stored(&children.ingress)),
@@ -175,6 +177,8 @@ fn children_of_a_full_spec_are_the_golden_ones() {
     insta::assert_yaml_snapshot!("service", applied(&children.service));
     insta::assert_yaml_snapshot!("web_disruption_budget", applied(&children.web_disruption_budget));
     insta::assert_yaml_snapshot!("worker_disruption_budget", applied(&children.worker_disruption_budget));
+    insta::assert_yaml_snapshot!("web_network_policy", applied(&children.web_network_policy));
+    insta::assert_yaml_snapshot!("worker_network_policy", applied(&children.worker_network_policy));
     insta::assert_yaml_snapshot!("worker_deployment", applied(&children.worker_deployment));
     insta::assert_yaml_snapshot!("web_deployment", applied(&children.web_deployment));
     insta::assert_yaml_snapshot!("ingress", applied(&children.ingress));
@@ -274,6 +278,8 @@ fn children_as_they_were_applied_are_kept() {
         service,
         web_disruption_budget,
         worker_disruption_budget,
+        web_network_policy,
+        worker_network_policy,
         worker_birth,
         worker_deployment,
         web_deployment,
@@ -282,6 +288,7 @@ fn children_as_they_were_applied_are_kept() {
     assert!(is_kept(web_service_account) && is_kept(worker_service_account) && is_kept(notice_secret));
     assert!(is_kept(bindings_config_map) && is_kept(peers_service) && is_kept(service) && is_kept(ingress));
     assert!(is_kept(web_disruption_budget) && is_kept(worker_disruption_budget));
+    assert!(is_kept(web_network_policy) && is_kept(worker_network_policy));
     assert!(is_kept(worker_deployment) && is_kept(web_deployment));
     assert_eq!(*worker_birth, Change::Nothing);
 }

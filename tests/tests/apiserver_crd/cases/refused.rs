@@ -69,6 +69,7 @@ fn words() -> Vec<Refused> {
         wrong("spec.tenants[0].engine", r#"supported values: "Auto", "Grass", "Sasso""#, "Dart"),
         wrong("spec.errors", r#"supported values: "Show", "Status""#, "Hide"),
         wrong("spec.liveReload", r#"supported values: "Enabled", "Disabled""#, "On"),
+        wrong("spec.networkPolicies", r#"supported values: "Managed", "None""#, "Enabled"),
         wrong("spec.service.type", r#"supported values: "ClusterIP", "NodePort""#, "LoadBalancer"),
         wrong("spec.ingress.scheme", r#"supported values: "Internal", "InternetFacing""#, "Public"),
         wrong("spec.bindings.bucket.mode", modes, "Make"),
