@@ -11,6 +11,7 @@ pub mod ended;
 pub mod lost_notices;
 pub mod metrics;
 pub mod moto;
+pub mod network;
 pub mod origin;
 pub mod patience;
 pub mod permissions;
