@@ -34,6 +34,10 @@ const ORIGIN_CREDENTIALS_VOLUME: &str = "origin-credentials";
 pub(super) const ORIGIN_CREDENTIALS_DIRECTORY: &str = "/etc/assetpipeline/origin-credentials";
 /// Any number but 0; the images have no users.
 const USER_ID: i64 = 65_532;
+/// The label of a node that tells its zone.
+const ZONE: &str = "topology.kubernetes.io/zone";
+/// The label of a node that tells itself.
+const HOST: &str = "kubernetes.io/hostname";
 /// Seconds after which a pod leaves a node that has gone silent.
 const SILENT_NODE_SECONDS: i64 = 10;
 
@@ -93,7 +97,11 @@ pub(super) fn build_template(
             termination_grace_period_seconds: Some(grace_seconds.into()),
             security_context: Some(build_pod_security()),
             tolerations: Some(build_tolerations()),
-            topology_spread_constraints: Some(vec![build_zone_spread(valid, tier, when_zones_are_uneven)]),
+            topology_spread_constraints: Some(vec![
+                build_spread(valid, tier, ZONE, when_zones_are_uneven),
+                // Preferred, since a zone may have fewer nodes than pods.
+                build_spread(valid, tier, HOST, "ScheduleAnyway"),
+            ]),
             volumes: Some(volumes),
             ..PodSpec::default()
         }),
@@ -196,16 +204,17 @@ fn build_tolerations() -> Vec<Toleration> {
         .into()
 }
 
-/// A dead zone does not count (`nodeTaintsPolicy`), and neither do the pods of the previous rollout
+/// A dead zone or node does not count (`nodeTaintsPolicy`), and neither do the pods of the previous rollout
 /// (`matchLabelKeys`); else either of them would keep new pods from being scheduled.
-fn build_zone_spread(
+fn build_spread(
     valid: &ValidPipeline,
     tier: Tier,
+    topology: &str,
     when_unsatisfiable: &str,
 ) -> TopologySpreadConstraint {
     TopologySpreadConstraint {
         max_skew: 1,
-        topology_key: "topology.kubernetes.io/zone".to_owned(),
+        topology_key: topology.to_owned(),
         when_unsatisfiable: when_unsatisfiable.to_owned(),
         node_taints_policy: Some("Honor".to_owned()),
         match_label_keys: Some(vec!["pod-template-hash".to_owned()]),
