@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::PodTemplate;
+
 /// The pods that answer visitors.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -15,11 +17,14 @@ pub struct WebSpec {
     /// grace period, the load balancer's deregistration delay and the queue's visibility follow it.
     #[schemars(range(min = 23, max = 29))]
     pub hold_seconds: i32,
+    /// What the web pods have beside what the operator gives them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_template: Option<PodTemplate>,
 }
 
 impl Default for WebSpec {
     fn default() -> Self {
-        Self { replicas: 3, hold_seconds: 25 }
+        Self { replicas: 3, hold_seconds: 25, pod_template: None }
     }
 }
 
@@ -47,6 +52,9 @@ pub struct WorkerSpec {
     /// Seconds that the queues must have been empty, jobs in work included, before pods are let go.
     #[schemars(range(min = 0, max = 86400))]
     pub scale_down_delay_seconds: i32,
+    /// What the worker pods have beside what the operator gives them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod_template: Option<PodTemplate>,
 }
 
 impl Default for WorkerSpec {
@@ -57,6 +65,7 @@ impl Default for WorkerSpec {
             concurrency: 2,
             backlog_per_replica: 5,
             scale_down_delay_seconds: 60,
+            pod_template: None,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod bindings;
 mod limits;
+mod pods;
 mod rates;
 mod tenant;
 mod timeouts;
@@ -39,6 +40,7 @@ use crate::{
 };
 
 pub use limits::validate_limits;
+pub use pods::PodOverlay;
 pub use rates::validate_rate_limits;
 pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_url};
 pub use timeouts::Timeouts;
@@ -88,9 +90,11 @@ pub struct ValidPipeline {
     pub told: BindingsStatus,
     pub purges: PurgesPlan,
     pub web_replicas: i32,
+    pub web_pods: PodOverlay,
     pub timeouts: Timeouts,
     pub concurrency: NonZeroU32,
     pub limits: Limits,
+    pub worker_pods: PodOverlay,
     pub exposure: Exposure,
     pub ingress: Option<IngressSpec>,
     pub endpoint: Option<Url>,
@@ -165,9 +169,11 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             object.status.as_ref().map_or(&[], |status| &status.purges),
         ),
         web_replicas: web.replicas,
+        web_pods: pods::validate("spec.web.podTemplate", web.pod_template.as_ref())?,
         timeouts: Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?,
         concurrency: positive("spec.worker.concurrency", worker.concurrency)?,
         limits: validate_limits(worker)?,
+        worker_pods: pods::validate("spec.worker.podTemplate", worker.pod_template.as_ref())?,
         exposure: validate_exposure(service)?,
         ingress: ingress.clone(),
         endpoint: notifications

@@ -1,5 +1,6 @@
 //! Specs that the API server must refuse, and specs at the edge of what it must accept.
 
+mod pod_templates;
 mod refused;
 
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ pub(crate) struct Refused {
 }
 
 pub(crate) fn accepted() -> Vec<Value> {
-    vec![
+    let mut all = vec![
         json!({}),
         lowest(),
         highest(),
@@ -40,7 +41,9 @@ pub(crate) fn accepted() -> Vec<Value> {
         json!({"bindings": bindings("AdoptOrCreate", None)}),
         json!({"bindings": bindings("AdoptOrCreate", Some(63))}),
         json!({"bindings": bindings("ReadOnly", Some(63))}),
-    ]
+    ];
+    all.extend(pod_templates::accepted());
+    all
 }
 
 /// Every binding with this mode, and, where it has one, a name of this length; those of queues and topic may be

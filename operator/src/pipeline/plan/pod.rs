@@ -21,7 +21,7 @@ use super::notice_secret::KEYS_ENTRY;
 use crate::{
     config::WorkloadConfig,
     names::{Tier, notice_secret},
-    pipeline::validate::ValidPipeline,
+    pipeline::validate::{PodOverlay, ValidPipeline},
 };
 
 pub(super) const PUBLIC_PORT_NAME: &str = "public";
@@ -42,8 +42,10 @@ const HOST: &str = "kubernetes.io/hostname";
 const SILENT_NODE_SECONDS: i64 = 10;
 
 /// What distinguishes one tier's pods from the other's.
-pub(super) struct TierPods {
+pub(super) struct TierPods<'a> {
     pub tier: Tier,
+    /// What the spec adds.
+    pub overlay: &'a PodOverlay,
     pub image: String,
     pub env: Vec<EnvVar>,
     pub ports: Vec<ContainerPort>,
@@ -59,10 +61,11 @@ pub(super) struct TierPods {
 pub(super) fn build_template(
     valid: &ValidPipeline,
     workloads: &WorkloadConfig,
-    pods: TierPods,
+    pods: TierPods<'_>,
 ) -> PodTemplateSpec {
     let TierPods {
         tier,
+        overlay,
         image,
         env,
         ports,
@@ -72,12 +75,13 @@ pub(super) fn build_template(
         origin_credentials,
         when_zones_are_uneven,
     } = pods;
+    let PodOverlay { labels, annotations, env: added_env } = overlay.clone();
     let (volumes, volume_mounts) = build_secret_folders(valid, origin_credentials);
     let container = Container {
         name: tier.as_str().to_owned(),
         image: Some(image),
         image_pull_policy: Some(workloads.image_pull_policy.clone()),
-        env: Some(env.into_iter().chain(build_shared_env(valid, workloads)).collect()),
+        env: Some(env.into_iter().chain(build_shared_env(valid, workloads)).chain(added_env).collect()),
         ports: Some(ports),
         resources: Some(resources),
         lifecycle,
@@ -88,7 +92,11 @@ pub(super) fn build_template(
         ..Container::default()
     };
     PodTemplateSpec {
-        metadata: Some(ObjectMeta { labels: Some(tier.labels(&valid.name)), ..ObjectMeta::default() }),
+        metadata: Some(ObjectMeta {
+            labels: Some(labels.into_iter().chain(tier.labels(&valid.name)).collect()),
+            annotations: (!annotations.is_empty()).then_some(annotations),
+            ..ObjectMeta::default()
+        }),
         spec: Some(PodSpec {
             containers: vec![container],
             service_account_name: Some(tier.child_name(&valid.name)),

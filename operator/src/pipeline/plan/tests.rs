@@ -1,5 +1,7 @@
 //! Fixture → validate → plan → golden files, and the plans of pipelines in other states.
 
+mod pod_templates;
+
 use crds::{AssetPipeline, AssetPipelineStatus, BindingMode, BindingsStatus};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
 use kube::{Resource, ResourceExt};

@@ -51,9 +51,14 @@ pub(super) fn build_web_deployment(
     }
 }
 
-fn build_pods(valid: &ValidPipeline, known: &KnownBindings, workloads: &WorkloadConfig) -> TierPods {
+fn build_pods<'a>(
+    valid: &'a ValidPipeline,
+    known: &KnownBindings,
+    workloads: &WorkloadConfig,
+) -> TierPods<'a> {
     TierPods {
         tier: Tier::Web,
+        overlay: &valid.web_pods,
         image: workloads.web_image.clone(),
         env: build_web_env(valid, known, workloads),
         ports: vec![

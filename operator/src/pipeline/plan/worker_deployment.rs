@@ -29,6 +29,7 @@ pub(super) fn build_worker_deployment(
     let memory_limit = PARENT_MEBIBYTES.saturating_add(JOB_MEBIBYTES.saturating_mul(valid.concurrency.get()));
     let pods = TierPods {
         tier: Tier::Worker,
+        overlay: &valid.worker_pods,
         image: workloads.worker_image.clone(),
         env: build_worker_env(valid, known, workloads),
         ports: vec![container_port(OPERATION_PORT_NAME, env::OPERATION_PORT)],

@@ -8,13 +8,14 @@ use super::{InvalidSpec, invalid, positive, unsigned};
 use crate::scaler::Limits;
 
 pub fn validate_limits(worker: &WorkerSpec) -> Result<Limits, InvalidSpec> {
-    // Concurrency shapes the pods, not their number.
+    // Concurrency and the template shape the pods, not their number.
     let WorkerSpec {
         min_replicas,
         max_replicas,
         concurrency: _,
         backlog_per_replica,
         scale_down_delay_seconds,
+        pod_template: _,
     } = worker;
     let min_replicas = unsigned("spec.worker.minReplicas", *min_replicas)?;
     let max_replicas = positive("spec.worker.maxReplicas", *max_replicas)?.get();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Refused, arn, base_tenant, long_host, long_url, tags, tenant, tenants};
+use super::{Refused, arn, base_tenant, long_host, long_url, pod_templates, tags, tenant, tenants};
 
 pub(crate) fn refused() -> Vec<Refused> {
     [
@@ -14,6 +14,7 @@ pub(crate) fn refused() -> Vec<Refused> {
         rules_of_bindings(),
         rules_of_tags(),
         rules_of_tenants(),
+        pod_templates::refused(),
         shapes(),
     ]
     .into_iter()

@@ -1,0 +1,69 @@
+use serde_json::{Value, json};
+
+use crate::AssetPipeline;
+
+/// The messages with which the rules refuse a pipeline of these pods; none where it is accepted.
+fn refusals(tier: &str, pods: &Value) -> Vec<String> {
+    let spec = json!({tier: {"podTemplate": pods}});
+    match AssetPipeline::new("site", serde_json::from_value(spec).unwrap()).validate_cel() {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.into_vec().into_iter().map(|error| error.message).collect(),
+    }
+}
+
+#[test]
+fn additions_that_nobody_else_makes_are_accepted() {
+    let entry = json!({"name": "n", "key": "k"});
+    for pods in [
+        json!({}),
+        json!({"labels": {"team": "shop", "example.com/cost-centre": ""}}),
+        json!({"annotations": {"sidecar.istio.io/inject": "false"}}),
+        json!({"env": [{"name": "RUST_LOG", "value": ""}, {"name": "A", "valueFrom": {"secretKeyRef": entry}}]}),
+        json!({"env": [{"name": "awsome", "valueFrom": {"configMapKeyRef": entry}}]}),
+    ] {
+        for tier in ["web", "worker"] {
+            assert_eq!(refusals(tier, &pods), Vec::<String>::new(), "{pods}");
+        }
+    }
+}
+
+#[test]
+fn what_is_the_operators_is_refused_by_name() {
+    let variable = |name: &str| json!({"env": [{"name": name, "value": "x"}]});
+    let entry = json!({"name": "n", "key": "k"});
+    for (pods, expected) in [
+        (json!({"labels": {"a b": "c"}}), "key a b: a key of podTemplate.labels must be"),
+        (
+            json!({"labels": {"app.kubernetes.io/name": "x"}}),
+            "key app.kubernetes.io/name: keys of podTemplate.labels",
+        ),
+        (
+            json!({"labels": {"assetpipeline.dev/pipeline": "x"}}),
+            "key assetpipeline.dev/pipeline: keys of podTemplate.labels",
+        ),
+        (json!({"labels": {"pod-template-hash": "x"}}), "key pod-template-hash: keys of podTemplate.labels"),
+        (json!({"annotations": {"-a": "c"}}), "key -a: a key of podTemplate.annotations must be"),
+        (json!({"annotations": {"assetpipeline.dev/a": "c"}}), "key assetpipeline.dev/a: keys of"),
+        (
+            json!({"annotations": {"container.apparmor.security.beta.kubernetes.io/web": "unconfined"}}),
+            "key container.apparmor.security.beta.kubernetes.io/web: podTemplate.annotations cannot loosen",
+        ),
+        (json!({"annotations": {"iam.amazonaws.com/role": "admin"}}), "key iam.amazonaws.com/role: "),
+        (variable("AWS_PROFILE"), "AWS_PROFILE: names of podTemplate.env that begin with ASSETS_ or AWS_"),
+        (variable("ASSETS_BUCKET"), "ASSETS_BUCKET: names of podTemplate.env"),
+        (json!({"env": [{"name": "A"}]}), "an entry of podTemplate.env needs either"),
+        (
+            json!({"env": [{"name": "A", "value": "x", "valueFrom": {"secretKeyRef": entry}}]}),
+            "an entry of podTemplate.env needs either",
+        ),
+        (
+            json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": entry, "configMapKeyRef": entry}}]}),
+            "valueFrom in podTemplate.env needs either",
+        ),
+    ] {
+        for tier in ["web", "worker"] {
+            let refusals = refusals(tier, &pods);
+            assert!(refusals.len() == 1 && refusals[0].starts_with(expected), "{pods}: {refusals:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What a `podTemplate` adds to the pods of its tier, and of no other.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::names::Tier;
+
+/// The pods of both tiers of a pipeline whose web or worker pods have these additions.
+fn pods_with(tier: Tier, template: &Value) -> [(Tier, Value); 2] {
+    let mut object = fixture();
+    object.spec.web.pod_template = None;
+    object.spec.worker.pod_template = None;
+    let template = Some(serde_json::from_value(template.clone()).unwrap());
+    match tier {
+        Tier::Web => object.spec.web.pod_template = template,
+        Tier::Worker => object.spec.worker.pod_template = template,
+    }
+    let children = settle(&object, Sight::Seen(bindings()), ObservedChildren::default()).children;
+    let template =
+        |change: &Change<Deployment>| serde_json::to_value(applied(change).spec.unwrap().template).unwrap();
+    [(Tier::Web, template(&children.web_deployment)), (Tier::Worker, template(&children.worker_deployment))]
+}
+
+/// What `added` has at the pointer and `plain` has not: for lists their further entries, for maps too.
+fn added_at(pointer: &str, plain: &Value, added: &Value) -> Value {
+    match (plain.pointer(pointer), added.pointer(pointer)) {
+        (Some(Value::Array(plain)), Some(Value::Array(added))) => {
+            assert!(added.starts_with(plain), "the operator's own entries changed at {pointer}");
+            added[plain.len()..].into()
+        }
+        (Some(Value::Object(plain)), Some(Value::Object(added))) => {
+            let kept = plain.iter().all(|(key, value)| added.get(key) == Some(value));
+            assert!(kept, "the operator's own entries changed at {pointer}");
+            let more = added.iter().filter(|(key, _)| !plain.contains_key(*key));
+            Value::Object(more.map(|(key, value)| (key.clone(), value.clone())).collect())
+        }
+        (None, Some(added)) => added.clone(),
+        (plain, added) => panic!("{plain:?} became {added:?} at {pointer}"),
+    }
+}
+
+/// Each addition, with the places where it shows, and what shows there.
+fn additions() -> Vec<(Value, Vec<(&'static str, Value)>)> {
+    const ENV: &str = "/spec/containers/0/env";
+    let entry = |optional: bool| json!({"name": "n", "key": "k", "optional": optional});
+    let variable = |source: &str, optional: bool| json!({"env": [{"name": "A", "valueFrom": {source: entry(optional)}}]});
+    let needed = json!({"name": "n", "key": "k"});
+    vec![
+        (json!({"labels": {"team": "shop"}}), vec![("/metadata/labels", json!({"team": "shop"}))]),
+        (json!({"annotations": {"a/b": "c"}}), vec![("/metadata/annotations", json!({"a/b": "c"}))]),
+        (
+            json!({"env": [{"name": "RUST_LOG", "value": "debug"}]}),
+            vec![(ENV, json!([{"name": "RUST_LOG", "value": "debug"}]))],
+        ),
+        (
+            variable("secretKeyRef", false),
+            vec![(ENV, json!([{"name": "A", "valueFrom": {"secretKeyRef": needed}}]))],
+        ),
+        (
+            variable("secretKeyRef", true),
+            vec![(ENV, json!([{"name": "A", "valueFrom": {"secretKeyRef": entry(true)}}]))],
+        ),
+        (
+            variable("configMapKeyRef", false),
+            vec![(ENV, json!([{"name": "A", "valueFrom": {"configMapKeyRef": needed}}]))],
+        ),
+        (
+            variable("configMapKeyRef", true),
+            vec![(ENV, json!([{"name": "A", "valueFrom": {"configMapKeyRef": entry(true)}}]))],
+        ),
+    ]
+}
+
+#[test]
+fn every_addition_shows_in_the_pods_of_its_tier_alone() {
+    for tier in [Tier::Web, Tier::Worker] {
+        let plain = pods_with(tier, &json!({}));
+        for (template, expected) in additions() {
+            let changed = pods_with(tier, &template);
+            for ((of, plain), (_, changed)) in plain.iter().zip(&changed) {
+                if *of != tier {
+                    assert_eq!(plain, changed, "{template} of {tier:?} changed {of:?}");
+                    continue;
+                }
+                for (pointer, expected) in &expected {
+                    assert_eq!(added_at(pointer, plain, changed), *expected, "{template}");
+                }
+                let mut rest = changed.clone();
+                for (pointer, _) in &expected {
+                    restore(pointer, plain, &mut rest);
+                }
+                assert_eq!(rest, *plain, "{template} changed more");
+            }
+        }
+    }
+}
+
+/// Gives `changed` what `plain` has at the pointer.
+fn restore(pointer: &str, plain: &Value, changed: &mut Value) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = changed.pointer_mut(parent).unwrap();
+    match plain.pointer(pointer) {
+        Some(plain) => parent[name] = plain.clone(),
+        None => {
+            parent.as_object_mut().unwrap().remove(name);
+        }
+    }
+}

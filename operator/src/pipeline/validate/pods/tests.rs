@@ -1,0 +1,46 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn validated(template: &Value) -> Result<PodOverlay, InvalidSpec> {
+    validate("spec.web.podTemplate", Some(&serde_json::from_value(template.clone()).unwrap()))
+}
+
+#[test]
+fn no_template_adds_nothing() {
+    assert_eq!(validate("spec.web.podTemplate", None), Ok(PodOverlay::default()));
+    assert_eq!(validated(&json!({})), Ok(PodOverlay::default()));
+}
+
+#[test]
+fn what_is_the_operators_or_ambiguous_is_refused_by_name() {
+    let entry = json!({"name": "n", "key": "k"});
+    for (template, expected) in [
+        (
+            json!({"labels": {"a": "b", "app.kubernetes.io/name": "x"}}),
+            r#"labels is "app.kubernetes.io/name""#,
+        ),
+        (json!({"labels": {"assetpipeline.dev/x": "x"}}), r#"labels is "assetpipeline.dev/x""#),
+        (json!({"labels": {"pod-template-hash": "x"}}), r#"labels is "pod-template-hash""#),
+        (json!({"annotations": {"assetpipeline.dev/x": "x"}}), r#"annotations is "assetpipeline.dev/x""#),
+        (
+            json!({"annotations": {"container.apparmor.security.beta.kubernetes.io/web": "unconfined"}}),
+            r#"annotations is "container.apparmor"#,
+        ),
+        (
+            json!({"annotations": {"iam.amazonaws.com/role": "x"}}),
+            r#"annotations is "iam.amazonaws.com/role""#,
+        ),
+        (json!({"env": [{"name": "AWS_REGION", "value": "x"}]}), r#"env is "AWS_REGION""#),
+        (json!({"env": [{"name": "ASSETS_RECHECK", "value": "x"}]}), r#"env is "ASSETS_RECHECK""#),
+        (json!({"env": [{"name": "A"}]}), r#"env is "A": it needs either value"#),
+        (json!({"env": [{"name": "A", "valueFrom": {}}]}), r#"env is "A": its valueFrom needs either"#),
+        (
+            json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": entry, "configMapKeyRef": entry}}]}),
+            r#"env is "A": its valueFrom needs either"#,
+        ),
+    ] {
+        let refusal = validated(&template).unwrap_err().to_string();
+        assert!(refusal.starts_with(&format!("spec.web.podTemplate.{expected}")), "{template}: {refusal}");
+    }
+}
