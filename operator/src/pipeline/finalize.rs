@@ -163,13 +163,15 @@ pub fn plan_removal(owner: &Owner, remains: Remains) -> Removal {
         Remains::Nothing => return Removal::LetGo,
     };
     let RemainingBindings { names, terms, observed } = *bindings;
-    let bindings = plan_release(&observed, &terms, owner);
-    let owner = owner_name(&owner.namespace, &owner.name);
-    let tenants = plan_departure(&owner, &registry);
+    let registrant = owner_name(&owner.namespace, &owner.name);
+    let tenants = plan_departure(&registrant, &registry);
+    // Whether a bucket holds anything else is seen once our registrations are gone from it.
+    let bindings =
+        if tenants.is_empty() { plan_release(&observed, &terms, owner) } else { ReleasePlan::default() };
     if tenants.is_empty() && bindings.is_empty() {
         if bindings.left.is_empty() { Removal::LetGo } else { Removal::Leave(bindings.left) }
     } else {
-        Removal::Release { names, owner, tenants, bindings: Box::new(bindings) }
+        Removal::Release { names, owner: registrant, tenants, bindings: Box::new(bindings) }
     }
 }
 

@@ -1,11 +1,15 @@
+use pipeline::ports::ETag;
 use serde_json::json;
 
 use super::*;
-use crate::aws::{
-    bucket::{BucketStep, Encryption, FoundBucket, Lifecycle, ObservedBucket},
-    queue::{FoundQueue, ObservedQueue, QueueStep},
-    subscription::{Subscription, SubscriptionStep},
-    topic::{FoundTopic, ObservedTopic, TopicStep},
+use crate::{
+    aws::{
+        bucket::{BucketStep, Encryption, FoundBucket, Lifecycle, ObservedBucket},
+        queue::{FoundQueue, ObservedQueue, QueueStep},
+        subscription::{Subscription, SubscriptionStep},
+        topic::{FoundTopic, ObservedTopic, TopicStep},
+    },
+    tenants::StoredClaims,
 };
 
 fn owner() -> Owner {
@@ -117,6 +121,19 @@ fn everything_but_the_bucket_is_removed() {
     let owner = "assetpipeline/shop/storefront".into();
     let bindings = Box::new(expected);
     assert_eq!(removal, Removal::Release { names: names(), owner, tenants: vec![], bindings });
+}
+
+/// They would count as what the bucket holds, and an empty one would be kept for them.
+#[test]
+fn registrations_go_before_anything_is_decided_on_the_bucket() {
+    let claims = StoredClaims { hosts: ["shop.example.com".parse().unwrap()].into(), etag: ETag("1".into()) };
+    let registry = ObservedRegistry { claims: Some(claims), stored: Vec::new() };
+    let terms = BindingsTerms::fixture(json!({"bucket": {"deletionPolicy": "Delete"}}));
+    let bindings = Box::new(RemainingBindings { names: names(), terms, observed: bindings() });
+    let removal = plan_removal(&owner(), Remains::Outside { bindings, registry });
+    let owner = "assetpipeline/shop/storefront".into();
+    let (tenants, bindings) = (vec![TenantStep::Forget], Box::default());
+    assert_eq!(removal, Removal::Release { names: names(), owner, tenants, bindings });
 }
 
 #[test]
