@@ -13,7 +13,8 @@ use std::{
 use http::{Method, Uri};
 use serde_json::{Value, json};
 
-use self::fields::{Owners, merge};
+use self::fields::Owners;
+pub(crate) use self::fields::merge;
 
 const FOREGROUND: &str = "foregroundDeletion";
 

@@ -1,0 +1,234 @@
+//! Values of fields for which the schema gives none that mean anything, and what a field needs beside it.
+//!
+//! Enums, booleans and integers with both bounds need no entry here.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    apiserver::merge,
+    schema::{Field, fields_of, has_fields, required},
+};
+
+/// Where a field makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Shows {
+    /// In the children or on AWS, once nothing is left to do.
+    AtRest,
+    /// In what a deletion leaves.
+    AfterDeletion,
+    /// In what a deletion leaves where somebody else's object is in the bucket.
+    AfterDeletionOfFullBucket,
+    /// In the number of workers that the scaler decides on.
+    InScaling,
+}
+
+/// What stands here of one field.
+#[derive(Debug, Clone)]
+pub(crate) struct Example {
+    pub(crate) path: &'static str,
+    /// In place of the schema's own. Each makes another difference.
+    pub(crate) values: Vec<Value>,
+    /// What else the spec says, without which the field says nothing.
+    pub(crate) given: Value,
+    pub(crate) shows: Shows,
+}
+
+/// The examples of one definition.
+#[derive(Debug)]
+pub(crate) struct Examples(pub(crate) Vec<Example>);
+
+fn field(path: &'static str) -> Example {
+    Example { path, values: Vec::new(), given: json!({}), shows: Shows::AtRest }
+}
+
+fn values<const N: usize>(path: &'static str, values: [Value; N]) -> Example {
+    Example { values: values.into(), ..field(path) }
+}
+
+fn texts(path: &'static str, texts: [&str; 2]) -> Example {
+    values(path, texts.map(|text| json!(text)))
+}
+
+impl Example {
+    fn given(self, given: Value) -> Self {
+        Self { given, ..self }
+    }
+
+    fn shows(self, shows: Shows) -> Self {
+        Self { shows, ..self }
+    }
+}
+
+/// Of `AssetPipeline`. People made the resources by whose names bindings are adopted.
+pub(crate) fn of_pipelines(given_names: &[String; 5]) -> Examples {
+    let [bucket, visits, refreshes, dead, topic] = given_names;
+    let names = |end: &str| json!({"visits": format!("v-{end}"), "refreshes": "r", "deadLetters": "d"});
+    let mut rows =
+        of_bindings(bucket, &json!({"visits": visits, "refreshes": refreshes, "deadLetters": dead}), topic);
+    rows.extend([
+        texts("aws.credentialsSecretName", ["aws", "aws-too"]),
+        role("aws.webRoleArn"),
+        role("aws.workerRoleArn"),
+        values("bindings.queues.names", [Value::Null, names("a")])
+            .given(json!({"bindings": {"queues": {"mode": "AdoptOrCreate"}}})),
+        values("freshness.maxAgeSeconds", [json!(0), json!(60)]),
+        values("freshness.maxStaleSeconds", [json!(400), json!(86_401)]),
+        texts("ingress.className", ["alb", "nginx"]),
+        texts(
+            "ingress.certificateArn",
+            [
+                "arn:aws:acm:eu-central-1:123456789012:certificate/a",
+                "arn:aws:acm:eu-central-1:123456789012:certificate/b",
+            ],
+        ),
+        values(
+            "notifications.endpoint",
+            [
+                Value::Null,
+                json!("https://hooks.example.com/work_complete"),
+                json!("https://other.example.com/in/work_complete"),
+            ],
+        ),
+        texts("originCredentials.secretName", ["origins", "origins-too"]),
+        values("privateNetworks", [json!([]), json!(["10.20.0.0/16"]), json!(["10.20.0.0/16", "fd12::/16"])]),
+        values("service.nodePort", [json!(30_080), json!(30_081)])
+            .given(json!({"service": {"type": "NodePort"}})),
+        values("worker.minReplicas", [json!(0), json!(2)]).shows(Shows::InScaling),
+        field("worker.maxReplicas").shows(Shows::InScaling),
+        field("worker.backlogPerReplica").shows(Shows::InScaling),
+        field("worker.scaleDownDelaySeconds").shows(Shows::InScaling),
+    ]);
+    rows.extend(of_a_site(["tenants[].origin", "tenants[].siteUrl", "tenants[].loadPaths"]));
+    rows.push(values(
+        "tenants[].host",
+        ["shop.example.com", "blog.example.com", "news.example.com"].map(|host| json!(host)),
+    ));
+    Examples(rows)
+}
+
+fn of_bindings(bucket: &str, queues: &Value, topic: &str) -> Vec<Example> {
+    let modes = || [json!("Adopt"), json!("ReadOnly")];
+    let either = |part: &str, more: &Value| {
+        let mut given = json!({"bindings": {part: {"mode": "AdoptOrCreate"}}});
+        merge(&mut given["bindings"][part], more);
+        given
+    };
+    let queue = |path: &'static str| {
+        texts(path, ["one", "two"]).given(either(
+            "queues",
+            &json!({"names": {
+                "visits": "visits", "refreshes": "refreshes", "deadLetters": "dead",
+            }}),
+        ))
+    };
+    let key = |id: &str| json!(format!("arn:aws:kms:eu-central-1:123456789012:key/{id}"));
+    let deleted = json!({"bindings": {"bucket": {"deletionPolicy": "Delete"}}});
+    vec![
+        values("bindings.bucket.mode", modes()).given(json!({"bindings": {"bucket": {"name": bucket}}})),
+        texts("bindings.bucket.name", ["one-bucket", "two-bucket"]).given(either("bucket", &json!({}))),
+        field("bindings.bucket.deletionPolicy").shows(Shows::AfterDeletion),
+        field("bindings.bucket.whenNotEmpty").given(deleted).shows(Shows::AfterDeletionOfFullBucket),
+        values("bindings.bucket.encryption.kmsKeyArn", [key("a"), key("b")]),
+        field("bindings.bucket.noncurrentVersionDays")
+            .given(json!({"bindings": {"bucket": {"versioning": "Enabled"}}})),
+        values("bindings.queues.mode", modes()).given(json!({"bindings": {"queues": {"names": queues}}})),
+        queue("bindings.queues.names.visits"),
+        queue("bindings.queues.names.refreshes"),
+        queue("bindings.queues.names.deadLetters"),
+        field("bindings.queues.deletionPolicy").shows(Shows::AfterDeletion),
+        values("bindings.topic.mode", modes()).given(json!({"bindings": {"topic": {"name": topic}}})),
+        texts("bindings.topic.name", ["one", "two"]).given(either("topic", &json!({}))),
+        field("bindings.topic.deletionPolicy").shows(Shows::AfterDeletion),
+        values(
+            "bindings.tags",
+            [json!({}), json!({"cost-center": "42"}), json!({"cost-center": "43", "team": "shop"})],
+        ),
+    ]
+}
+
+/// Of `AssetTenant`, whose pipeline has this name.
+pub(crate) fn of_tenants(pipeline: &str) -> Examples {
+    let mut rows = vec![
+        texts("pipelineRef.name", [pipeline, "not-there"]),
+        values(
+            "hosts",
+            [
+                json!(["docs.example.com"]),
+                json!(["help.example.com"]),
+                json!(["docs.example.com", "help.example.com"]),
+            ],
+        ),
+    ];
+    rows.extend(of_a_site(["origin", "siteUrl", "loadPaths"]));
+    Examples(rows)
+}
+
+/// Where a site is, and what its style sheets load.
+fn of_a_site([origin, site_url, load_paths]: [&'static str; 3]) -> [Example; 3] {
+    [
+        texts(origin, ["https://www.example.com", "http://origin.web.svc:8000/theme"]),
+        values(
+            site_url,
+            [Value::Null, json!("https://site.example.com"), json!("http://site.example.com/de")],
+        ),
+        values(load_paths, [json!([]), json!(["/node_modules"]), json!(["/node_modules", "/vendor"])]),
+    ]
+}
+
+fn role(path: &'static str) -> Example {
+    texts(path, ["arn:aws:iam::123456789012:role/a", "arn:aws:iam::123456789012:role/b"])
+}
+
+impl Examples {
+    pub(crate) fn of(&self, path: &str) -> Example {
+        let row = self.0.iter().find(|row| row.path == path).cloned();
+        row.unwrap_or(Example { path: "", values: Vec::new(), given: json!({}), shows: Shows::AtRest })
+    }
+
+    /// The fields of the definition; each that stands here must be there.
+    pub(crate) fn fields(&self, schema: &Value) -> Result<Vec<Field>> {
+        let all = fields_of(schema);
+        for row in &self.0 {
+            let is_there = all.iter().any(|field| field.path == row.path);
+            ensure!(is_there, "the schema has no field {}: take it out of the examples", row.path);
+        }
+        Ok(all)
+    }
+
+    /// At least two values of the field, each of which makes another difference.
+    pub(crate) fn values(&self, path: &str, schema: &Value) -> Result<Vec<Value>> {
+        let own = self.of(path).values;
+        if !own.is_empty() {
+            return Ok(own);
+        }
+        if let Some(values) = schema["enum"].as_array() {
+            return Ok(values.iter().filter(|value| !value.is_null()).cloned().collect());
+        }
+        Ok(match schema["type"].as_str() {
+            Some("boolean") => vec![json!(false), json!(true)],
+            Some("integer") if schema["minimum"].is_number() && schema["maximum"].is_number() => {
+                let bounds = ["minimum", "maximum"].map(|bound| schema[bound].as_f64().unwrap_or_default());
+                bounds
+                    .map(|bound| serde_json::from_str(&format!("{bound:.0}")))
+                    .into_iter()
+                    .collect::<Result<_, _>>()?
+            }
+            Some("object") if has_fields(schema) => vec![Value::Null, self.least(path, schema)?],
+            Some("array") if has_fields(&schema["items"]) => {
+                vec![json!([]), json!([self.least(&format!("{path}[]"), &schema["items"])?])]
+            }
+            _ => bail!("spec.{path} is new: give two examples of it"),
+        })
+    }
+
+    /// An object with what it cannot be without.
+    fn least(&self, path: &str, schema: &Value) -> Result<Value> {
+        let mut fields = Map::new();
+        for name in required(schema) {
+            let values = self.values(&format!("{path}.{name}"), &schema["properties"][name])?;
+            fields.insert(name.to_owned(), values.first().context("no value")?.clone());
+        }
+        Ok(Value::Object(fields))
+    }
+}
