@@ -16,10 +16,11 @@ pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, Purge
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec,
     BucketVersioning, CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle,
-    CompileUrls, DeletionPolicy, EntryReference, EnvironmentSource, EnvironmentVariable, FreshnessSpec,
-    IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS,
-    MAX_TAGS, NetworkPolicies, NotificationsSpec, OriginCredentialsSpec, PodTemplate, QueueNames, QueuesSpec,
-    ServiceSpec, ServiceType, TenantSpec, TopicSpec, WebSpec, WhenNotEmpty, WorkerSpec,
+    CompileUrls, ConfigMapVolume, DeletionPolicy, EmptyVolume, EntryReference, EnvironmentSource,
+    EnvironmentVariable, FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH,
+    MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, NetworkPolicies, NotificationsSpec, OriginCredentialsSpec,
+    PodTemplate, PodToleration, PodVolume, PullSecret, QueueNames, QueuesSpec, SecretVolume, ServiceSpec,
+    ServiceType, TaintEffect, TenantSpec, TolerationOperator, TopicSpec, WebSpec, WhenNotEmpty, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, ZoneStatus, condition_reason,

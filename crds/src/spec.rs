@@ -29,7 +29,10 @@ pub use ingress::{IngressScheme, IngressSpec};
 pub use limits::LimitsSpec;
 pub use network::NetworkPolicies;
 pub use origin::OriginCredentialsSpec;
-pub use pod_template::{EntryReference, EnvironmentSource, EnvironmentVariable, PodTemplate};
+pub use pod_template::{
+    ConfigMapVolume, EmptyVolume, EntryReference, EnvironmentSource, EnvironmentVariable, PodTemplate,
+    PodToleration, PodVolume, PullSecret, SecretVolume, TaintEffect, TolerationOperator,
+};
 pub use service::{ServiceSpec, ServiceType};
 pub use tenant::TenantSpec;
 pub use tiers::{WebSpec, WorkerSpec};

@@ -2,6 +2,8 @@
 //! `ServiceAccount` have no place in these types, so that who may write a pipeline gets none of them by it.
 
 mod environment;
+mod scheduling;
+mod volumes;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use environment::{EntryReference, EnvironmentSource, EnvironmentVariable};
+pub use scheduling::{PodToleration, PullSecret, TaintEffect, TolerationOperator};
+pub use volumes::{ConfigMapVolume, EmptyVolume, PodVolume, SecretVolume};
 
 /// Most entries of each list and map of a `podTemplate`.
 const MAX_ENTRIES: usize = 32;
@@ -67,6 +71,53 @@ pub struct PodTemplate {
         "x-kubernetes-list-map-keys" = ["name"]
     ))]
     pub env: Vec<EnvironmentVariable>,
+    /// Folders of `ConfigMap`s and Secrets, and empty ones, below `/mnt`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend(
+        "maxItems" = MAX_ENTRIES,
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["name"],
+        "x-kubernetes-validations" = [{
+            "rule": "self.all(volume, self.exists_one(other, other.mountPath == volume.mountPath))",
+            "message": "entries of podTemplate.volumes must not have the same mountPath: give each one of its own"
+        }]
+    ))]
+    pub volumes: Vec<PodVolume>,
+    /// Labels of the nodes that the pods may run on, by key.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = MAX_ENTRIES), extend("additionalProperties" = {
+        "type": "string", "maxLength": 63, "pattern": LABEL_VALUE
+    }), extend("x-kubernetes-validations" = [{
+        "rule": format!("self.all(key, size(key) <= 317 && key.matches('{KEY}'))"),
+        "message": "a key of podTemplate.nodeSelector must be a label such as karpenter.sh/capacity-type: change it",
+        "messageExpression": format!("'key ' + self.filter(key, size(key) > 317 || !key.matches('{KEY}'))[0] + ': a key of podTemplate.nodeSelector must be a label such as karpenter.sh/capacity-type: change it'")
+    }]))]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints of nodes that the pods may run on all the same. From a node that is lost they go after 10 s in any
+    /// case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_ENTRIES))]
+    pub tolerations: Vec<PodToleration>,
+    /// The `PriorityClass` of the pods: those of lower priority make room for them where nodes are full. Absent:
+    /// the cluster's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), extend("x-kubernetes-validations" = [{
+        "rule": "!self.startsWith('system-')",
+        "message": "podTemplate.priorityClassName cannot begin with system-, which is for the cluster's own pods: name another class"
+    }]))]
+    pub priority_class_name: Option<String>,
+    /// Secrets with which the pods' images are pulled, beside what the nodes have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend(
+        "maxItems" = MAX_ENTRIES,
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["name"]
+    ))]
+    pub image_pull_secrets: Vec<PullSecret>,
+    /// The `RuntimeClass` of the pods, such as one that puts them into virtual machines. Absent: the nodes' default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub runtime_class_name: Option<String>,
 }
 
 #[cfg(test)]

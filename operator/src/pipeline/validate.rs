@@ -40,7 +40,7 @@ use crate::{
 };
 
 pub use limits::validate_limits;
-pub use pods::PodOverlay;
+pub use pods::{Mebibytes, NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay};
 pub use rates::validate_rate_limits;
 pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_url};
 pub use timeouts::Timeouts;

@@ -20,6 +20,14 @@ fn additions_that_nobody_else_makes_are_accepted() {
         json!({"annotations": {"sidecar.istio.io/inject": "false"}}),
         json!({"env": [{"name": "RUST_LOG", "value": ""}, {"name": "A", "valueFrom": {"secretKeyRef": entry}}]}),
         json!({"env": [{"name": "awsome", "valueFrom": {"configMapKeyRef": entry}}]}),
+        json!({"volumes": [
+            {"name": "a", "mountPath": "/mnt/a", "configMap": {"name": "n"}},
+            {"name": "b", "mountPath": "/mnt/b", "secret": {"secretName": "n"}},
+            {"name": "c", "mountPath": "/mnt/a/c", "emptyDir": {"sizeLimit": "64Mi"}},
+        ]}),
+        json!({"tolerations": [{"key": "spot"}, {"key": "a/b", "operator": "Exists"}]}),
+        json!({"tolerations": [{"key": "spot", "value": "x", "effect": "NoExecute", "tolerationSeconds": 0}]}),
+        json!({"nodeSelector": {"karpenter.sh/capacity-type": "spot"}, "priorityClassName": "low"}),
     ] {
         for tier in ["web", "worker"] {
             assert_eq!(refusals(tier, &pods), Vec::<String>::new(), "{pods}");
@@ -31,6 +39,12 @@ fn additions_that_nobody_else_makes_are_accepted() {
 fn what_is_the_operators_is_refused_by_name() {
     let variable = |name: &str| json!({"env": [{"name": name, "value": "x"}]});
     let entry = json!({"name": "n", "key": "k"});
+    let volume = |changed: &Value| {
+        let mut volume = json!({"name": "a", "mountPath": "/mnt/a", "secret": {"secretName": "n"}});
+        volume.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+        json!({"volumes": [volume]})
+    };
+    let twin = |name: &str| json!({"name": name, "mountPath": "/mnt/a", "configMap": {"name": "n"}});
     for (pods, expected) in [
         (json!({"labels": {"a b": "c"}}), "key a b: a key of podTemplate.labels must be"),
         (
@@ -60,6 +74,28 @@ fn what_is_the_operators_is_refused_by_name() {
             json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": entry, "configMapKeyRef": entry}}]}),
             "valueFrom in podTemplate.env needs either",
         ),
+        (volume(&json!({"name": "notice-key"})), "the names notice-key and origin-credentials"),
+        (volume(&json!({"name": "origin-credentials"})), "the names notice-key and origin-credentials"),
+        (volume(&json!({"configMap": {"name": "n"}})), "an entry of podTemplate.volumes needs one of"),
+        (json!({"volumes": [{"name": "a", "mountPath": "/mnt/a"}]}), "an entry of podTemplate.volumes needs"),
+        (
+            json!({"volumes": [twin("a"), twin("b")]}),
+            "entries of podTemplate.volumes must not have the same mountPath",
+        ),
+        (json!({"nodeSelector": {"a b": "c"}}), "key a b: a key of podTemplate.nodeSelector must be"),
+        (
+            json!({"tolerations": [{"key": "node.kubernetes.io/unreachable"}]}),
+            "podTemplate.tolerations cannot name",
+        ),
+        (
+            json!({"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}),
+            "value in podTemplate.tolerations needs operator Equal",
+        ),
+        (
+            json!({"tolerations": [{"key": "a", "tolerationSeconds": 1}]}),
+            "tolerationSeconds in podTemplate.tolerations needs",
+        ),
+        (json!({"priorityClassName": "system-node-critical"}), "podTemplate.priorityClassName cannot"),
     ] {
         for tier in ["web", "worker"] {
             let refusals = refusals(tier, &pods);

@@ -21,16 +21,14 @@ use super::notice_secret::KEYS_ENTRY;
 use crate::{
     config::WorkloadConfig,
     names::{Tier, notice_secret},
-    pipeline::validate::{PodOverlay, ValidPipeline},
+    pipeline::validate::{NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay, ValidPipeline},
 };
 
 pub(super) const PUBLIC_PORT_NAME: &str = "public";
 pub(super) const INTERNAL_PORT_NAME: &str = "internal";
 pub(super) const OPERATION_PORT_NAME: &str = "operation";
 
-const NOTICE_KEY_VOLUME: &str = "notice-key";
 const NOTICE_KEY_DIRECTORY: &str = "/etc/assetpipeline/notice-key";
-const ORIGIN_CREDENTIALS_VOLUME: &str = "origin-credentials";
 pub(super) const ORIGIN_CREDENTIALS_DIRECTORY: &str = "/etc/assetpipeline/origin-credentials";
 /// Any number but 0; the images have no users.
 const USER_ID: i64 = 65_532;
@@ -75,8 +73,19 @@ pub(super) fn build_template(
         origin_credentials,
         when_zones_are_uneven,
     } = pods;
-    let PodOverlay { labels, annotations, env: added_env } = overlay.clone();
-    let (volumes, volume_mounts) = build_secret_folders(valid, origin_credentials);
+    let PodOverlay {
+        labels,
+        annotations,
+        env: added_env,
+        volumes: added_volumes,
+        node_selector,
+        tolerations,
+        priority_class_name,
+        image_pull_secrets,
+        runtime_class_name,
+    } = overlay.clone();
+    let folders = build_secret_folders(valid, origin_credentials).into_iter().chain(added_volumes);
+    let (volumes, volume_mounts) = folders.unzip();
     let container = Container {
         name: tier.as_str().to_owned(),
         image: Some(image),
@@ -104,7 +113,11 @@ pub(super) fn build_template(
             enable_service_links: Some(false),
             termination_grace_period_seconds: Some(grace_seconds.into()),
             security_context: Some(build_pod_security()),
-            tolerations: Some(build_tolerations()),
+            tolerations: Some(build_tolerations().into_iter().chain(tolerations).collect()),
+            node_selector: (!node_selector.is_empty()).then_some(node_selector),
+            priority_class_name,
+            image_pull_secrets: (!image_pull_secrets.is_empty()).then_some(image_pull_secrets),
+            runtime_class_name,
             topology_spread_constraints: Some(vec![
                 build_spread(valid, tier, ZONE, when_zones_are_uneven),
                 // Preferred, since a zone may have fewer nodes than pods.
@@ -237,12 +250,12 @@ fn build_spread(
 fn build_secret_folders(
     valid: &ValidPipeline,
     origin_credentials: Option<String>,
-) -> (Vec<Volume>, Vec<VolumeMount>) {
+) -> Vec<(Volume, VolumeMount)> {
     let keys = mounted(NOTICE_KEY_VOLUME, NOTICE_KEY_DIRECTORY, notice_secret(&valid.name), Needed::Yes);
     // Pods start without it, since tenants may come before their credentials.
     let credentials = origin_credentials
         .map(|secret| mounted(ORIGIN_CREDENTIALS_VOLUME, ORIGIN_CREDENTIALS_DIRECTORY, secret, Needed::No));
-    [keys].into_iter().chain(credentials).unzip()
+    [keys].into_iter().chain(credentials).collect()
 }
 
 /// Whether a pod needs a Secret to start.

@@ -12,28 +12,32 @@ use super::{
     pod::{OPERATION_PORT_NAME, TierPods, build_template, container_port, resources},
     settings::build_worker_env,
 };
-use crate::{config::WorkloadConfig, names::Tier, pipeline::validate::ValidPipeline};
+use crate::{
+    config::WorkloadConfig,
+    names::Tier,
+    pipeline::validate::{Mebibytes, ValidPipeline},
+};
 
 /// Memory of the process that fetches and stores, in MiB.
-const PARENT_MEBIBYTES: u32 = 256;
+const PARENT_MEBIBYTES: u64 = 256;
 /// Memory of one job at its limits, in MiB: of its child, and of its sources, 16 MiB that are kept and 48 of 4 MiB
 /// that are on their way. Where a pod passes its own limit the kernel kills the whole container, so that limit
 /// leaves room for every job's.
-const JOB_MEBIBYTES: u32 = 768 + 16 + 48 * 4;
+const JOB_MEBIBYTES: u64 = 768 + 16 + 48 * 4;
 
 pub(super) fn build_worker_deployment(
     valid: &ValidPipeline,
     known: &KnownBindings,
     workloads: &WorkloadConfig,
 ) -> Deployment {
-    let memory_limit = PARENT_MEBIBYTES.saturating_add(JOB_MEBIBYTES.saturating_mul(valid.concurrency.get()));
+    let memory_limit = Mebibytes(PARENT_MEBIBYTES + JOB_MEBIBYTES * u64::from(valid.concurrency.get()));
     let pods = TierPods {
         tier: Tier::Worker,
         overlay: &valid.worker_pods,
         image: workloads.worker_image.clone(),
         env: build_worker_env(valid, known, workloads),
         ports: vec![container_port(OPERATION_PORT_NAME, env::OPERATION_PORT)],
-        resources: resources("100m", "128Mi", &format_mebibytes(memory_limit)),
+        resources: resources("100m", "128Mi", &memory_limit.to_string()),
         lifecycle: None,
         grace_seconds: valid.timeouts.worker_grace,
         origin_credentials: valid.origin_credentials.clone(),
@@ -55,17 +59,6 @@ pub(super) fn build_worker_deployment(
             ..DeploymentSpec::default()
         }),
         ..Deployment::default()
-    }
-}
-
-/// The amount as the API server writes it. It gives back any other way as this one, which looks like drift.
-fn format_mebibytes(mebibytes: u32) -> String {
-    let (gibibytes, rest) = (mebibytes / 1024, mebibytes % 1024);
-    let (tebibytes, whole) = (gibibytes / 1024, gibibytes % 1024);
-    match (rest, whole) {
-        (0, 0) => format!("{tebibytes}Ti"),
-        (0, _) => format!("{gibibytes}Gi"),
-        (_, _) => format!("{mebibytes}Mi"),
     }
 }
 

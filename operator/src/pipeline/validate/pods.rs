@@ -1,13 +1,19 @@
 //! What the spec adds to a tier's pods, in the words of Kubernetes. Nothing of the operator's own is among it.
 
 mod environment;
+mod quantity;
+mod scheduling;
+mod volumes;
 
 use std::collections::BTreeMap;
 
 use crds::PodTemplate;
-use k8s_openapi::api::core::v1::EnvVar;
+use k8s_openapi::api::core::v1::{EnvVar, LocalObjectReference, Toleration, Volume, VolumeMount};
 
 use super::{InvalidSpec, invalid};
+
+pub use quantity::Mebibytes;
+pub use volumes::{NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME};
 
 const NOT_YOURS: &str = "it is not yours to set; leave it out, or use a prefix of your own";
 const CONFINES: &str = "annotations cannot loosen what confines the pods or give them another identity; leave it \
@@ -19,19 +25,47 @@ pub struct PodOverlay {
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
     pub env: Vec<EnvVar>,
+    pub volumes: Vec<(Volume, VolumeMount)>,
+    pub node_selector: BTreeMap<String, String>,
+    pub tolerations: Vec<Toleration>,
+    pub priority_class_name: Option<String>,
+    pub image_pull_secrets: Vec<LocalObjectReference>,
+    pub runtime_class_name: Option<String>,
 }
 
 pub(super) fn validate(field: &str, template: Option<&PodTemplate>) -> Result<PodOverlay, InvalidSpec> {
-    let Some(PodTemplate { labels, annotations, env }) = template else {
+    let Some(template) = template else {
         return Ok(PodOverlay::default());
     };
+    let PodTemplate {
+        labels,
+        annotations,
+        env,
+        volumes,
+        node_selector,
+        tolerations,
+        priority_class_name,
+        image_pull_secrets,
+        runtime_class_name,
+    } = template;
     refuse_keys(&format!("{field}.labels"), labels, is_own_label, NOT_YOURS)?;
     refuse_keys(&format!("{field}.annotations"), annotations, is_own_annotation, NOT_YOURS)?;
     refuse_keys(&format!("{field}.annotations"), annotations, is_loosening, CONFINES)?;
+    if let Some(class) = priority_class_name.as_ref().filter(|class| class.starts_with("system-")) {
+        let problem = "classes that begin with system- are for the cluster's own pods; name another one";
+        return Err(invalid(&format!("{field}.priorityClassName"), class, problem));
+    }
+    let pull_secrets = image_pull_secrets.iter().map(|secret| secret.name.clone());
     Ok(PodOverlay {
         labels: labels.clone(),
         annotations: annotations.clone(),
         env: environment::validate(&format!("{field}.env"), env)?,
+        volumes: volumes::validate(&format!("{field}.volumes"), volumes)?,
+        node_selector: node_selector.clone(),
+        tolerations: scheduling::validate(&format!("{field}.tolerations"), tolerations)?,
+        priority_class_name: priority_class_name.clone(),
+        image_pull_secrets: pull_secrets.map(|name| LocalObjectReference { name }).collect(),
+        runtime_class_name: runtime_class_name.clone(),
     })
 }
 

@@ -35,11 +35,29 @@ fn full() -> Value {
         json!({"name": "secret", "valueFrom": {"secretKeyRef": entry}}),
         json!({"name": "text", "valueFrom": {"configMapKeyRef": entry}}),
     ]);
-    json!({"labels": entries(&"v".repeat(63)), "annotations": entries("any text"), "env": env})
+    let mut volumes: Vec<_> = (0..30)
+        .map(|index| {
+            let path = format!("/mnt/{}/{}{index:02}", "p".repeat(200), "q".repeat(45));
+            let volume = format!("{}{index:02}", "v".repeat(61));
+            json!({"name": volume, "mountPath": path, "configMap": {"name": name(), "optional": true}})
+        })
+        .collect();
+    volumes.push(json!({"name": "a", "mountPath": "/mnt/_a/b.c-d", "secret": {"secretName": name()}}));
+    volumes.push(json!({"name": "b", "mountPath": "/mnt/b", "emptyDir": {"sizeLimit": "999999Gi"}}));
+    let mut tolerations = vec![json!({"key": key(0), "operator": "Exists"}); 30];
+    let seconds = |seconds: i32| json!({"key": "a", "value": "v".repeat(63), "effect": "NoExecute", "tolerationSeconds": seconds});
+    tolerations.extend([seconds(0), seconds(86_400)]);
+    let secrets: Vec<_> =
+        (0..32).map(|index| json!({"name": format!("{}{index:02}", "n".repeat(251))})).collect();
+    json!({
+        "labels": entries(&"v".repeat(63)), "annotations": entries("any text"), "env": env, "volumes": volumes,
+        "nodeSelector": entries(&"v".repeat(63)), "tolerations": tolerations, "imagePullSecrets": secrets,
+        "priorityClassName": name(), "runtimeClassName": name(),
+    })
 }
 
 pub(crate) fn refused() -> Vec<Refused> {
-    [metadata(), environment(), shapes()].into_iter().flatten().collect()
+    [metadata(), environment(), volumes(), scheduling(), shapes()].into_iter().flatten().collect()
 }
 
 /// The same `podTemplate` for both tiers, and where it is wrong.
@@ -146,6 +164,184 @@ fn environment() -> Vec<Refused> {
     cases
 }
 
+/// A right volume, which differs from others by these fields.
+fn volume(changed: &Value) -> Value {
+    let mut volume = json!({"name": "a", "mountPath": "/mnt/a", "configMap": {"name": "n"}});
+    if let (Some(volume), Some(changed)) = (volume.as_object_mut(), changed.as_object()) {
+        volume.extend(changed.clone());
+    }
+    volume
+}
+
+fn volumes() -> Vec<Refused> {
+    let own = "the names notice-key and origin-credentials in podTemplate.volumes are the operator's: choose another";
+    let one = "an entry of podTemplate.volumes needs one of configMap, secret and emptyDir: give one of them";
+    let path = "entries of podTemplate.volumes must not have the same mountPath: give each one of its own";
+    let (empty, long) = ("at least 1 chars long", "may not be more than 253");
+    let with = |changed: Value| json!({"volumes": [volume(&changed)]});
+    let bare = |source: Value| {
+        let mut all = json!({"name": "a", "mountPath": "/mnt/a"});
+        if let (Some(all), Some(source)) = (all.as_object_mut(), source.as_object()) {
+            all.extend(source.clone());
+        }
+        json!({"volumes": [all]})
+    };
+    let mut cases = Vec::new();
+    for name in ["notice-key", "origin-credentials"] {
+        cases.extend(wrong(of_both!(".volumes[0]"), own, &with(json!({"name": name}))));
+    }
+    cases.extend(wrong(of_both!(".volumes[0]"), one, &with(json!({"secret": {"secretName": "n"}}))));
+    cases.extend(wrong(of_both!(".volumes[0]"), one, &bare(json!({}))));
+    let twins = json!({"volumes": [volume(&json!({})), volume(&json!({"name": "b"}))]});
+    cases.extend(wrong(of_both!(".volumes"), path, &twins));
+    let same = json!({"volumes": [volume(&json!({})), volume(&json!({"mountPath": "/mnt/b"}))]});
+    cases.extend(wrong(of_both!(".volumes"), "duplicate entries for key [name=\"a\"]", &same));
+    for name in ["A", "a.b", "-a", ""] {
+        cases.extend(wrong(of_both!(".volumes[0].name"), "should match", &with(json!({"name": name}))));
+    }
+    cases.extend(wrong(
+        of_both!(".volumes[0].name"),
+        "may not be more than 63",
+        &with(json!({"name": "a".repeat(64)})),
+    ));
+    for path in [
+        "/",
+        "/mnt",
+        "/mnt/",
+        "mnt/a",
+        "/mnt/../etc",
+        "/mnt/a/..",
+        "/etc/ssl",
+        "/mnt/a:b",
+        "/var/run/secrets",
+    ] {
+        cases.extend(wrong(
+            of_both!(".volumes[0].mountPath"),
+            "should match",
+            &with(json!({"mountPath": path})),
+        ));
+    }
+    let path = format!("/mnt/{}", "p".repeat(249));
+    cases.extend(wrong(of_both!(".volumes[0].mountPath"), long, &with(json!({"mountPath": path}))));
+    for (name, says) in [(String::new(), empty), ("n".repeat(254), long)] {
+        let map = bare(json!({"configMap": {"name": name}}));
+        cases.extend(wrong(of_both!(".volumes[0].configMap.name"), says, &map));
+        let secret = bare(json!({"secret": {"secretName": name}}));
+        cases.extend(wrong(of_both!(".volumes[0].secret.secretName"), says, &secret));
+    }
+    for size in ["0Mi", "64", "64M", "1.5Gi", "1000000Mi"] {
+        let empty = bare(json!({"emptyDir": {"sizeLimit": size}}));
+        cases.extend(wrong(of_both!(".volumes[0].emptyDir.sizeLimit"), "should match", &empty));
+    }
+    let many: Vec<_> = (0..33)
+        .map(|index| volume(&json!({"name": format!("a{index}"), "mountPath": format!("/mnt/{index}")})))
+        .collect();
+    cases.extend(wrong(of_both!(".volumes"), "must have at most 32 items", &json!({"volumes": many})));
+    cases
+}
+
+fn scheduling() -> Vec<Refused> {
+    let label =
+        "a key of podTemplate.nodeSelector must be a label such as karpenter.sh/capacity-type: change it";
+    let taint =
+        "podTemplate.tolerations cannot name taints under node.kubernetes.io/, by which the cluster keeps";
+    let value = "value in podTemplate.tolerations needs operator Equal: leave the value or the operator out";
+    let seconds =
+        "tolerationSeconds in podTemplate.tolerations needs effect NoExecute: set the effect, or leave";
+    let class =
+        "podTemplate.priorityClassName cannot begin with system-, which is for the cluster's own pods";
+    let (empty, long) = ("at least 1 chars long", "may not be more than 253");
+    let with = |toleration: Value| json!({"tolerations": [toleration]});
+    let mut cases = Vec::new();
+    cases.extend(wrong(of_both!(".nodeSelector"), label, &json!({"nodeSelector": {"a b": "c"}})));
+    cases.extend(wrong(of_both!(".nodeSelector.a"), "should match", &json!({"nodeSelector": {"a": "b c"}})));
+    let many: serde_json::Map<_, _> = (0..33).map(|index| (format!("a{index}"), json!("v"))).collect();
+    cases.extend(wrong(
+        of_both!(".nodeSelector"),
+        "must have at most 32 items",
+        &json!({"nodeSelector": many}),
+    ));
+    for key in
+        ["node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready", "node.kubernetes.io/unschedulable"]
+    {
+        cases.extend(wrong(
+            of_both!(".tolerations[0]"),
+            taint,
+            &with(json!({"key": key, "operator": "Exists"})),
+        ));
+    }
+    cases.extend(wrong(
+        of_both!(".tolerations[0].key"),
+        "Required value",
+        &with(json!({"operator": "Exists"})),
+    ));
+    cases.extend(wrong(of_both!(".tolerations[0].key"), "should match", &with(json!({"key": ""}))));
+    cases.extend(wrong(
+        of_both!(".tolerations[0].key"),
+        "may not be more than 317",
+        &with(json!({"key": "k".repeat(318)})),
+    ));
+    let both = json!({"key": "a", "operator": "Exists", "value": "b"});
+    cases.extend(wrong(of_both!(".tolerations[0]"), value, &with(both)));
+    let kept = json!({"key": "a", "effect": "NoSchedule", "tolerationSeconds": 1});
+    for toleration in [json!({"key": "a", "tolerationSeconds": 1}), kept] {
+        cases.extend(wrong(of_both!(".tolerations[0]"), seconds, &with(toleration)));
+    }
+    let lasting =
+        |seconds: i32| with(json!({"key": "a", "effect": "NoExecute", "tolerationSeconds": seconds}));
+    cases.extend(wrong(
+        of_both!(".tolerations[0].tolerationSeconds"),
+        "greater than or equal to 0",
+        &lasting(-1),
+    ));
+    cases.extend(wrong(
+        of_both!(".tolerations[0].tolerationSeconds"),
+        "less than or equal to 86400",
+        &lasting(86_401),
+    ));
+    cases.extend(wrong(
+        of_both!(".tolerations[0].operator"),
+        r#"supported values: "Equal", "Exists""#,
+        &with(json!({"key": "a", "operator": "In"})),
+    ));
+    cases.extend(wrong(
+        of_both!(".tolerations[0].effect"),
+        r#"supported values: "NoSchedule", "PreferNoSchedule", "NoExecute""#,
+        &with(json!({"key": "a", "effect": "Never"})),
+    ));
+    cases.extend(wrong(
+        of_both!(".tolerations[0].value"),
+        "should match",
+        &with(json!({"key": "a", "value": "b c"})),
+    ));
+    let value = json!({"key": "a", "value": "v".repeat(64)});
+    cases.extend(wrong(of_both!(".tolerations[0].value"), "may not be more than 63", &with(value)));
+    let many = vec![json!({"key": "a"}); 33];
+    cases.extend(wrong(
+        of_both!(".tolerations"),
+        "must have at most 32 items",
+        &json!({"tolerations": many}),
+    ));
+    for name in ["system-node-critical", "system-cluster-critical"] {
+        cases.extend(wrong(of_both!(".priorityClassName"), class, &json!({"priorityClassName": name})));
+    }
+    for (name, says) in [(String::new(), empty), ("n".repeat(254), long)] {
+        cases.extend(wrong(of_both!(".priorityClassName"), says, &json!({"priorityClassName": name})));
+        cases.extend(wrong(of_both!(".runtimeClassName"), says, &json!({"runtimeClassName": name})));
+        let secrets = json!({"imagePullSecrets": [{"name": name}]});
+        cases.extend(wrong(of_both!(".imagePullSecrets[0].name"), says, &secrets));
+    }
+    let many: Vec<_> = (0..33).map(|index| json!({"name": format!("a{index}")})).collect();
+    cases.extend(wrong(
+        of_both!(".imagePullSecrets"),
+        "must have at most 32 items",
+        &json!({"imagePullSecrets": many}),
+    ));
+    let twice = json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]});
+    cases.extend(wrong(of_both!(".imagePullSecrets"), "duplicate entries for key [name=\"a\"]", &twice));
+    cases
+}
+
 /// What a pod has and a `podTemplate` has no word for.
 fn shapes() -> Vec<Refused> {
     let unknown = "field not declared in schema";
@@ -159,6 +355,10 @@ fn shapes() -> Vec<Refused> {
         unknown,
         &json!({"securityContext": {"privileged": true}}),
     ));
+    let host = json!({"name": "a", "mountPath": "/mnt/a", "hostPath": {"path": "/"}});
+    cases.extend(wrong([".hostPath"; 2], unknown, &json!({"volumes": [host]})));
+    let token = json!({"name": "a", "mountPath": "/mnt/a", "projected": {"sources": []}});
+    cases.extend(wrong([".projected"; 2], unknown, &json!({"volumes": [token]})));
     cases.extend(wrong(of_both!(".containers"), unknown, &json!({"containers": []})));
     cases
 }

@@ -45,7 +45,7 @@ fn additions() -> Vec<(Value, Vec<(&'static str, Value)>)> {
     let entry = |optional: bool| json!({"name": "n", "key": "k", "optional": optional});
     let variable = |source: &str, optional: bool| json!({"env": [{"name": "A", "valueFrom": {source: entry(optional)}}]});
     let needed = json!({"name": "n", "key": "k"});
-    vec![
+    let mut all = vec![
         (json!({"labels": {"team": "shop"}}), vec![("/metadata/labels", json!({"team": "shop"}))]),
         (json!({"annotations": {"a/b": "c"}}), vec![("/metadata/annotations", json!({"a/b": "c"}))]),
         (
@@ -68,6 +68,72 @@ fn additions() -> Vec<(Value, Vec<(&'static str, Value)>)> {
             variable("configMapKeyRef", true),
             vec![(ENV, json!([{"name": "A", "valueFrom": {"configMapKeyRef": entry(true)}}]))],
         ),
+        volume(
+            &json!({"configMap": {"name": "n", "optional": false}}),
+            &json!({"configMap": {"name": "n"}}),
+            &json!({"readOnly": true}),
+        ),
+        volume(
+            &json!({"configMap": {"name": "n", "optional": true}}),
+            &json!({"configMap": {"name": "n", "optional": true}}),
+            &json!({"readOnly": true}),
+        ),
+        volume(
+            &json!({"secret": {"secretName": "n"}}),
+            &json!({"secret": {"secretName": "n"}}),
+            &json!({"readOnly": true}),
+        ),
+        volume(
+            &json!({"secret": {"secretName": "n", "optional": true}}),
+            &json!({"secret": {"secretName": "n", "optional": true}}),
+            &json!({"readOnly": true}),
+        ),
+        volume(
+            &json!({"emptyDir": {"sizeLimit": "2048Mi"}}),
+            &json!({"emptyDir": {"sizeLimit": "2Gi"}}),
+            &json!({}),
+        ),
+    ];
+    all.extend(scheduling());
+    all
+}
+
+/// A volume of this kind, and how volume and mount look in the pods.
+fn volume(source: &Value, shown: &Value, mount: &Value) -> (Value, Vec<(&'static str, Value)>) {
+    let with = |base: Value, more: &Value| {
+        let mut all = base.as_object().unwrap().clone();
+        all.extend(more.as_object().unwrap().clone());
+        Value::from(all)
+    };
+    let mounted = with(json!({"name": "a", "mountPath": "/mnt/a"}), mount);
+    (
+        json!({"volumes": [with(json!({"name": "a", "mountPath": "/mnt/a"}), source)]}),
+        vec![
+            ("/spec/volumes", json!([with(json!({"name": "a"}), shown)])),
+            ("/spec/containers/0/volumeMounts", json!([mounted])),
+        ],
+    )
+}
+
+fn scheduling() -> Vec<(Value, Vec<(&'static str, Value)>)> {
+    let same =
+        |name: &str, pointer: &'static str, value: Value| (json!({name: value}), vec![(pointer, value)]);
+    let toleration = |written: Value, shown: Value| {
+        (json!({"tolerations": [written]}), vec![("/spec/tolerations", json!([shown]))])
+    };
+    let full =
+        json!({"key": "a", "operator": "Equal", "value": "b", "effect": "NoExecute", "tolerationSeconds": 7});
+    vec![
+        same("nodeSelector", "/spec/nodeSelector", json!({"karpenter.sh/capacity-type": "spot"})),
+        same("priorityClassName", "/spec/priorityClassName", json!("low")),
+        same("runtimeClassName", "/spec/runtimeClassName", json!("kata")),
+        same("imagePullSecrets", "/spec/imagePullSecrets", json!([{"name": "registry"}])),
+        toleration(json!({"key": "a"}), json!({"key": "a", "operator": "Equal"})),
+        toleration(
+            json!({"key": "a", "operator": "Exists", "effect": "NoSchedule"}),
+            json!({"key": "a", "operator": "Exists", "effect": "NoSchedule"}),
+        ),
+        toleration(full.clone(), full),
     ]
 }
 

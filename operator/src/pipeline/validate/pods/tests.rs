@@ -15,6 +15,8 @@ fn no_template_adds_nothing() {
 #[test]
 fn what_is_the_operators_or_ambiguous_is_refused_by_name() {
     let entry = json!({"name": "n", "key": "k"});
+    let volume = |name: &str, path: &str| json!({"volumes": [{"name": name, "mountPath": path, "configMap": {"name": "n"}}]});
+    let twin = |name: &str| json!({"name": name, "mountPath": "/mnt/a", "configMap": {"name": "n"}});
     for (template, expected) in [
         (
             json!({"labels": {"a": "b", "app.kubernetes.io/name": "x"}}),
@@ -38,6 +40,33 @@ fn what_is_the_operators_or_ambiguous_is_refused_by_name() {
         (
             json!({"env": [{"name": "A", "valueFrom": {"secretKeyRef": entry, "configMapKeyRef": entry}}]}),
             r#"env is "A": its valueFrom needs either"#,
+        ),
+        (volume("notice-key", "/mnt/a"), r#"volumes is "notice-key": the name"#),
+        (volume("origin-credentials", "/mnt/a"), r#"volumes is "origin-credentials": the name"#),
+        (volume("a", "/etc/assetpipeline/notice-key"), r#"volumes is "a": its mountPath must"#),
+        (volume("a", "/mnt/../etc"), r#"volumes is "a": its mountPath must"#),
+        (json!({"volumes": [{"name": "a", "mountPath": "/mnt/a"}]}), r#"volumes is "a": it needs one"#),
+        (
+            json!({"volumes": [{"name": "a", "mountPath": "/mnt/a", "emptyDir": {"sizeLimit": "1k"}}]}),
+            r#"volumes is "a": its sizeLimit"#,
+        ),
+        (json!({"volumes": [twin("a"), twin("b")]}), r#"volumes is "/mnt/a": two"#),
+        (
+            json!({"tolerations": [{"key": "node.kubernetes.io/unschedulable"}]}),
+            r#"tolerations is "node.kubernetes.io/unschedulable""#,
+        ),
+        (json!({"tolerations": [{"key": "", "operator": "Exists"}]}), r#"tolerations is """#),
+        (
+            json!({"tolerations": [{"key": "a", "operator": "Exists", "value": ""}]}),
+            r#"tolerations is "a": its value"#,
+        ),
+        (
+            json!({"tolerations": [{"key": "a", "effect": "NoSchedule", "tolerationSeconds": 1}]}),
+            r#"tolerations is "a": its tolerationSeconds"#,
+        ),
+        (
+            json!({"priorityClassName": "system-cluster-critical"}),
+            r#"priorityClassName is "system-cluster-critical""#,
         ),
     ] {
         let refusal = validated(&template).unwrap_err().to_string();

@@ -1,0 +1,66 @@
+//! Amounts, parsed from the few forms that the schema allows and written as the API server writes them. It gives
+//! back any other form as this one, which would look like drift.
+
+use std::fmt;
+
+/// An amount of memory or disk, in MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mebibytes(pub u64);
+
+impl Mebibytes {
+    /// From `512Mi` or `2Gi`, up to six digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (digits, factor) = match (text.strip_suffix("Mi"), text.strip_suffix("Gi")) {
+            (Some(digits), _) => (digits, 1),
+            (None, Some(digits)) => (digits, 1024),
+            (None, None) => return None,
+        };
+        let amount = positive(digits, 6)?;
+        Some(Self(amount * factor))
+    }
+}
+
+impl fmt::Display for Mebibytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(mebibytes) = self;
+        let (gibibytes, rest) = (mebibytes / 1024, mebibytes % 1024);
+        let (tebibytes, whole) = (gibibytes / 1024, gibibytes % 1024);
+        match (rest, whole) {
+            (0, 0) => write!(formatter, "{tebibytes}Ti"),
+            (0, _) => write!(formatter, "{gibibytes}Gi"),
+            (_, _) => write!(formatter, "{mebibytes}Mi"),
+        }
+    }
+}
+
+/// A whole number of at most so many digits, and not 0.
+fn positive(digits: &str, most: usize) -> Option<u64> {
+    let is_plain = digits.len() <= most && digits.bytes().all(|digit| digit.is_ascii_digit());
+    digits.parse().ok().filter(|amount| is_plain && *amount > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_written_in_the_largest_unit_that_is_whole() {
+        for (text, expected) in [
+            ("1Mi", Some("1Mi")),
+            ("1024Mi", Some("1Gi")),
+            ("1536Mi", Some("1536Mi")),
+            ("2048Gi", Some("2Ti")),
+            ("999999Gi", Some("999999Gi")),
+            ("0Mi", None),
+            ("-1Mi", None),
+            ("+1Mi", None),
+            ("1.5Gi", None),
+            ("1000000Gi", None),
+            ("1Ki", None),
+            ("1", None),
+            ("Mi", None),
+        ] {
+            assert_eq!(Mebibytes::parse(text).map(|found| found.to_string()).as_deref(), expected, "{text}");
+        }
+    }
+}
