@@ -17,10 +17,12 @@ pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec,
     BucketVersioning, CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle,
     CompileUrls, ConfigMapVolume, DeletionPolicy, EmptyVolume, EntryReference, EnvironmentSource,
-    EnvironmentVariable, FreshnessSpec, IngressScheme, IngressSpec, LimitsSpec, LiveReload, MAX_NAME_LENGTH,
-    MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, NetworkPolicies, NotificationsSpec, OriginCredentialsSpec,
-    PodTemplate, PodToleration, PodVolume, PullSecret, QueueNames, QueuesSpec, SecretVolume, ServiceSpec,
-    ServiceType, TaintEffect, TenantSpec, TolerationOperator, TopicSpec, WebSpec, WhenNotEmpty, WorkerSpec,
+    EnvironmentVariable, FreshnessSpec, IngressScheme, IngressSpec, JOB_MEBIBYTES, LimitsSpec, LiveReload,
+    MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, NetworkPolicies, NotificationsSpec,
+    OriginCredentialsSpec, PodAmounts, PodResources, PodTemplate, PodToleration, PodVolume, PullSecret,
+    QueueNames, QueuesSpec, SecretVolume, ServiceSpec, ServiceType, TaintEffect, TenantSpec,
+    TolerationOperator, TopicSpec, WEB_MEBIBYTES, WEB_REQUESTS, WORKER_MEBIBYTES, WORKER_REQUESTS, WebSpec,
+    WhenNotEmpty, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, ZoneStatus, condition_reason,

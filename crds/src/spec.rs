@@ -30,8 +30,9 @@ pub use limits::LimitsSpec;
 pub use network::NetworkPolicies;
 pub use origin::OriginCredentialsSpec;
 pub use pod_template::{
-    ConfigMapVolume, EmptyVolume, EntryReference, EnvironmentSource, EnvironmentVariable, PodTemplate,
-    PodToleration, PodVolume, PullSecret, SecretVolume, TaintEffect, TolerationOperator,
+    ConfigMapVolume, EmptyVolume, EntryReference, EnvironmentSource, EnvironmentVariable, JOB_MEBIBYTES,
+    PodAmounts, PodResources, PodTemplate, PodToleration, PodVolume, PullSecret, SecretVolume, TaintEffect,
+    TolerationOperator, WEB_MEBIBYTES, WEB_REQUESTS, WORKER_MEBIBYTES, WORKER_REQUESTS,
 };
 pub use service::{ServiceSpec, ServiceType};
 pub use tenant::TenantSpec;

@@ -2,6 +2,7 @@
 //! `ServiceAccount` have no place in these types, so that who may write a pipeline gets none of them by it.
 
 mod environment;
+pub(super) mod resources;
 mod scheduling;
 mod volumes;
 
@@ -11,6 +12,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use environment::{EntryReference, EnvironmentSource, EnvironmentVariable};
+pub use resources::{
+    JOB_MEBIBYTES, PodAmounts, PodResources, WEB_MEBIBYTES, WEB_REQUESTS, WORKER_MEBIBYTES, WORKER_REQUESTS,
+};
 pub use scheduling::{PodToleration, PullSecret, TaintEffect, TolerationOperator};
 pub use volumes::{ConfigMapVolume, EmptyVolume, PodVolume, SecretVolume};
 
@@ -118,6 +122,9 @@ pub struct PodTemplate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub runtime_class_name: Option<String>,
+    /// CPU and memory of each pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<PodResources>,
 }
 
 #[cfg(test)]

@@ -3,11 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PodTemplate;
+use super::{
+    PodTemplate,
+    pod_template::resources::{web_rules, worker_rules},
+};
 
 /// The pods that answer visitors.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = web_rules()))]
 pub struct WebSpec {
     /// Number of web pods. Three or more keep one in each of three zones.
     #[schemars(range(min = 1, max = 100))]
@@ -31,10 +35,7 @@ impl Default for WebSpec {
 /// The pods that fetch and compile.
 #[derive(JsonSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [{
-    "rule": "self.minReplicas <= self.maxReplicas",
-    "message": "spec.worker.minReplicas must not be above spec.worker.maxReplicas: lower the one or raise the other"
-}]))]
+#[schemars(extend("x-kubernetes-validations" = worker_rules()))]
 pub struct WorkerSpec {
     /// Fewest worker pods. 0 lets them all go while there is no work.
     #[schemars(range(min = 0, max = 1000))]
@@ -42,7 +43,7 @@ pub struct WorkerSpec {
     /// Most worker pods.
     #[schemars(range(min = 1, max = 1000))]
     pub max_replicas: i32,
-    /// Jobs that one worker pod runs at the same time; its memory limit grows with it. Refreshes, which nobody
+    /// Jobs that one worker pod runs at the same time; its memory limit grows with it, by 976 MiB for each. Refreshes, which nobody
     /// waits for, take half of these places at the most; with 1, a visitor may wait until a refresh has ended.
     #[schemars(range(min = 1, max = 64))]
     pub concurrency: i32,

@@ -40,7 +40,7 @@ use crate::{
 };
 
 pub use limits::validate_limits;
-pub use pods::{Mebibytes, NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay};
+pub use pods::{NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay, Resources};
 pub use rates::validate_rate_limits;
 pub use tenant::{validate_engine, validate_host, validate_load_paths, validate_url};
 pub use timeouts::Timeouts;
@@ -156,6 +156,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         suspend: _,
     } = &object.spec;
     let tenants = tenants.iter().map(tenant::validate).collect::<Result<Vec<_>, _>>()?;
+    let concurrency = positive("spec.worker.concurrency", worker.concurrency)?;
     let (max_age_seconds, max_stale_seconds) = validate_freshness(freshness)?;
     Ok(ValidPipeline {
         namespace: object.namespace().ok_or(InvalidSpec::Unidentified("namespace"))?,
@@ -169,11 +170,15 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             object.status.as_ref().map_or(&[], |status| &status.purges),
         ),
         web_replicas: web.replicas,
-        web_pods: pods::validate("spec.web.podTemplate", web.pod_template.as_ref())?,
+        web_pods: pods::validate("spec.web.podTemplate", web.pod_template.as_ref(), pods::web_needs())?,
         timeouts: Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?,
-        concurrency: positive("spec.worker.concurrency", worker.concurrency)?,
+        concurrency,
         limits: validate_limits(worker)?,
-        worker_pods: pods::validate("spec.worker.podTemplate", worker.pod_template.as_ref())?,
+        worker_pods: pods::validate(
+            "spec.worker.podTemplate",
+            worker.pod_template.as_ref(),
+            pods::worker_needs(concurrency),
+        )?,
         exposure: validate_exposure(service)?,
         ingress: ingress.clone(),
         endpoint: notifications

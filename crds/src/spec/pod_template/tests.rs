@@ -27,6 +27,8 @@ fn additions_that_nobody_else_makes_are_accepted() {
         ]}),
         json!({"tolerations": [{"key": "spot"}, {"key": "a/b", "operator": "Exists"}]}),
         json!({"tolerations": [{"key": "spot", "value": "x", "effect": "NoExecute", "tolerationSeconds": 0}]}),
+        json!({"resources": {"requests": {"cpu": "0.25", "memory": "4Gi"}, "limits": {"cpu": "250m", "memory": "4Gi"}}}),
+        json!({"resources": {"requests": {"memory": "768Mi"}, "limits": {"cpu": "100m"}}}),
         json!({"nodeSelector": {"karpenter.sh/capacity-type": "spot"}, "priorityClassName": "low"}),
     ] {
         for tier in ["web", "worker"] {
@@ -101,5 +103,42 @@ fn what_is_the_operators_is_refused_by_name() {
             let refusals = refusals(tier, &pods);
             assert!(refusals.len() == 1 && refusals[0].starts_with(expected), "{pods}: {refusals:?}");
         }
+    }
+}
+
+#[test]
+fn resources_have_room_for_what_pods_need() {
+    let limited = |memory: &str| json!({"resources": {"limits": {"memory": memory}}});
+    let asking = |memory: &str| json!({"resources": {"requests": {"memory": memory}}});
+    for (tier, pods, expected) in [
+        (
+            "web",
+            limited("767Mi"),
+            "spec.web.podTemplate.resources.limits.memory must be at least 768 MiB, which",
+        ),
+        (
+            "worker",
+            limited("2207Mi"),
+            "spec.worker.podTemplate.resources.limits.memory must be at least 256 MiB and 976 MiB for each",
+        ),
+        (
+            "web",
+            asking("769Mi"),
+            "spec.web.podTemplate.resources.requests.memory must not be above the limit",
+        ),
+        ("worker", asking("2209Mi"), "spec.worker.podTemplate.resources.requests.memory must not be above"),
+        (
+            "web",
+            json!({"resources": {"requests": {"cpu": "1"}, "limits": {"cpu": "0.5"}}}),
+            "spec.web.podTemplate.resources.limits.cpu must not be below the request",
+        ),
+        (
+            "worker",
+            json!({"resources": {"limits": {"cpu": "99m"}}}),
+            "spec.worker.podTemplate.resources.limits.cpu must not be below the request, 100m by default",
+        ),
+    ] {
+        let refusals = refusals(tier, &pods);
+        assert!(refusals.len() == 1 && refusals[0].starts_with(expected), "{pods}: {refusals:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! What the pods of both tiers have in common: restricted security, probes, AWS access, the notice key.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use k8s_openapi::{
     api::core::v1::{
@@ -21,7 +21,9 @@ use super::notice_secret::KEYS_ENTRY;
 use crate::{
     config::WorkloadConfig,
     names::{Tier, notice_secret},
-    pipeline::validate::{NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay, ValidPipeline},
+    pipeline::validate::{
+        NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay, Resources, ValidPipeline,
+    },
 };
 
 pub(super) const PUBLIC_PORT_NAME: &str = "public";
@@ -47,7 +49,6 @@ pub(super) struct TierPods<'a> {
     pub image: String,
     pub env: Vec<EnvVar>,
     pub ports: Vec<ContainerPort>,
-    pub resources: ResourceRequirements,
     pub lifecycle: Option<Lifecycle>,
     pub grace_seconds: u32,
     /// Name of the Secret with the headers for origins.
@@ -67,7 +68,6 @@ pub(super) fn build_template(
         image,
         env,
         ports,
-        resources,
         lifecycle,
         grace_seconds,
         origin_credentials,
@@ -83,6 +83,7 @@ pub(super) fn build_template(
         priority_class_name,
         image_pull_secrets,
         runtime_class_name,
+        resources,
     } = overlay.clone();
     let folders = build_secret_folders(valid, origin_credentials).into_iter().chain(added_volumes);
     let (volumes, volume_mounts) = folders.unzip();
@@ -92,7 +93,7 @@ pub(super) fn build_template(
         image_pull_policy: Some(workloads.image_pull_policy.clone()),
         env: Some(env.into_iter().chain(build_shared_env(valid, workloads)).chain(added_env).collect()),
         ports: Some(ports),
-        resources: Some(resources),
+        resources: Some(build_resources(resources)),
         lifecycle,
         liveness_probe: Some(build_probe("/health", 10, 3)),
         readiness_probe: Some(build_probe("/ready", 2, 2)),
@@ -151,12 +152,15 @@ pub(super) fn container_port(name: &str, port: u16) -> ContainerPort {
     }
 }
 
-/// Requests for scheduling, and a memory limit. No CPU limit: throttling would only make visitors wait.
-pub(super) fn resources(cpu: &str, memory: &str, memory_limit: &str) -> ResourceRequirements {
-    let quantity = |name: &str, amount: &str| (name.to_owned(), Quantity(amount.to_owned()));
+/// Requests for scheduling, and limits.
+fn build_resources(resources: Resources) -> ResourceRequirements {
+    let Resources { cpu_request, memory_request, cpu_limit, memory_limit } = resources;
+    let quantity = |name: &str, amount: &dyn Display| (name.to_owned(), Quantity(amount.to_string()));
+    let mut limits = BTreeMap::from([quantity("memory", &memory_limit)]);
+    limits.extend(cpu_limit.map(|limit| quantity("cpu", &limit)));
     ResourceRequirements {
-        requests: Some(BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)])),
-        limits: Some(BTreeMap::from([quantity("memory", memory_limit)])),
+        requests: Some(BTreeMap::from([quantity("cpu", &cpu_request), quantity("memory", &memory_request)])),
+        limits: Some(limits),
         ..ResourceRequirements::default()
     }
 }

@@ -476,34 +476,3 @@ fn subscription_that_stands_is_told_while_no_web_pod_could_confirm_another() {
         assert_eq!(status.subscription_arn, expected);
     }
 }
-
-/// Whether the API server gives the quantity back as it is written: no other suffix says it with a smaller
-/// whole number.
-fn is_canonical(quantity: &str) -> bool {
-    let digits = quantity.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let amount: u64 = digits.parse().unwrap();
-    match &quantity[digits.len()..] {
-        "Ki" | "Mi" | "Gi" | "Ti" => !amount.is_multiple_of(1024),
-        "" | "m" => !amount.is_multiple_of(1000),
-        other => panic!("{other:?} is not a suffix that we write"),
-    }
-}
-
-#[test]
-fn quantities_are_written_as_the_api_server_gives_them_back() {
-    assert!(is_canonical("1Gi") && is_canonical("1792Mi") && is_canonical("100m"));
-    assert!(!is_canonical("1024Mi") && !is_canonical("1000m"));
-    for concurrency in 1..=64 {
-        let mut object = fixture();
-        object.spec.worker.concurrency = concurrency;
-        let children = settle(&object, Sight::Seen(bindings()), ObservedChildren::default()).children;
-        for deployment in [applied(&children.worker_deployment), applied(&children.web_deployment)] {
-            let containers = deployment.spec.unwrap().template.spec.unwrap().containers;
-            let resources = containers.into_iter().filter_map(|container| container.resources);
-            let maps = resources.flat_map(|found| [found.requests, found.limits]).flatten();
-            for (name, quantity) in maps.flatten() {
-                assert!(is_canonical(&quantity.0), "{name} {} at {concurrency}", quantity.0);
-            }
-        }
-    }
-}

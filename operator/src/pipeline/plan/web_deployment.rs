@@ -14,15 +14,10 @@ use super::{
     metadata::build_metadata,
     pod::{
         INTERNAL_PORT_NAME, OPERATION_PORT_NAME, PUBLIC_PORT_NAME, TierPods, build_template, container_port,
-        resources,
     },
     settings::build_web_env,
 };
 use crate::{config::WorkloadConfig, names::Tier, pipeline::validate::ValidPipeline};
-
-/// More than all that a web pod bounds comes to: held visitors 200 MB, other pods' waits 80, refreshes 40,
-/// bodies 64 and what the kernel has of them 96, ready answers 64, manifests 32, tenants 64.
-const MEMORY_LIMIT: &str = "768Mi";
 
 pub(super) fn build_web_deployment(
     valid: &ValidPipeline,
@@ -66,7 +61,6 @@ fn build_pods<'a>(
             container_port(INTERNAL_PORT_NAME, env::INTERNAL_PORT),
             container_port(OPERATION_PORT_NAME, env::OPERATION_PORT),
         ],
-        resources: resources("50m", "64Mi", MEMORY_LIMIT),
         // Visitors still arrive for a while after the pod left the endpoints.
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {

@@ -9,35 +9,22 @@ use pipeline::env;
 use super::{
     KnownBindings,
     metadata::build_metadata,
-    pod::{OPERATION_PORT_NAME, TierPods, build_template, container_port, resources},
+    pod::{OPERATION_PORT_NAME, TierPods, build_template, container_port},
     settings::build_worker_env,
 };
-use crate::{
-    config::WorkloadConfig,
-    names::Tier,
-    pipeline::validate::{Mebibytes, ValidPipeline},
-};
-
-/// Memory of the process that fetches and stores, in MiB.
-const PARENT_MEBIBYTES: u64 = 256;
-/// Memory of one job at its limits, in MiB: of its child, and of its sources, 16 MiB that are kept and 48 of 4 MiB
-/// that are on their way. Where a pod passes its own limit the kernel kills the whole container, so that limit
-/// leaves room for every job's.
-const JOB_MEBIBYTES: u64 = 768 + 16 + 48 * 4;
+use crate::{config::WorkloadConfig, names::Tier, pipeline::validate::ValidPipeline};
 
 pub(super) fn build_worker_deployment(
     valid: &ValidPipeline,
     known: &KnownBindings,
     workloads: &WorkloadConfig,
 ) -> Deployment {
-    let memory_limit = Mebibytes(PARENT_MEBIBYTES + JOB_MEBIBYTES * u64::from(valid.concurrency.get()));
     let pods = TierPods {
         tier: Tier::Worker,
         overlay: &valid.worker_pods,
         image: workloads.worker_image.clone(),
         env: build_worker_env(valid, known, workloads),
         ports: vec![container_port(OPERATION_PORT_NAME, env::OPERATION_PORT)],
-        resources: resources("100m", "128Mi", &memory_limit.to_string()),
         lifecycle: None,
         grace_seconds: valid.timeouts.worker_grace,
         origin_credentials: valid.origin_credentials.clone(),

@@ -2,17 +2,19 @@
 
 mod environment;
 mod quantity;
+mod resources;
 mod scheduling;
 mod volumes;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
-use crds::PodTemplate;
+use crds::{JOB_MEBIBYTES, PodTemplate, WEB_MEBIBYTES, WEB_REQUESTS, WORKER_MEBIBYTES, WORKER_REQUESTS};
 use k8s_openapi::api::core::v1::{EnvVar, LocalObjectReference, Toleration, Volume, VolumeMount};
 
 use super::{InvalidSpec, invalid};
 
-pub use quantity::Mebibytes;
+use quantity::{Mebibytes, Millicores};
+pub use resources::Resources;
 pub use volumes::{NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME};
 
 const NOT_YOURS: &str = "it is not yours to set; leave it out, or use a prefix of your own";
@@ -20,7 +22,7 @@ const CONFINES: &str = "annotations cannot loosen what confines the pods or give
                         out, roles are named in spec.aws";
 
 /// What a tier's pods have beside what the operator gives them.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PodOverlay {
     pub labels: BTreeMap<String, String>,
     pub annotations: BTreeMap<String, String>,
@@ -31,12 +33,33 @@ pub struct PodOverlay {
     pub priority_class_name: Option<String>,
     pub image_pull_secrets: Vec<LocalObjectReference>,
     pub runtime_class_name: Option<String>,
+    pub resources: Resources,
 }
 
-pub(super) fn validate(field: &str, template: Option<&PodTemplate>) -> Result<PodOverlay, InvalidSpec> {
-    let Some(template) = template else {
-        return Ok(PodOverlay::default());
-    };
+/// What web pods have unless the spec says otherwise.
+pub(super) fn web_needs() -> Resources {
+    needs(WEB_REQUESTS, WEB_MEBIBYTES)
+}
+
+/// What worker pods have unless the spec says otherwise, with so many jobs at the same time.
+pub(super) fn worker_needs(concurrency: NonZeroU32) -> Resources {
+    needs(WORKER_REQUESTS, WORKER_MEBIBYTES + JOB_MEBIBYTES * u64::from(concurrency.get()))
+}
+
+fn needs((cpu, memory): (u64, u64), limit: u64) -> Resources {
+    Resources {
+        cpu_request: Millicores(cpu),
+        memory_request: Mebibytes(memory),
+        cpu_limit: None,
+        memory_limit: Mebibytes(limit),
+    }
+}
+
+pub(super) fn validate(
+    field: &str,
+    template: Option<&PodTemplate>,
+    needed: Resources,
+) -> Result<PodOverlay, InvalidSpec> {
     let PodTemplate {
         labels,
         annotations,
@@ -47,7 +70,8 @@ pub(super) fn validate(field: &str, template: Option<&PodTemplate>) -> Result<Po
         priority_class_name,
         image_pull_secrets,
         runtime_class_name,
-    } = template;
+        resources,
+    } = &template.cloned().unwrap_or_default();
     refuse_keys(&format!("{field}.labels"), labels, is_own_label, NOT_YOURS)?;
     refuse_keys(&format!("{field}.annotations"), annotations, is_own_annotation, NOT_YOURS)?;
     refuse_keys(&format!("{field}.annotations"), annotations, is_loosening, CONFINES)?;
@@ -66,6 +90,7 @@ pub(super) fn validate(field: &str, template: Option<&PodTemplate>) -> Result<Po
         priority_class_name: priority_class_name.clone(),
         image_pull_secrets: pull_secrets.map(|name| LocalObjectReference { name }).collect(),
         runtime_class_name: runtime_class_name.clone(),
+        resources: resources::validate(&format!("{field}.resources"), resources.as_ref(), needed)?,
     })
 }
 

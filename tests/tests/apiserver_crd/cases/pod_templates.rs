@@ -53,11 +53,17 @@ fn full() -> Value {
         "labels": entries(&"v".repeat(63)), "annotations": entries("any text"), "env": env, "volumes": volumes,
         "nodeSelector": entries(&"v".repeat(63)), "tolerations": tolerations, "imagePullSecrets": secrets,
         "priorityClassName": name(), "runtimeClassName": name(),
+        "resources": {
+            "requests": {"cpu": "999.999", "memory": "999999Mi"}, "limits": {"cpu": "999999m", "memory": "9999Gi"},
+        },
     })
 }
 
 pub(crate) fn refused() -> Vec<Refused> {
-    [metadata(), environment(), volumes(), scheduling(), shapes()].into_iter().flatten().collect()
+    [metadata(), environment(), volumes(), scheduling(), resources(), shapes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The same `podTemplate` for both tiers, and where it is wrong.
@@ -339,6 +345,74 @@ fn scheduling() -> Vec<Refused> {
     ));
     let twice = json!({"imagePullSecrets": [{"name": "a"}, {"name": "a"}]});
     cases.extend(wrong(of_both!(".imagePullSecrets"), "duplicate entries for key [name=\"a\"]", &twice));
+    cases
+}
+
+/// Amounts in no form that is known, or below what pods need.
+fn resources() -> Vec<Refused> {
+    let web = "must be at least 768 MiB, which a web pod may come to need: raise it, or leave it out";
+    let worker =
+        "256 MiB and 976 MiB for each of spec.worker.concurrency, which its jobs may come to need: raise it";
+    let above = |tier: &str| match tier {
+        "web" => {
+            "spec.web.podTemplate.resources.requests.memory must not be above the limit: lower it, or raise"
+        }
+        _ => {
+            "spec.worker.podTemplate.resources.requests.memory must not be above the limit: lower it, or raise"
+        }
+    };
+    let below = |tier: &str| match tier {
+        "web" => {
+            "spec.web.podTemplate.resources.limits.cpu must not be below the request, 50m by default: raise it"
+        }
+        _ => {
+            "spec.worker.podTemplate.resources.limits.cpu must not be below the request, 100m by default: raise it"
+        }
+    };
+    let limit = |memory: &str| json!({"podTemplate": {"resources": {"limits": {"memory": memory}}}});
+    let three = json!({"concurrency": 3, "podTemplate": {"resources": {"limits": {"memory": "3183Mi"}}}});
+    let refuse = |field, says, spec| Refused { spec, field, says };
+    let mut cases = vec![
+        refuse("spec.web", web, json!({"web": limit("767Mi")})),
+        refuse("spec.web", web, json!({"web": limit("1Mi")})),
+        refuse("spec.worker", worker, json!({"worker": limit("2207Mi")})),
+        refuse("spec.worker", worker, json!({"worker": three})),
+    ];
+    let asking =
+        json!({"podTemplate": {"resources": {"requests": {"memory": "9Gi"}, "limits": {"memory": "8Gi"}}}});
+    let throttled = json!({"podTemplate": {"resources": {"limits": {"cpu": "0.049"}}}});
+    for (tier, field) in [("web", "spec.web"), ("worker", "spec.worker")] {
+        cases.push(refuse(field, above(tier), json!({tier: asking})));
+        cases.push(refuse(field, below(tier), json!({tier: throttled})));
+    }
+    for cpu in ["0", "0.0", "1.", "-1", "1k", "1000", "0.50"] {
+        let part = json!({"cpu": cpu});
+        cases.extend(wrong(
+            of_both!(".resources.requests.cpu"),
+            "should match",
+            &json!({"resources": {"requests": part}}),
+        ));
+        cases.extend(wrong(
+            of_both!(".resources.limits.cpu"),
+            "should match",
+            &json!({"resources": {"limits": part}}),
+        ));
+    }
+    let long = json!({"cpu": "1000000m", "memory": "1000000Mi"});
+    for (part, cpu, memory) in [
+        ("requests", of_both!(".resources.requests.cpu"), of_both!(".resources.requests.memory")),
+        ("limits", of_both!(".resources.limits.cpu"), of_both!(".resources.limits.memory")),
+    ] {
+        cases.extend(wrong(cpu, "may not be more than 7", &json!({"resources": {part: long}})));
+        cases.extend(wrong(memory, "may not be more than 8", &json!({"resources": {part: long}})));
+    }
+    for memory in ["0Mi", "1G", "1.5Gi", "-1Mi", "512", "10000Gi"] {
+        let part = json!({"memory": memory});
+        let requests = json!({"resources": {"requests": part}});
+        cases.extend(wrong(of_both!(".resources.requests.memory"), "should match", &requests));
+        let limits = json!({"resources": {"limits": part}});
+        cases.extend(wrong(of_both!(".resources.limits.memory"), "should match", &limits));
+    }
     cases
 }
 

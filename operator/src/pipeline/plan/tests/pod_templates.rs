@@ -34,6 +34,7 @@ fn added_at(pointer: &str, plain: &Value, added: &Value) -> Value {
             let more = added.iter().filter(|(key, _)| !plain.contains_key(*key));
             Value::Object(more.map(|(key, value)| (key.clone(), value.clone())).collect())
         }
+        (Some(plain), Some(added)) if plain != added => added.clone(),
         (None, Some(added)) => added.clone(),
         (plain, added) => panic!("{plain:?} became {added:?} at {pointer}"),
     }
@@ -95,6 +96,7 @@ fn additions() -> Vec<(Value, Vec<(&'static str, Value)>)> {
         ),
     ];
     all.extend(scheduling());
+    all.extend(resources());
     all
 }
 
@@ -113,6 +115,18 @@ fn volume(source: &Value, shown: &Value, mount: &Value) -> (Value, Vec<(&'static
             ("/spec/containers/0/volumeMounts", json!([mounted])),
         ],
     )
+}
+
+fn resources() -> Vec<(Value, Vec<(&'static str, Value)>)> {
+    let amount = |part: &str, name: &str, pointer: &'static str, written: &str, shown: &str| {
+        (json!({"resources": {part: {name: written}}}), vec![(pointer, json!(shown))])
+    };
+    vec![
+        amount("requests", "cpu", "/spec/containers/0/resources/requests/cpu", "1500m", "1500m"),
+        amount("requests", "memory", "/spec/containers/0/resources/requests/memory", "512Mi", "512Mi"),
+        amount("limits", "cpu", "/spec/containers/0/resources/limits/cpu", "2000m", "2"),
+        amount("limits", "memory", "/spec/containers/0/resources/limits/memory", "4096Mi", "4Gi"),
+    ]
 }
 
 fn scheduling() -> Vec<(Value, Vec<(&'static str, Value)>)> {
@@ -169,6 +183,37 @@ fn restore(pointer: &str, plain: &Value, changed: &mut Value) {
         Some(plain) => parent[name] = plain.clone(),
         None => {
             parent.as_object_mut().unwrap().remove(name);
+        }
+    }
+}
+
+/// Whether the API server gives the quantity back as it is written: no other suffix says it with a smaller
+/// whole number.
+fn is_canonical(quantity: &str) -> bool {
+    let digits = quantity.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let amount: u64 = digits.parse().unwrap();
+    match &quantity[digits.len()..] {
+        "Ki" | "Mi" | "Gi" | "Ti" => !amount.is_multiple_of(1024),
+        "" | "m" => !amount.is_multiple_of(1000),
+        other => panic!("{other:?} is not a suffix that we write"),
+    }
+}
+
+#[test]
+fn quantities_are_written_as_the_api_server_gives_them_back() {
+    assert!(is_canonical("1Gi") && is_canonical("1792Mi") && is_canonical("100m"));
+    assert!(!is_canonical("1024Mi") && !is_canonical("1000m"));
+    for concurrency in 1..=64 {
+        let mut object = fixture();
+        object.spec.worker.concurrency = concurrency;
+        let children = settle(&object, Sight::Seen(bindings()), ObservedChildren::default()).children;
+        for deployment in [applied(&children.worker_deployment), applied(&children.web_deployment)] {
+            let containers = deployment.spec.unwrap().template.spec.unwrap().containers;
+            let resources = containers.into_iter().filter_map(|container| container.resources);
+            let maps = resources.flat_map(|found| [found.requests, found.limits]).flatten();
+            for (name, quantity) in maps.flatten() {
+                assert!(is_canonical(&quantity.0), "{name} {} at {concurrency}", quantity.0);
+            }
         }
     }
 }

@@ -33,6 +33,34 @@ impl fmt::Display for Mebibytes {
     }
 }
 
+/// Thousandths of a CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millicores(pub u64);
+
+impl Millicores {
+    /// From `500m`, `2` or `0.25`.
+    pub fn parse(text: &str) -> Option<Self> {
+        if let Some(digits) = text.strip_suffix('m') {
+            return positive(digits, 6).map(Self);
+        }
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        if fraction.is_empty() || fraction.len() > 3 || whole.is_empty() || whole.len() > 3 {
+            return None;
+        }
+        // Both together as thousandths.
+        positive(&format!("{whole}{fraction:0<3}"), 6).map(Self)
+    }
+}
+
+impl fmt::Display for Millicores {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 1000, self.0 % 1000) {
+            (whole, 0) => write!(formatter, "{whole}"),
+            (_, _) => write!(formatter, "{}m", self.0),
+        }
+    }
+}
+
 /// A whole number of at most so many digits, and not 0.
 fn positive(digits: &str, most: usize) -> Option<u64> {
     let is_plain = digits.len() <= most && digits.bytes().all(|digit| digit.is_ascii_digit());
@@ -42,6 +70,30 @@ fn positive(digits: &str, most: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_is_written_in_thousandths_unless_it_is_whole() {
+        for (text, expected) in [
+            ("500m", Some("500m")),
+            ("2000m", Some("2")),
+            ("999999m", Some("999999m")),
+            ("2", Some("2")),
+            ("0.5", Some("500m")),
+            ("1.25", Some("1250m")),
+            ("0.001", Some("1m")),
+            ("0", None),
+            ("0.0", None),
+            ("1000", None),
+            ("1.", None),
+            (".5", None),
+            ("1.2345", None),
+            ("-1", None),
+            ("1e3", None),
+            ("", None),
+        ] {
+            assert_eq!(Millicores::parse(text).map(|found| found.to_string()).as_deref(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn memory_is_written_in_the_largest_unit_that_is_whole() {

@@ -3,13 +3,25 @@ use serde_json::{Value, json};
 use super::*;
 
 fn validated(template: &Value) -> Result<PodOverlay, InvalidSpec> {
-    validate("spec.web.podTemplate", Some(&serde_json::from_value(template.clone()).unwrap()))
+    validate("spec.web.podTemplate", Some(&serde_json::from_value(template.clone()).unwrap()), web_needs())
 }
 
 #[test]
-fn no_template_adds_nothing() {
-    assert_eq!(validate("spec.web.podTemplate", None), Ok(PodOverlay::default()));
-    assert_eq!(validated(&json!({})), Ok(PodOverlay::default()));
+fn an_empty_template_is_none() {
+    assert_eq!(validate("spec.web.podTemplate", None, web_needs()), validated(&json!({})));
+}
+
+#[test]
+fn workers_need_memory_for_each_of_their_jobs() {
+    let limited = |concurrency: u32, limit: &str| {
+        let template = json!({"resources": {"limits": {"memory": limit}}});
+        let needed = worker_needs(concurrency.try_into().unwrap());
+        validate("spec.worker.podTemplate", Some(&serde_json::from_value(template).unwrap()), needed)
+    };
+    assert!(limited(3, "3184Mi").is_ok() && limited(2, "3183Mi").is_ok());
+    let expected = "spec.worker.podTemplate.resources.limits.memory is \"3183Mi\": pods at work may come to need \
+                    3184Mi; raise it, or leave it out";
+    assert_eq!(limited(3, "3183Mi").unwrap_err().to_string(), expected);
 }
 
 #[test]
@@ -68,6 +80,24 @@ fn what_is_the_operators_or_ambiguous_is_refused_by_name() {
             json!({"priorityClassName": "system-cluster-critical"}),
             r#"priorityClassName is "system-cluster-critical""#,
         ),
+        (
+            json!({"resources": {"limits": {"memory": "767Mi"}}}),
+            r#"resources.limits.memory is "767Mi": pods"#,
+        ),
+        (
+            json!({"resources": {"requests": {"memory": "1Gi"}}}),
+            r#"resources.requests.memory is "1Gi": the limit is 768Mi"#,
+        ),
+        (
+            json!({"resources": {"limits": {"cpu": "49m"}}}),
+            r#"resources.limits.cpu is "49m": the request is 50m"#,
+        ),
+        (
+            json!({"resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1.5"}}}),
+            r#"resources.limits.cpu is "1500m": the request is 2"#,
+        ),
+        (json!({"resources": {"requests": {"cpu": "x"}}}), r#"resources.requests.cpu is "x""#),
+        (json!({"resources": {"limits": {"memory": "1G"}}}), r#"resources.limits.memory is "1G""#),
     ] {
         let refusal = validated(&template).unwrap_err().to_string();
         assert!(refusal.starts_with(&format!("spec.web.podTemplate.{expected}")), "{template}: {refusal}");
