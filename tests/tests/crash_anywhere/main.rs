@@ -2,12 +2,14 @@
 //! lost once, every read is a version late. The end is always that of a life without trouble, nothing is made
 //! twice, and what is somebody else's is never named by a write.
 //!
-//! What a spec says is tried in the same world: `every_field` holds each field to a difference that it makes.
+//! What a spec says is tried in the same world: `every_field` holds each field to a difference that it makes, and
+//! `any_change` each change to the end that a fresh start has.
 //!
 //! In memory every point is tried; `real` tries a sample of them on the cluster's API server and the emulator.
 
 #![expect(clippy::indexing_slicing, reason = "a test reports by panicking")]
 
+mod any_change;
 mod apiserver;
 mod aws;
 mod conformance;

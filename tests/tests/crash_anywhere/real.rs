@@ -237,13 +237,20 @@ async fn dump_bucket(aws: &Clients, name: &str) -> Result<Value> {
     let block = block.map(|told| format!("{:?}", told.public_access_block_configuration));
     let encryption = s3.get_bucket_encryption().bucket(name).send().await.ok();
     let encryption = encryption.map(|told| format!("{:?}", told.server_side_encryption_configuration));
+    let versioning = s3.get_bucket_versioning().bucket(name).send().await.ok();
+    let versioning = versioning.and_then(|told| told.status).map(|status| format!("{status:?}"));
+    let lifecycle = s3.get_bucket_lifecycle_configuration().bucket(name).send().await.ok();
+    let lifecycle = lifecycle.map(|told| format!("{:?}", told.rules));
     let mut objects = json!({});
     for object in s3.list_objects_v2().bucket(name).send().await?.contents() {
         let key = object.key().unwrap_or_default();
         let body = s3.get_object().bucket(name).key(key).send().await?.body.collect().await?;
         objects[key] = json!(String::from_utf8_lossy(&body.into_bytes()));
     }
-    Ok(json!({"tags": tags, "policy": policy, "block": block, "encryption": encryption, "objects": objects}))
+    Ok(json!({
+        "tags": tags, "policy": policy, "block": block, "encryption": encryption, "versioning": versioning,
+        "lifecycle": lifecycle, "objects": objects,
+    }))
 }
 
 async fn dump_queue(aws: &Clients, url: &str) -> Result<Value> {

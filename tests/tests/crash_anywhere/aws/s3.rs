@@ -86,7 +86,10 @@ impl State {
             ("DELETE", None) => failure(409, "BucketNotEmpty"),
             ("GET", Some(setting)) => bucket.get(setting),
             ("PUT", Some(setting)) => {
-                bucket.settings.insert(setting.to_owned(), body);
+                // As a bucket that is made with tags has them.
+                let tags = between(&body, "TagSet").filter(|_| setting == "tagging");
+                let kept = tags.map(|tags| format!("<Tagging><TagSet>{tags}</TagSet></Tagging>"));
+                bucket.settings.insert(setting.to_owned(), kept.unwrap_or(body));
                 answer(200, "")
             }
             ("DELETE", Some(setting)) => {
