@@ -73,10 +73,10 @@ async fn check(
     base: &Value,
     seen: impl AsyncFn(&Value, Shows) -> Result<Value>,
 ) -> Result<()> {
-    let schema = spec_schema(definition)?;
+    let root = spec_schema(definition)?;
     let mut known: HashMap<(String, Shows), Value> = HashMap::new();
     let mut failures = Vec::new();
-    for Field { path, schema, .. } in examples.fields(&schema)? {
+    for Field { path, schema, .. } in examples.fields(&root)? {
         let example = examples.of(&path);
         let values = match examples.values(&path, &schema) {
             Ok(values) => values,
@@ -89,6 +89,7 @@ async fn check(
         for value in values {
             let mut spec = base.clone();
             merge(&mut spec, &example.given);
+            examples.furnish(&mut spec, &path, &root)?;
             set(&mut spec, &path, &value);
             let key = (spec.to_string(), example.shows);
             if !known.contains_key(&key) {

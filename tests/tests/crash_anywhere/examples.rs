@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     apiserver::merge,
-    schema::{Field, fields_of, has_fields, required},
+    schema::{Field, fields_of, get, has_fields, required, set},
 };
 
 /// Where a field makes a difference.
@@ -26,7 +26,7 @@ pub(crate) enum Shows {
 /// What stands here of one field.
 #[derive(Debug, Clone)]
 pub(crate) struct Example {
-    pub(crate) path: &'static str,
+    pub(crate) path: String,
     /// In place of the schema's own. Each makes another difference.
     pub(crate) values: Vec<Value>,
     /// What else the spec says, without which the field says nothing.
@@ -38,15 +38,15 @@ pub(crate) struct Example {
 #[derive(Debug)]
 pub(crate) struct Examples(pub(crate) Vec<Example>);
 
-fn field(path: &'static str) -> Example {
-    Example { path, values: Vec::new(), given: json!({}), shows: Shows::AtRest }
+fn field(path: impl Into<String>) -> Example {
+    Example { path: path.into(), values: Vec::new(), given: json!({}), shows: Shows::AtRest }
 }
 
-fn values<const N: usize>(path: &'static str, values: [Value; N]) -> Example {
+fn values<const N: usize>(path: impl Into<String>, values: [Value; N]) -> Example {
     Example { values: values.into(), ..field(path) }
 }
 
-fn texts(path: &'static str, texts: [&str; 2]) -> Example {
+fn texts(path: impl Into<String>, texts: [&str; 2]) -> Example {
     values(path, texts.map(|text| json!(text)))
 }
 
@@ -99,6 +99,7 @@ pub(crate) fn of_pipelines(given_names: &[String; 5]) -> Examples {
         field("worker.backlogPerReplica").shows(Shows::InScaling),
         field("worker.scaleDownDelaySeconds").shows(Shows::InScaling),
     ]);
+    rows.extend(["web", "worker"].into_iter().flat_map(of_a_pod));
     rows.extend(of_a_site(["tenants[].origin", "tenants[].siteUrl", "tenants[].loadPaths"]));
     rows.push(values(
         "tenants[].host",
@@ -164,6 +165,45 @@ pub(crate) fn of_tenants(pipeline: &str) -> Examples {
     Examples(rows)
 }
 
+/// What a person adds to the pods of a tier.
+fn of_a_pod(tier: &str) -> Vec<Example> {
+    let pods = |field: &str| format!("{tier}.podTemplate{field}");
+    let of_env = |entry: Value| json!({tier: {"podTemplate": {"env": [entry]}}});
+    let entry = |name: &str| json!({"name": name, "key": "k"});
+    let by = |kind: &str, name: &str| json!({kind: entry(name)});
+    let texts_by_key = || [json!({}), json!({"team": "shop"}), json!({"team": "web", "example.com/a": ""})];
+    let mut rows = vec![
+        values(pods(""), [Value::Null, json!({"labels": {"team": "shop"}})]),
+        values(pods(".labels"), texts_by_key()),
+        values(pods(".annotations"), texts_by_key()),
+        values(
+            pods(".env"),
+            [
+                json!([]),
+                json!([{"name": "RUST_LOG", "value": "debug"}]),
+                json!([{"name": "A", "valueFrom": by("secretKeyRef", "s")}, {"name": "B", "value": "b"}]),
+                json!([{"name": "B", "valueFrom": by("configMapKeyRef", "c")}]),
+                json!([{"name": "A", "valueFrom": {"secretKeyRef": {"name": "t", "key": "l", "optional": true}}}]),
+                json!([{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "d", "key": "l", "optional": true}}}]),
+            ],
+        ),
+        texts(pods(".env[].name"), ["A", "B"]).given(of_env(json!({"name": "A", "value": "a"}))),
+        texts(pods(".env[].value"), ["a", "b"]),
+        values(pods(".env[].valueFrom"), [by("secretKeyRef", "a"), by("configMapKeyRef", "a")]),
+    ];
+    for kind in ["secretKeyRef", "configMapKeyRef"] {
+        let place = |field: &str| pods(&format!(".env[].valueFrom.{kind}{field}"));
+        let given = || of_env(json!({"name": "A", "valueFrom": by(kind, "a")}));
+        rows.extend([
+            values(place(""), [entry("a"), entry("b")]),
+            texts(place(".name"), ["a", "b"]).given(given()),
+            texts(place(".key"), ["k", "l"]).given(given()),
+            field(place(".optional")).given(given()),
+        ]);
+    }
+    rows
+}
+
 /// Where a site is, and what its style sheets load.
 fn of_a_site([origin, site_url, load_paths]: [&'static str; 3]) -> [Example; 3] {
     [
@@ -183,7 +223,7 @@ fn role(path: &'static str) -> Example {
 impl Examples {
     pub(crate) fn of(&self, path: &str) -> Example {
         let row = self.0.iter().find(|row| row.path == path).cloned();
-        row.unwrap_or(Example { path: "", values: Vec::new(), given: json!({}), shows: Shows::AtRest })
+        row.unwrap_or_else(|| field(path))
     }
 
     /// The fields of the definition; each that stands here must be there.
@@ -222,6 +262,26 @@ impl Examples {
         })
     }
 
+    /// Makes what the field is in, where the spec has nothing of it.
+    pub(crate) fn furnish(&self, spec: &mut Value, path: &str, schema: &Value) -> Result<()> {
+        let (mut at, mut schema) = (String::new(), schema);
+        let Some((above, _)) = path.rsplit_once('.') else { return Ok(()) };
+        for name in above.split('.') {
+            let list = name.strip_suffix("[]");
+            let before = if at.is_empty() { at } else { at + "." };
+            let place = before.clone() + list.unwrap_or(name);
+            at = before + name;
+            schema = &schema["properties"][list.unwrap_or(name)];
+            schema = if list.is_some() { &schema["items"] } else { schema };
+            let is_empty = |value: &&Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+            if get(spec, &place).iter().all(is_empty) {
+                let least = self.least(&at, schema)?;
+                set(spec, &place, &if list.is_some() { json!([least]) } else { least });
+            }
+        }
+        Ok(())
+    }
+
     /// An object with what it cannot be without.
     fn least(&self, path: &str, schema: &Value) -> Result<Value> {
         let mut fields = Map::new();
@@ -231,4 +291,19 @@ impl Examples {
         }
         Ok(Value::Object(fields))
     }
+}
+
+#[test]
+fn field_is_put_into_what_cannot_be_without_others() -> Result<()> {
+    let schema = json!({"properties": {"door": {"properties": {"keys": {"items": {
+        "properties": {"label": {"type": "string"}, "kind": {"enum": ["Old", "New"]}, "is_lost": {"type": "boolean"}},
+        "required": ["kind", "is_lost"],
+    }}}}}});
+    let mut spec = json!({});
+    Examples(Vec::new()).furnish(&mut spec, "door.keys[].label", &schema)?;
+    assert_eq!(spec, json!({"door": {"keys": [{"kind": "Old", "is_lost": false}]}}));
+    let before = spec.clone();
+    Examples(Vec::new()).furnish(&mut spec, "door.keys[].label", &schema)?;
+    assert_eq!(spec, before);
+    Ok(())
 }

@@ -125,11 +125,12 @@ impl Specs {
         if has_fields(schema) {
             return self.object(path, schema);
         }
-        if has_fields(&schema["items"]) {
+        let has_examples = !self.examples.of(path).values.is_empty();
+        if has_fields(&schema["items"]) && !has_examples {
             return self.list(path, schema);
         }
         let values = self.examples.values(path, schema)?;
-        let has_bounds = schema["type"] == "integer" && self.examples.of(path).values.is_empty();
+        let has_bounds = schema["type"] == "integer" && !has_examples;
         if let ([low, high], true) = (values.as_slice(), has_bounds && self.random.random_bool(0.5)) {
             let bounds = (low.as_i64().context("no number")?, high.as_i64().context("no number")?);
             return Ok(json!(self.random.random_range(bounds.0..=bounds.1)));
