@@ -3,7 +3,10 @@
 mod pod_templates;
 
 use crds::{AssetPipeline, AssetPipelineStatus, BindingMode, BindingsStatus};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Secret};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Container, Secret},
+};
 use kube::{Resource, ResourceExt};
 use pipeline::{Error, ErrorKind, reach::Unreached};
 use serde::{Serialize, de::DeserializeOwned};
@@ -300,6 +303,14 @@ fn workers_are_born_with_no_replicas_and_never_told_a_number_again() {
     let children = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
     let replicas = |deployment: Deployment| deployment.spec.unwrap().replicas;
     assert_eq!(replicas(applied(&children.worker_birth)), Some(0));
+    // What the scaler's manager sets, too, would stay when the spec no longer says it.
+    let pod = applied(&children.worker_birth).spec.unwrap().template.spec.unwrap();
+    let named = |container: &Container| Container {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        ..Container::default()
+    };
+    assert_eq!(pod.containers.iter().map(named).collect::<Vec<_>>(), pod.containers);
     assert_eq!(replicas(applied(&children.worker_deployment)), None);
     // A crash between the two writes must not leave the Deployment to the scaler alone.
     let newborn = ObservedChildren {

@@ -1,8 +1,11 @@
 //! The worker pods. Their number belongs to the scaler's field manager and is never named here.
 
 use k8s_openapi::{
-    api::apps::v1::{Deployment, DeploymentSpec},
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
+    api::{
+        apps::v1::{Deployment, DeploymentSpec},
+        core::v1::{Container, PodSpec, PodTemplateSpec},
+    },
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 use pipeline::env;
 
@@ -50,11 +53,28 @@ pub(super) fn build_worker_deployment(
 }
 
 /// The Deployment at its creation, with no replicas. A Deployment that is created without naming them gets
-/// one pod, so the scaler's field manager creates it.
+/// one pod, so the scaler's field manager creates it. It names nothing else that a spec may take back: what two
+/// managers have set stays when one of them lets go of it.
 pub(super) fn build_newborn(desired: &Deployment) -> Deployment {
-    let mut newborn = desired.clone();
-    if let Some(spec) = &mut newborn.spec {
-        spec.replicas = Some(0);
-    }
-    newborn
+    let ObjectMeta { name, namespace, labels, owner_references, .. } = desired.metadata.clone();
+    let spec = desired.spec.as_ref().map(|spec| {
+        let containers = spec.template.spec.iter().flat_map(|pod| &pod.containers);
+        let containers = containers.map(|container| Container {
+            name: container.name.clone(),
+            image: container.image.clone(),
+            ..Container::default()
+        });
+        let selected = ObjectMeta { labels: spec.selector.match_labels.clone(), ..ObjectMeta::default() };
+        DeploymentSpec {
+            replicas: Some(0),
+            selector: spec.selector.clone(),
+            template: PodTemplateSpec {
+                metadata: Some(selected),
+                spec: Some(PodSpec { containers: containers.collect(), ..PodSpec::default() }),
+            },
+            ..DeploymentSpec::default()
+        }
+    });
+    let metadata = ObjectMeta { name, namespace, labels, owner_references, ..ObjectMeta::default() };
+    Deployment { metadata, spec, status: None }
 }
