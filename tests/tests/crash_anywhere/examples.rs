@@ -99,7 +99,9 @@ pub(crate) fn of_pipelines(given_names: &[String; 5]) -> Examples {
         field("worker.backlogPerReplica").shows(Shows::InScaling),
         field("worker.scaleDownDelaySeconds").shows(Shows::InScaling),
     ]);
-    rows.extend(["web", "worker"].into_iter().flat_map(of_a_pod));
+    for tier in ["web", "worker"] {
+        rows.extend([of_a_pod(tier), of_volumes(tier), of_nodes(tier), of_resources(tier)].concat());
+    }
     rows.extend(of_a_site(["tenants[].origin", "tenants[].siteUrl", "tenants[].loadPaths"]));
     rows.push(values(
         "tenants[].host",
@@ -202,6 +204,90 @@ fn of_a_pod(tier: &str) -> Vec<Example> {
         ]);
     }
     rows
+}
+
+/// Folders for the pods of a tier.
+fn of_volumes(tier: &str) -> Vec<Example> {
+    let pods = |field: &str| format!("{tier}.podTemplate{field}");
+    let of = |list: &str, entry: &Value| json!({tier: {"podTemplate": {list: [entry]}}});
+    let volume = |name: &str, kind: &str, source: Value| json!({"name": name, "mountPath": format!("/mnt/{name}"), kind: source});
+    let map = |name: &str| json!({"name": name});
+    let secret = |name: &str| json!({"secretName": name});
+    let folder = json!({"name": "a", "mountPath": "/mnt/a"});
+    let (of_map, of_secret) = (volume("a", "configMap", map("c")), volume("a", "secret", secret("s")));
+    let empty = |size: &str| json!({"sizeLimit": size});
+    vec![
+        values(
+            pods(".volumes"),
+            [
+                json!([]),
+                json!([of_map]),
+                json!([of_secret, volume("b", "emptyDir", empty("64Mi"))]),
+                json!([volume("b", "configMap", json!({"name": "d", "optional": true}))]),
+                json!([volume("c", "secret", json!({"secretName": "t", "optional": true}))]),
+                json!([volume("c", "emptyDir", empty("1Gi"))]),
+            ],
+        ),
+        texts(pods(".volumes[].name"), ["a", "b"]).given(of("volumes", &of_map)),
+        texts(pods(".volumes[].mountPath"), ["/mnt/a", "/mnt/b"]).given(of("volumes", &of_map)),
+        values(pods(".volumes[].configMap"), [map("c"), map("d")]).given(of("volumes", &folder)),
+        texts(pods(".volumes[].configMap.name"), ["c", "d"]).given(of("volumes", &folder)),
+        field(pods(".volumes[].configMap.optional")).given(of("volumes", &of_map)),
+        values(pods(".volumes[].secret"), [secret("s"), secret("t")]).given(of("volumes", &folder)),
+        texts(pods(".volumes[].secret.secretName"), ["s", "t"]).given(of("volumes", &folder)),
+        field(pods(".volumes[].secret.optional")).given(of("volumes", &of_secret)),
+        values(pods(".volumes[].emptyDir"), [empty("64Mi"), empty("1Gi")]).given(of("volumes", &folder)),
+        texts(pods(".volumes[].emptyDir.sizeLimit"), ["64Mi", "1Gi"]).given(of("volumes", &folder)),
+    ]
+}
+
+/// Where the pods of a tier run, and with which images.
+fn of_nodes(tier: &str) -> Vec<Example> {
+    let pods = |field: &str| format!("{tier}.podTemplate{field}");
+    let of = |entry: Value| json!({tier: {"podTemplate": {"tolerations": [entry]}}});
+    let secret = |name: &str| json!([{"name": name}]);
+    let taint = |more: Value| {
+        let mut taint = json!({"key": "spot"});
+        merge(&mut taint, &more);
+        taint
+    };
+    vec![
+        values(pods(".nodeSelector"), [json!({}), json!({"karpenter.sh/capacity-type": "spot"})]),
+        values(
+            pods(".tolerations"),
+            [
+                json!([]),
+                json!([taint(json!({"value": "yes"}))]),
+                json!([taint(json!({"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 60}))]),
+                json!([{"key": "batch", "effect": "NoSchedule"}]),
+            ],
+        ),
+        texts(pods(".tolerations[].key"), ["spot", "batch"]),
+        field(pods(".tolerations[].operator")).given(of(taint(json!({})))),
+        texts(pods(".tolerations[].value"), ["a", "b"]).given(of(taint(json!({})))),
+        field(pods(".tolerations[].effect")).given(of(taint(json!({})))),
+        field(pods(".tolerations[].tolerationSeconds")).given(of(taint(json!({"effect": "NoExecute"})))),
+        texts(pods(".priorityClassName"), ["low", "high"]),
+        values(pods(".imagePullSecrets"), [json!([]), secret("a"), secret("b")]),
+        texts(pods(".imagePullSecrets[].name"), ["a", "b"]),
+        texts(pods(".runtimeClassName"), ["kata", "gvisor"]),
+    ]
+}
+
+/// What the pods of a tier ask for and may have.
+fn of_resources(tier: &str) -> Vec<Example> {
+    let amounts = |field: &str| format!("{tier}.podTemplate.resources{field}");
+    let (request, limit) = (json!({"memory": "256Mi"}), json!({"memory": "4Gi"}));
+    vec![
+        values(amounts(""), [Value::Null, json!({"requests": request})]),
+        values(amounts(".requests"), [Value::Null, request]),
+        texts(amounts(".requests.cpu"), ["200m", "1"]),
+        texts(amounts(".requests.memory"), ["256Mi", "512Mi"]),
+        values(amounts(".limits"), [Value::Null, limit]),
+        texts(amounts(".limits.cpu"), ["1.5", "4"]),
+        // Enough for a worker of two jobs, and for one of the most.
+        texts(amounts(".limits.memory"), ["4Gi", "80Gi"]),
+    ]
 }
 
 /// Where a site is, and what its style sheets load.

@@ -13,6 +13,7 @@ use rand::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    apiserver::merge,
     examples::{Examples, of_pipelines},
     schema::{Field, get, has_fields, required, set, spec_schema},
     world::World,
@@ -70,23 +71,42 @@ impl Specs {
     pub(crate) fn draw(&mut self) -> Result<Value> {
         let schema = self.schema.clone();
         let mut spec = self.object("", &schema)?;
+        self.furnish(&mut spec);
         self.bind(&mut spec);
         loop {
-            let Err(refused) = read(&spec) else { return write(&read(&spec)?) };
-            let is_free = |field: &&Field| {
-                !field.is_required
-                    && !field.path.contains("[]")
-                    && !is_of_ground(&field.path)
-                    && is_set(&spec, &field.path)
+            let refused = match read(&spec) {
+                Ok(pipeline) => return write(&pipeline),
+                Err(refused) => format!("{refused:#}"),
             };
-            let removed = self.fields.iter().filter(is_free).choose(&mut self.random);
-            let Some(removed) = removed else { bail!("not even this can be read: {spec}: {refused:#}") };
+            let is_free = |field: &&Field| {
+                let is_whole = !field.is_required && !field.path.contains("[]");
+                is_whole && !is_of_ground(&field.path) && is_set(&spec, &field.path)
+            };
+            // A refusal tells the part that it is about.
+            let is_named = |field: &&Field| {
+                refused.contains(&format!("spec.{}", field.path.split('.').next().unwrap_or_default()))
+            };
+            let free: Vec<&Field> = self.fields.iter().filter(is_free).collect();
+            let named = free.iter().copied().filter(|field| is_named(field)).choose(&mut self.random);
+            let Some(removed) = named.or_else(|| free.choose(&mut self.random).copied()) else {
+                bail!("not even this can be read: {spec}: {refused}")
+            };
             set(&mut spec, &removed.path, &Value::Null);
         }
     }
 
     pub(crate) fn choose(&mut self, numbers: impl Iterator<Item = usize>, count: usize) -> Vec<usize> {
         numbers.choose_multiple(&mut self.random, count)
+    }
+
+    /// Gives some fields what they need beside them: by chance few would have it.
+    fn furnish(&mut self, spec: &mut Value) {
+        for field in &self.fields {
+            let is_whole = !field.path.contains("[]") && !is_of_ground(&field.path);
+            if is_whole && is_set(spec, &field.path) && self.random.random_bool(0.5) {
+                merge(spec, &self.examples.of(&field.path).given);
+            }
+        }
     }
 
     /// Names that stay for ever, and a mode that goes with them.
