@@ -2,6 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use crds::AssetPipeline;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, Client};
 
 /// Where a pipeline is looked for.
@@ -37,4 +38,10 @@ fn absent(name: &str, namespace: &str) -> anyhow::Error {
         "there is no AssetPipeline {name} in namespace {namespace}; \
          `kubectl get assetpipelines --all-namespaces` lists all, and -n names another namespace"
     )
+}
+
+/// Whether the pod serves.
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -18,7 +18,7 @@ use pipeline::{
 use tokio::time::timeout;
 use url::{Url, form_urlencoded};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, is_ready};
 
 /// For the pod's answer, which costs it a read of the store.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -122,11 +122,6 @@ async fn find_pod(cluster: &Cluster, pipeline: &str) -> anyhow::Result<String> {
             "no web pod of {pipeline} is ready to be asked; see `kubectl describe assetpipeline {pipeline}`"
         )
     })
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// Through the API server, so that nothing of the pipeline has to be reachable from here.

@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub use pods::{Paused, Tier, fetch_metrics};
-pub use ready::{check_condition, is_ready};
+pub use ready::{check_condition, find_condition, is_ready};
 pub use setting::{Setting, Sns};
 
 /// Name of the pipeline in its namespace.

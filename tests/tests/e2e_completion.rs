@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use crds::{AssetPipeline, WorkerSpec, condition_type};
+use crds::{WorkerSpec, condition_type};
 use futures::future::try_join_all;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use pipeline::{
     aws::sns_client,
     env::{DIRECT_NOTICES, RECHECK},
@@ -14,7 +13,7 @@ use pipeline::{
 use tests::{
     patience::eventually,
     sass,
-    scene::{Scene, Setting, Sns, Tier, check_condition, play},
+    scene::{Scene, Setting, Sns, Tier, check_condition, find_condition, play},
 };
 
 const FILES: usize = 6;
@@ -63,7 +62,8 @@ async fn endpoint_that_leads_to_somebody_else_is_told_and_never_subscribed() -> 
         wrong.notifications.endpoint = Some(elsewhere.clone());
         scene.change_spec(&wrong).await?;
         eventually(TOLD_WITHIN, "the wrong endpoint to be told", async || {
-            let told = subscription_ready(&scene.pipeline().await?)?;
+            let pipeline = scene.pipeline().await?;
+            let told = find_condition(&pipeline, condition_type::SUBSCRIPTION_READY)?;
             ensure!((told.status.as_str(), told.reason.as_str()) == ("False", "Unreachable"), "{told:?}");
             let names_both =
                 told.message.contains(&elsewhere) && told.message.contains("the address is not public");
@@ -92,12 +92,6 @@ async fn subscribed(scene: &Scene) -> Result<Vec<String>> {
     let sns = sns_client(&scene.control.aws().await);
     let known = sns.list_subscriptions_by_topic().topic_arn(topic).send().await?;
     Ok(known.subscriptions().iter().filter_map(|known| known.endpoint.clone()).collect())
-}
-
-fn subscription_ready(pipeline: &AssetPipeline) -> Result<Condition> {
-    let mut conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
-    let told = conditions.find(|told| told.type_ == condition_type::SUBSCRIPTION_READY);
-    told.cloned().context("there is no condition SubscriptionReady")
 }
 
 /// Two are enough for a notice to reach the wrong one.

@@ -15,6 +15,8 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
+use crate::cluster::is_ready;
+
 /// Conditions that are bad news where they are true.
 const BAD_NEWS: [&str; 4] = [
     condition_type::RECONCILING,
@@ -140,11 +142,11 @@ fn describe_condition(told: &Condition, now: Timestamp) -> String {
 
 /// What its containers wait for, or how they ended.
 fn describe_unready(pod: &Pod) -> Option<String> {
-    let status = pod.status.clone().unwrap_or_default();
-    let conditions = status.conditions.unwrap_or_default();
-    if conditions.iter().any(|told| told.type_ == "Ready" && told.status == "True") {
+    if is_ready(pod) {
         return None;
     }
+    let status = pod.status.clone().unwrap_or_default();
+    let conditions = status.conditions.unwrap_or_default();
     let unscheduled = conditions.iter().find(|told| told.type_ == "PodScheduled" && told.status == "False");
     let containers = status.container_statuses.unwrap_or_default();
     let why = if pod.metadata.deletion_timestamp.is_some() {

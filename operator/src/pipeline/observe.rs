@@ -252,7 +252,8 @@ async fn observe_endpoint(
     let Some(bindings) = bindings.seen() else { return not_asked };
     let Some(question) = build_question(object, children, bindings) else { return not_asked };
     let seen = see(&bindings.subscriptions, &question.endpoint);
-    if decide(seen, &Reach::NotAsked, &waiting, now) != Step::Ask {
+    // What is wrong with a spec is told by the round; nobody is asked for the sake of one.
+    if decide(seen, &Reach::NotAsked, &waiting, now) != Step::Ask || validate(object).is_err() {
         return not_asked;
     }
     let endpoint = question.endpoint.to_string();
@@ -276,8 +277,7 @@ fn build_question(
     let uid = object.uid()?;
     let secret = children.notice_secret.as_ref().filter(|found| is_controlled_by(&found.metadata, &uid));
     let is_ours_to_write = object.spec.bindings.topic.mode != BindingMode::ReadOnly;
-    // What is wrong with a spec is told by the round; nobody is asked for the sake of one.
-    (is_ours_to_write && children.is_web_ready(&uid) && validate(object).is_ok()).then_some(())?;
+    (is_ours_to_write && children.is_web_ready(&uid)).then_some(())?;
     Some(Question {
         endpoint: object.spec.notifications.endpoint.as_ref()?.parse().ok()?,
         topic_arn: bindings.topic.found()?.arn.clone(),

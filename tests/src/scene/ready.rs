@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use crds::{AssetPipeline, condition_type};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::ResourceExt;
 
 use super::{READY_WITHIN, Scene, Setting, Sns, Tier};
@@ -83,9 +83,7 @@ impl Scene {
 
 /// Whether the condition holds for the spec as it is now.
 pub fn check_condition(pipeline: &AssetPipeline, type_: &str) -> Result<()> {
-    let status = pipeline.status.as_ref().context("there is no status")?;
-    let condition = status.conditions.iter().find(|condition| condition.type_ == type_);
-    let condition = condition.with_context(|| format!("there is no condition {type_}"))?;
+    let condition = find_condition(pipeline, type_)?;
     ensure!(
         condition.status == "True" && condition.observed_generation == pipeline.metadata.generation,
         "{type_} is {}: {} ({})",
@@ -94,6 +92,13 @@ pub fn check_condition(pipeline: &AssetPipeline, type_: &str) -> Result<()> {
         condition.message
     );
     Ok(())
+}
+
+/// The condition as the status tells it.
+pub fn find_condition<'p>(pipeline: &'p AssetPipeline, type_: &str) -> Result<&'p Condition> {
+    let status = pipeline.status.as_ref().context("there is no status")?;
+    let condition = status.conditions.iter().find(|condition| condition.type_ == type_);
+    condition.with_context(|| format!("there is no condition {type_}"))
 }
 
 /// Whether the pod is ready, and was not told to end.

@@ -65,18 +65,7 @@ async fn sample_of_all_points_ends_the_same_on_the_real_api_server() -> Result<(
     let control = Control::connect().await?;
     let moto = Moto::start()?;
     let _stage = prepare(&control.client).await?;
-    let mut worlds = 0;
-    let mut fresh = || -> Result<World> {
-        worlds += 1;
-        Ok(World {
-            endpoint: Endpoint::default(),
-            clock: Clock::default(),
-            cluster: Cluster::Real(control.client.clone()),
-            aws: Aws::Real(moto.endpoint().parse()?, reqwest::Client::new()),
-            namespace: NAMESPACE.to_owned(),
-            name: format!("front-{worlds:03}x"),
-        })
-    };
+    let mut fresh = worlds(&control.client, &moto);
     let mut points = 0;
     for scenario in SAMPLED {
         points += sample(scenario, &mut fresh).await.with_context(|| format!("{scenario:?}"))?;
@@ -102,6 +91,22 @@ async fn sample(scenario: Scenario, fresh: &mut impl FnMut() -> Result<World>) -
         ensure!(found == calm.state, "{}: {}", point(), difference(&calm.state, &found));
     }
     Ok(SAMPLE)
+}
+
+/// One world after the other, each with a pipeline of its own name.
+pub(crate) fn worlds(client: &Client, moto: &Moto) -> impl FnMut() -> Result<World> {
+    let mut made = 0;
+    move || {
+        made += 1;
+        Ok(World {
+            endpoint: Endpoint::default(),
+            clock: Clock::default(),
+            cluster: Cluster::Real(client.clone()),
+            aws: Aws::Real(moto.endpoint().parse()?, reqwest::Client::new()),
+            namespace: NAMESPACE.to_owned(),
+            name: format!("front-{made:03}x"),
+        })
+    }
 }
 
 /// The definition, and a namespace in which no pod starts.

@@ -13,10 +13,8 @@ use super::{
     specs::{Ground, Specs, read, write},
 };
 use crate::{
-    endpoint::{Clock, Endpoint},
-    links::{Aws, Cluster},
     process::Operator,
-    real::{NAMESPACE, clean, prepare},
+    real::{clean, prepare, worlds},
     schema::set,
     wire::Fault,
     world::World,
@@ -33,18 +31,7 @@ async fn hundred_changes_equal_fresh_starts_on_the_real_api_server() -> Result<(
     let control = Control::connect().await?;
     let moto = Moto::start()?;
     let _stage = prepare(&control.client).await?;
-    let mut worlds = 0;
-    let mut fresh = || -> Result<World> {
-        worlds += 1;
-        Ok(World {
-            endpoint: Endpoint::default(),
-            clock: Clock::default(),
-            cluster: Cluster::Real(control.client.clone()),
-            aws: Aws::Real(moto.endpoint().parse()?, reqwest::Client::new()),
-            namespace: NAMESPACE.to_owned(),
-            name: format!("front-{worlds:03}x"),
-        })
-    };
+    let mut fresh = worlds(&control.client, &moto);
     for (ground, changes) in SAMPLE {
         sample(ground, changes, &mut fresh)
             .await
