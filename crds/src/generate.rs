@@ -1,11 +1,14 @@
 //! The `CustomResourceDefinition` as it is installed: derived from the types, plus what no derive can say.
 
+mod reference;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps,
 };
 use kube::CustomResourceExt;
 use serde_json::json;
 
+pub use self::reference::print_reference;
 use crate::{AssetPipeline, AssetTenant};
 
 /// The resource definition of `AssetPipeline`.

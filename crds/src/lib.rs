@@ -11,7 +11,9 @@ mod spec;
 mod status;
 
 pub use asset_tenant::{AssetTenant, AssetTenantSpec, AssetTenantStatus, PipelineReference};
-pub use generate::{Unprintable, asset_pipeline_crd, asset_tenant_crd, print_template, print_yaml};
+pub use generate::{
+    Unprintable, asset_pipeline_crd, asset_tenant_crd, print_reference, print_template, print_yaml,
+};
 pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, PurgeStatus};
 pub use spec::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec,

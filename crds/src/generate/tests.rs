@@ -117,3 +117,18 @@ fn definition_is_small_enough_for_annotations_of_gitops_tools() {
         assert!(yaml.len() < 262_144);
     }
 }
+
+#[test]
+fn committed_reference_is_the_generated_one_and_has_every_field() {
+    let committed = include_str!("../../../docs/reference.md");
+    for crd in [asset_pipeline_crd(), asset_tenant_crd()] {
+        let kind = &crd.spec.names.kind;
+        assert!(committed.contains(&print_reference(&crd)), "{kind} is stale: run `cargo xtask generate`");
+        let mut found = Vec::new();
+        collect_properties("", &schema_of(&crd), &mut found);
+        for (path, _) in found.iter().filter(|(path, _)| path.starts_with(".spec.")) {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            assert!(committed.contains(&format!("| `{name}` | ")), "{kind}: {path} has no row");
+        }
+    }
+}
