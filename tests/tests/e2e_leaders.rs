@@ -3,16 +3,19 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use aws_sdk_sqs::types::QueueAttributeName;
 use k8s_openapi::api::{
     apps::v1::Deployment,
     coordination::v1::Lease,
-    core::v1::{Pod, Service},
+    core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
     networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
 };
 use kube::{
     Resource, ResourceExt,
     api::{ListParams, Patch, PatchParams},
 };
+use pipeline::aws::sqs_client;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tests::{
@@ -63,6 +66,9 @@ async fn paused_leader_is_followed_and_writes_nothing_when_it_goes_on() -> Resul
         })
         .await?;
 
+        // Found by the one that leads within minutes, and by the other one as soon as it goes on.
+        let jobs = Jobs::of(scene).await?;
+        jobs.set_wait("1").await?;
         let before = list_versions(scene).await?;
         drop(paused);
         eventually(SOON, "the first one to notice", async || {
@@ -73,6 +79,7 @@ async fn paused_leader_is_followed_and_writes_nothing_when_it_goes_on() -> Resul
         .await?;
         sleep(WATCHED).await;
         assert_eq!(list_versions(scene).await?, before);
+        assert_eq!(jobs.wait().await?, "1", "the queue was corrected");
         assert_eq!(fetch_metrics(second, OPERATOR_PORT).await?.sum(LEADS), 1);
         assert_eq!(find_leader(&scene.control, &pods).await?.name_any(), second.name_any());
         scene.origin.put("/app.scss", SASS);
@@ -103,13 +110,56 @@ async fn set_replicas(scene: &Scene, replicas: i32) -> Result<()> {
     Ok(())
 }
 
+/// The pipeline's queue of visits.
+struct Jobs {
+    sqs: aws_sdk_sqs::Client,
+    url: String,
+}
+
+impl Jobs {
+    async fn of(scene: &Scene) -> Result<Self> {
+        let object = scene.pipelines().get(PIPELINE).await?;
+        let bindings = object.status.and_then(|status| status.bindings);
+        let url = bindings.and_then(|bindings| bindings.queue_url).context("there is no queue")?;
+        Ok(Self { sqs: sqs_client(&scene.control.aws().await), url })
+    }
+
+    /// For how many seconds who receives waits; the operator sets 20.
+    async fn set_wait(&self, seconds: &str) -> Result<()> {
+        // The emulator forgets a policy that does not come along.
+        let policy = self.fetch(QueueAttributeName::Policy).await?;
+        let request = self.sqs.set_queue_attributes().queue_url(&self.url);
+        let request = request.attributes(QueueAttributeName::ReceiveMessageWaitTimeSeconds, seconds);
+        let request = policy
+            .into_iter()
+            .fold(request, |request, policy| request.attributes(QueueAttributeName::Policy, policy));
+        request.send().await?;
+        Ok(())
+    }
+
+    async fn wait(&self) -> Result<String> {
+        self.fetch(QueueAttributeName::ReceiveMessageWaitTimeSeconds)
+            .await?
+            .context("it has no such attribute")
+    }
+
+    async fn fetch(&self, name: QueueAttributeName) -> Result<Option<String>> {
+        let request = self.sqs.get_queue_attributes().queue_url(&self.url).attribute_names(name.clone());
+        Ok(request.send().await?.attributes.unwrap_or_default().remove(&name))
+    }
+}
+
 /// The generation of all that the operator applies: it counts what is asked for, and no status.
 async fn list_versions(scene: &Scene) -> Result<BTreeMap<String, Option<i64>>> {
     let mut versions = BTreeMap::new();
+    add_versions::<ConfigMap>(scene, &mut versions).await?;
     add_versions::<Deployment>(scene, &mut versions).await?;
     add_versions::<Ingress>(scene, &mut versions).await?;
     add_versions::<NetworkPolicy>(scene, &mut versions).await?;
+    add_versions::<PodDisruptionBudget>(scene, &mut versions).await?;
+    add_versions::<Secret>(scene, &mut versions).await?;
     add_versions::<Service>(scene, &mut versions).await?;
+    add_versions::<ServiceAccount>(scene, &mut versions).await?;
     Ok(versions)
 }
 
@@ -121,7 +171,7 @@ where
         + DeserializeOwned,
 {
     for object in scene.control.api::<K>(&scene.namespace).list(&ListParams::default()).await?.items {
-        // Services count no generations.
+        // What has no status counts no generations, and Services do not.
         let version = object.resource_version().and_then(|version| version.parse().ok());
         let version = object.meta().generation.or(version);
         versions.insert(format!("{} {}", K::kind(&()), object.name_any()), version);

@@ -188,10 +188,10 @@ fn allow_by_mode(steps: Vec<SubscriptionStep>, mode: BindingMode) -> Planned<Sub
 
 /// Everything that stands in the way, told together.
 fn refuse(observed: &ObservedBindings, want: &BindingsWant) -> Option<Refusal> {
-    let BindingsWant { terms, owner, .. } = want;
+    let BindingsWant { terms, owner, region, .. } = want;
     let standings = stand(observed, terms, owner);
     let refusals = standings.iter().filter_map(|(standing, terms)| check(terms, owner, standing));
-    refusals.reduce(|first, next| Refusal {
+    refusals.chain(bucket::refuse_settings(&terms.bucket_settings, region)).reduce(|first, next| Refusal {
         reason: first.reason,
         message: format!("{}; {}", first.message, next.message),
     })

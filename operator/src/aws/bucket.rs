@@ -8,7 +8,7 @@ use aws_sdk_s3::{
         BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging,
     },
 };
-use crds::{BindingMode, BucketVersioning};
+use crds::{BindingMode, BucketVersioning, condition_reason as reason};
 use pipeline::{Error, ErrorKind, aws::code_of};
 
 use super::{
@@ -112,6 +112,19 @@ pub enum Written {
     Done,
     /// The name is somebody else's already; the text says whose.
     Foreign(String),
+}
+
+/// What S3 would refuse every time: its buckets encrypt by keys of their own region alone.
+pub(super) fn refuse_settings(settings: &BucketSettings, region: &str) -> Option<Refusal> {
+    let key = settings.kms_key_arn.as_ref()?;
+    let found = key.split(':').nth(3)?;
+    (found != region).then(|| Refusal {
+        reason: reason::INVALID_SPEC,
+        message: format!(
+            "spec.bindings.bucket.encryption.kmsKeyArn is {key}: it is a key of {found}, and the bucket lies in \
+             {region}; name a key of {region}, such as a replica of it"
+        ),
+    })
 }
 
 pub(super) async fn observe_bucket(client: &Client, name: &str) -> Result<ObservedBucket, Error> {

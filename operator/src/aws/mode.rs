@@ -219,12 +219,13 @@ fn build_refusal(refused: Refused, terms: &Terms, owner: &Owner, standing: &Stan
                 kind.as_str()
             ),
         ),
+        // What is only made has a name that the operator drew.
         Refused::InTheWay => (
             reason::FOREIGN_RESOURCE,
             format!(
-                "{resource} {whose}, and {field}.mode Create adopts nothing: remove it, or set mode AdoptOrCreate \
-                 and {}",
-                way_to_consent(terms, owner)
+                "{resource} {whose}, and the operator drew its name for this pipeline: where somebody changed its \
+                 tags, write {} back; else remove it",
+                tell_tags(&owner.owned_tags())
             ),
         ),
         Refused::NotAllowed => {
@@ -232,6 +233,10 @@ fn build_refusal(refused: Refused, terms: &Terms, owner: &Owner, standing: &Stan
         }
     };
     Refusal { reason, message }
+}
+
+fn tell_tags(tags: &Tags) -> String {
+    tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(", ")
 }
 
 fn way_to_consent(terms: &Terms, owner: &Owner) -> String {

@@ -12,6 +12,7 @@ use k8s_openapi::{NamespaceResourceScope, api::networking::v1::Ingress};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
+    runtime::events::{Event, EventType},
 };
 use pipeline::{
     Error, chain,
@@ -23,7 +24,10 @@ use serde_json::json;
 use super::{
     conditions::Outlook,
     observe::{MissingSecret, Workloads},
-    plan::{BindingsStep, Change, Children, ForeignChild, Front, RegistryStep, Settle, SubscriptionState},
+    plan::{
+        BindingsStep, Change, Children, ForeignChild, Front, Gone, RegistryStep, Settle, SubscriptionState,
+    },
+    status::publish,
 };
 use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
@@ -33,6 +37,9 @@ use crate::{
     purges::{AppliedPurges, CarriedOut, HintOrder, HintTarget, PurgesPlan, apply_purges},
     tenants::{TenantsPlan, apply_tenants},
 };
+
+/// The reason of the events that tell what somebody else removed on AWS.
+const MADE_ANEW: &str = "MadeAnew";
 
 /// The cluster refused a write.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +148,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     }
     let Settle { bindings, registry, purges, hints, subscription, drift, missing_secrets, front, children } =
         settle;
-    let bindings = do_bindings(context, bindings).await;
+    let bindings = do_bindings(context, object, bindings).await;
     let bucket = match &registry {
         RegistryStep::Planned { bucket, owner: _, plan: _ } => Some(bucket.clone()),
         RegistryStep::Waiting | RegistryStep::Unknown(_) => None,
@@ -166,12 +173,17 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     })
 }
 
-async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
+async fn do_bindings(context: &Context, object: &AssetPipeline, step: BindingsStep) -> BindingsOutcome {
     match step {
         BindingsStep::Settled(status) => BindingsOutcome::Settled(status),
-        BindingsStep::Work { plan, names, status } => {
+        BindingsStep::Work { plan, names, status, gone } => {
             let makes_something = plan.makes_something();
-            match apply_bindings(&context.clients, &names, *plan).await {
+            let written = apply_bindings(&context.clients, &names, *plan).await;
+            if matches!(written, Ok(Written::Done)) {
+                let events = gone.into_iter().map(build_made_anew).collect();
+                publish(context, &object.object_ref(&()), events).await;
+            }
+            match written {
                 Ok(Written::Done) if !makes_something => BindingsOutcome::Corrected(status),
                 Ok(Written::Done) => BindingsOutcome::Worked(status),
                 Ok(Written::Foreign(message)) => {
@@ -182,6 +194,16 @@ async fn do_bindings(context: &Context, step: BindingsStep) -> BindingsOutcome {
         }
         BindingsStep::Refused(refusal) => BindingsOutcome::Refused(refusal),
         BindingsStep::Unknown(error) => BindingsOutcome::Failed(error),
+    }
+}
+
+fn build_made_anew(Gone { action, note }: Gone) -> Event {
+    Event {
+        type_: EventType::Warning,
+        reason: MADE_ANEW.to_owned(),
+        note: Some(note),
+        action: action.to_owned(),
+        secondary: None,
     }
 }
 

@@ -21,7 +21,7 @@ pub mod subscription;
 mod web_deployment;
 mod worker_deployment;
 
-pub use bindings::{BindingsStep, KnownBindings, RegistryStep};
+pub use bindings::{BindingsStep, Gone, KnownBindings, RegistryStep};
 pub use change::Change;
 pub use children::{Children, ForeignChild};
 pub use disruption_budget::MAX_UNAVAILABLE;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crds::AssetPipeline;
+use crds::{AssetPipeline, condition_type};
 use jiff::Timestamp;
 use kube::runtime::controller::Action;
 use pipeline::Error;
@@ -32,7 +32,8 @@ const MAX_DOUBLINGS: u32 = 8;
 const FOREIGN: Duration = Duration::from_secs(30);
 /// While a Secret that the spec names is missing: nobody tells us when it is made.
 const MISSING: Duration = Duration::from_secs(30);
-/// While a resource on AWS may not be used: nobody tells us when it may. Longer as the interval of looks is.
+/// While a resource on AWS may not be used: nobody tells us when it may. It is looked at again when it has been like
+/// that for as long again, from this on, and at last as seldom as what is settled. All longer as the interval is.
 const REFUSED: Duration = Duration::from_mins(1);
 /// So that the round that is to look at AWS does not come a moment too early, and finds what it saw still fresh.
 const SLACK: Duration = Duration::from_secs(1);
@@ -56,6 +57,8 @@ struct Signs {
     /// Rounds that wrote something.
     rounds_in_a_row: u32,
     is_queue_busy: bool,
+    /// For which a resource may not be used already.
+    refused_for: Duration,
     /// Between two looks at bindings.
     interval: Duration,
     /// Until the next one, where what was seen is remembered.
@@ -97,7 +100,8 @@ pub(super) fn plan_next_round(
     context.pace.note_answers(object);
     let is_queue_busy = is_queue_busy(context, object);
     let until_look = context.settled.until_look(object, interval);
-    let signs = Signs { confirmation, rounds_in_a_row, is_queue_busy, interval, until_look };
+    let refused_for = refused_for(object, now);
+    let signs = Signs { confirmation, rounds_in_a_row, is_queue_busy, refused_for, interval, until_look };
     let due = due_in(applied, &signs);
     let due = rebalance.map_or(due, |rebalance| due.at_the_latest(rebalance.max(SOONEST)));
     match applied.subscription {
@@ -171,6 +175,14 @@ impl Due {
     }
 }
 
+/// As the status tells it: it outlasts the process.
+fn refused_for(object: &AssetPipeline, now: Timestamp) -> Duration {
+    let mut conditions = object.status.iter().flat_map(|status| &status.conditions);
+    let told = conditions.find(|condition| condition.type_ == condition_type::BINDINGS_READY);
+    let since = told.filter(|told| told.status == "False").map(|told| told.last_transition_time.0);
+    since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default()
+}
+
 fn is_queue_busy(context: &Context, object: &AssetPipeline) -> bool {
     context.samples.latest(object).is_some_and(|queue| queue.visible + queue.in_flight > 0)
 }
@@ -188,7 +200,7 @@ fn is_settled(applied: &Applied, confirmation: Confirmation) -> bool {
 
 /// Where nothing failed on AWS.
 fn due_in(applied: &Applied, signs: &Signs) -> Due {
-    let Signs { confirmation, rounds_in_a_row, is_queue_busy, interval, until_look } = *signs;
+    let Signs { confirmation, rounds_in_a_row, is_queue_busy, refused_for, interval, until_look } = *signs;
     if applied.purges.left > 0 && !has_worked(applied) {
         Due::About(FAILED)
     } else if has_worked(applied) {
@@ -198,7 +210,8 @@ fn due_in(applied: &Applied, signs: &Signs) -> Due {
     } else if !applied.foreign.is_empty() {
         Due::About(FOREIGN)
     } else if matches!(applied.bindings, BindingsOutcome::Refused(_)) {
-        Due::About(REFUSED.mul_f64(interval.div_duration_f64(LEAST_INTERVAL)))
+        let stretched = interval.div_duration_f64(LEAST_INTERVAL);
+        Due::About(refused_for.clamp(REFUSED, LEAST_INTERVAL).mul_f64(stretched))
     } else if is_queue_busy {
         Due::About(BUSY)
     } else if !applied.missing_secrets.is_empty() {
@@ -267,6 +280,7 @@ mod tests {
             confirmation,
             rounds_in_a_row: 0,
             is_queue_busy: false,
+            refused_for: Duration::ZERO,
             interval: LEAST_INTERVAL,
             until_look: Some(Duration::from_secs(280)),
         }
@@ -296,6 +310,30 @@ mod tests {
         let refusal = crate::aws::Refusal { reason: "ForeignResource", message: String::new() };
         let refused = Applied { bindings: BindingsOutcome::Refused(refusal), ..pending() };
         assert_eq!(due_in(&refused, &signs), Due::About(REFUSED * 4));
+    }
+
+    #[test]
+    fn what_stays_refused_is_looked_at_as_seldom_as_what_is_settled() {
+        let refusal = crate::aws::Refusal { reason: "AdoptionNotAllowed", message: String::new() };
+        let refused = Applied { bindings: BindingsOutcome::Refused(refusal), ..pending() };
+        for (refused_for, due) in [(0, 60), (59, 60), (150, 150), (300, 300), (86_400, 300)] {
+            let refused_for = Duration::from_secs(refused_for);
+            let signs = Signs { refused_for, ..signs(Confirmation::NotNeeded) };
+            assert_eq!(due_in(&refused, &signs), Due::About(Duration::from_secs(due)), "{refused_for:?}");
+        }
+        let object = |status: &str| {
+            let since = "2026-01-01T00:00:00Z";
+            let condition = serde_json::json!({
+                "type": "BindingsReady", "status": status, "reason": "R", "message": "", "lastTransitionTime": since,
+            });
+            serde_json::from_value::<AssetPipeline>(serde_json::json!({
+                "metadata": {"name": "storefront"}, "spec": {}, "status": {"conditions": [condition]},
+            }))
+            .unwrap()
+        };
+        let now = "2026-01-01T00:02:30Z".parse().unwrap();
+        assert_eq!(refused_for(&object("False"), now), Duration::from_secs(150));
+        assert_eq!(refused_for(&object("True"), now), Duration::ZERO);
     }
 
     #[test]

@@ -84,6 +84,17 @@ impl MemoryApiServer {
         told.map(|(_, stored)| stored.value.clone()).collect()
     }
 
+    /// Reason and note of each event, in the order of notes.
+    pub(crate) fn events(&self) -> Vec<(String, String)> {
+        let state = self.lock();
+        let events = state.objects.iter().filter(|(key, _)| key.plural == "events");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut told: Vec<_> =
+            events.map(|(_, stored)| (text(&stored.value["reason"]), text(&stored.value["note"]))).collect();
+        told.sort();
+        told
+    }
+
     /// What the cluster's controllers do: what was deleted in the foreground goes, and what belonged to somebody
     /// who is gone. Whether there was anything to do.
     pub(crate) fn work(&self) -> bool {

@@ -115,6 +115,22 @@ impl Hands {
         Ok(())
     }
 
+    /// Takes away bucket, queues and topic of the pipeline, with all that they hold.
+    pub(crate) async fn remove_bindings(&self, world: &World) -> Result<()> {
+        let object = self.pipelines(world).get(&world.name).await?;
+        let bindings = object.status.and_then(|status| status.bindings).context("there are no bindings")?;
+        let bucket = bindings.bucket.context("there is no bucket")?;
+        for object in self.aws.s3.list_objects_v2().bucket(&bucket).send().await?.contents() {
+            self.aws.s3.delete_object().bucket(&bucket).set_key(object.key.clone()).send().await?;
+        }
+        self.aws.s3.delete_bucket().bucket(bucket).send().await?;
+        for url in [bindings.queue_url, bindings.refresh_queue_url, bindings.dead_letter_queue_url] {
+            self.aws.sqs.delete_queue().set_queue_url(url).send().await?;
+        }
+        self.aws.sns.delete_topic().set_topic_arn(bindings.topic_arn).send().await?;
+        Ok(())
+    }
+
     /// Takes away every subscription of the pipeline's topic.
     pub(crate) async fn unsubscribe(&self, world: &World) -> Result<()> {
         let object = self.pipelines(world).get(&world.name).await?;

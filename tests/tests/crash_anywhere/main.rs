@@ -24,5 +24,6 @@ mod process;
 mod real;
 mod scenario;
 mod schema;
+mod told;
 mod wire;
 mod world;

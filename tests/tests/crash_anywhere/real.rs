@@ -49,13 +49,17 @@ pub(crate) const NAMESPACE: &str = "crash-anywhere";
 const ENDS_WITHIN: Duration = Duration::from_mins(1);
 /// Points of each scenario.
 const SAMPLE: usize = 10;
-const SAMPLED: [Scenario; 6] = [
+const SAMPLED: [Scenario; 10] = [
     Scenario::Create,
     Scenario::Adopt,
+    Scenario::AdoptOrCreate,
     Scenario::Update,
+    Scenario::UpdateEndpoint,
+    Scenario::UpdatePolicies,
     Scenario::DeleteAndRetain,
     Scenario::DeleteAll,
     Scenario::DeleteAdopted,
+    Scenario::CreateAgain,
 ];
 
 #[tokio::test]

@@ -180,7 +180,7 @@ impl World {
 
     /// Drawn names and labels, and the pipeline's own name, by words that are the same in every run. Each suffix
     /// that was drawn has a word of its own.
-    fn normalise(&self, text: &str) -> String {
+    pub(crate) fn normalise(&self, text: &str) -> String {
         let mut text = text.to_owned();
         let in_names = format!("ap-{}-{}-", self.namespace, self.name);
         let in_annotations = format!("\"{SUFFIX_ANNOTATION}\":\"");

@@ -34,7 +34,7 @@ fn stage(clients: &Clients, name: &str) -> Stage {
     stage
 }
 
-fn policies(disposal: Disposal) -> Value {
+pub(crate) fn policies(disposal: Disposal) -> Value {
     let (policy, when_not_empty) = match disposal {
         Disposal::Retain => ("Retain", "Keep"),
         Disposal::Delete => ("Delete", "Keep"),

@@ -8,6 +8,7 @@ mod left_behind;
 mod modes;
 mod permissions;
 mod policies;
+mod product;
 mod settings;
 mod stage;
 mod tags;

@@ -45,7 +45,7 @@ fn theirs() -> Tags {
 }
 
 /// Has the pipeline's resources found in this state, before the pipeline of that mode comes.
-async fn prepare(stage: &mut Stage, mode: BindingMode, found: State) -> Result<()> {
+pub(crate) async fn prepare(stage: &mut Stage, mode: BindingMode, found: State) -> Result<()> {
     // An earlier pipeline of the same name has made them.
     let maker = if mode == BindingMode::Create { "Create" } else { "AdoptOrCreate" };
     let earlier = stage.spec(maker, &retained());
@@ -139,9 +139,13 @@ async fn check_cell(stage: &mut Stage, mode: BindingMode, found: State) -> Resul
 fn check_refusal(stage: &Stage, refused: Refused, reason: &str, message: &str) -> Result<()> {
     let (expected, way_out) = match refused {
         Refused::Missing => ("ResourceMissing", "make it, or set mode AdoptOrCreate".to_owned()),
-        Refused::InTheWay => {
-            ("ForeignResource", "remove it, or set mode AdoptOrCreate and tag it".to_owned())
-        }
+        Refused::InTheWay => (
+            "ForeignResource",
+            format!(
+                "changed its tags, write assetpipeline.dev/cluster=east, assetpipeline.dev/pipeline=shop/{}, ",
+                stage.owner.name
+            ),
+        ),
         Refused::NotAllowed => (
             "AdoptionNotAllowed",
             format!("tag it assetpipeline.dev/adoptable-by=shop/{}, or allow the name in", stage.owner.name),

@@ -310,9 +310,14 @@ fn first_removal(plan: ReleasePlan) -> ReleasePlan {
 
 /// The tags of each resource that is there.
 pub(crate) fn tags_of(seen: &ObservedBindings) -> Vec<Tags> {
+    tags_by_place(seen).into_iter().flatten().collect()
+}
+
+/// The tags of dead letters, visits, refreshes, bucket and topic, where they are there.
+pub(crate) fn tags_by_place(seen: &ObservedBindings) -> [Option<Tags>; 5] {
     let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions: _ } = seen;
-    let queues = [dead_letter_queue, queue, refresh_queue].map(|queue| Some(queue.found()?.tags.clone()));
-    let others =
-        [bucket.found().map(|found| found.tags.clone()), topic.found().map(|found| found.tags.clone())];
-    queues.into_iter().chain(others).flatten().collect()
+    let [dead, visits, refreshes] =
+        [dead_letter_queue, queue, refresh_queue].map(|queue| Some(queue.found()?.tags.clone()));
+    let bucket = bucket.found().map(|found| found.tags.clone());
+    [dead, visits, refreshes, bucket, topic.found().map(|found| found.tags.clone())]
 }

@@ -349,3 +349,20 @@ fn registry_is_read_where_the_pipeline_may_have_one() {
         assert_eq!(holds_registry(&observed, &terms.bucket, &owner), expected, "{mode} {observed:?}");
     }
 }
+
+#[test]
+fn key_of_another_region_is_refused_before_anything_is_written() {
+    let want = |region: &str| {
+        let key = format!("arn:aws:kms:{region}:123456789012:key/11111111-2222-3333-4444-555555555555");
+        let mut want = want_by(json!({"bucket": {"encryption": {"kmsKeyArn": key}}}));
+        want.region = "eu-west-1".into();
+        want
+    };
+    assert!(plan_bindings(&nothing(), &want("eu-west-1")).is_ok());
+    let Refusal { reason, message } = plan_bindings(&nothing(), &want("us-east-1")).unwrap_err();
+    assert_eq!(reason, "InvalidSpec");
+    for part in ["encryption.kmsKeyArn is arn:aws:kms:us-east-1:", "a key of us-east-1", "lies in eu-west-1"]
+    {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}

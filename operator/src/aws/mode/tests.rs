@@ -170,10 +170,10 @@ fn refusals_name_the_resource_and_the_way_out() {
         refusal(BindingMode::Adopt, Some(&other.released_tags()), false),
         ("AdoptionNotAllowed", format!("{released}: {way}"))
     );
-    let in_the_way = format!(
-        "bucket site exists and carries none of our tags, and spec.bindings.bucket.mode Create adopts nothing: remove \
-         it, or set mode AdoptOrCreate and {way}"
-    );
+    let in_the_way = "bucket site exists and carries none of our tags, and the operator drew its name for this \
+                      pipeline: where somebody changed its tags, write assetpipeline.dev/cluster=east, \
+                      assetpipeline.dev/pipeline=shop/storefront, assetpipeline.dev/state=owned back; else remove it"
+        .to_owned();
     assert_eq!(refusal(BindingMode::Create, Some(&nobody), true), ("ForeignResource", in_the_way));
 }
 

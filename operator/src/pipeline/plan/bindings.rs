@@ -26,11 +26,21 @@ pub enum BindingsStep {
         plan: Box<BindingsPlan>,
         names: BindingNames,
         status: BindingsStatus,
+        gone: Vec<Gone>,
     },
     /// Nothing, since a resource is not there, or is not ours to use.
     Refused(Refusal),
     /// AWS did not tell what is there.
     Unknown(Error),
+}
+
+/// What the status told to be there, and somebody removed: it is made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// One for each resource: events of one action are counted into one.
+    pub action: &'static str,
+    /// What it was, and what is lost with it.
+    pub note: String,
 }
 
 /// What is to be done about the tenants.
@@ -134,7 +144,8 @@ pub(super) fn plan_step(
     let step = if plan.is_empty() {
         BindingsStep::Settled(status)
     } else {
-        BindingsStep::Work { plan: Box::new(plan), names: want.names.clone(), status }
+        let gone = list_gone(&observed, told, &want.names);
+        BindingsStep::Work { plan: Box::new(plan), names: want.names.clone(), status, gone }
     };
     PlannedBindings { step, subscription, drift, known, named }
 }
@@ -203,6 +214,34 @@ fn recall_known(told: &BindingsStatus, want: &BindingsWant) -> Option<KnownBindi
     })
 }
 
+/// What the status told to be there, is not, and is made anew, in this round or in one of the next. A topic can be
+/// looked for only where there is a queue.
+fn list_gone(observed: &ObservedBindings, told: &BindingsStatus, names: &BindingNames) -> Vec<Gone> {
+    let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions: _ } =
+        observed;
+    let BindingsStatus { dead_letter_queue_url, queue_url, refresh_queue_url, .. } = told;
+    let queues = [
+        ("MakeDeadLetterQueue", dead_letter_queue, dead_letter_queue_url, &names.dead_letter_queue),
+        ("MakeQueue", queue, queue_url, &names.queue),
+        ("MakeRefreshQueue", refresh_queue, refresh_queue_url, &names.refresh_queue),
+    ];
+    let has_queue = queues.iter().any(|(_, observed, ..)| observed.found().is_some());
+    let is_told = |told: &Option<String>, name: &str| told.as_ref().is_some_and(|told| told.ends_with(name));
+    let gone = |action, is_missing: bool, told, (kind, name): (&str, &String), lost: &str| {
+        (is_missing && is_told(told, name))
+            .then(|| Gone { action, note: format!("{kind} {name} was gone and is made anew; {lost}") })
+    };
+    let files = "every file is compiled again at its next visit";
+    let bucket = gone("MakeBucket", bucket.found().is_none(), &told.bucket, ("bucket", &names.bucket), files);
+    let queues = queues.into_iter().filter_map(|(action, observed, told, name)| {
+        gone(action, observed.found().is_none(), told, ("queue", name), "what was in it is lost")
+    });
+    let is_topic_missing = has_queue && topic.found().is_none();
+    let others = "others who subscribed must do so again";
+    let topic = gone("MakeTopic", is_topic_missing, &told.topic_arn, ("topic", &names.topic), others);
+    bucket.into_iter().chain(queues).chain(topic).collect()
+}
+
 fn build_status(observed: &ObservedBindings, told: &BindingsStatus, want: &BindingsWant) -> BindingsStatus {
     let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions } = observed;
     // One that stands still, for now or since its removal failed: nothing else says that it is ours.
@@ -210,12 +249,15 @@ fn build_status(observed: &ObservedBindings, told: &BindingsStatus, want: &Bindi
         let mut arns = subscriptions.iter().filter_map(|subscription| subscription.arn.clone());
         arns.find(|arn| told.subscription_arn.as_ref() == Some(arn))
     };
+    // Without a queue nobody could look for the topic.
+    let has_queue = [dead_letter_queue, queue, refresh_queue].iter().any(|queue| queue.found().is_some());
+    let unseen = || told.topic_arn.clone().filter(|_| !has_queue);
     BindingsStatus {
         bucket: matches!(bucket, ObservedBucket::Found(_)).then(|| want.names.bucket.clone()),
         queue_url: queue.found().map(|found| found.url.clone()),
         refresh_queue_url: refresh_queue.found().map(|found| found.url.clone()),
         dead_letter_queue_url: dead_letter_queue.found().map(|found| found.url.clone()),
-        topic_arn: topic.found().map(|found| found.arn.clone()),
+        topic_arn: topic.found().map(|found| found.arn.clone()).or_else(unseen),
         subscription_arn: find_subscription_arn(observed, want).or_else(still),
         // The pace's matter.
         drift_interval_seconds: None,
