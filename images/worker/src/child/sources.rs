@@ -31,6 +31,11 @@ pub(super) trait Sources {
     fn peek(&self, _path: &str) -> Option<Rc<str>> {
         None
     }
+
+    /// Whether any text passes that is known without a question. None of them counts as read.
+    fn has_known(&self, _passes: fn(&str) -> bool) -> bool {
+        false
+    }
 }
 
 /// Asks the parent, one question at a time.
@@ -120,6 +125,10 @@ impl<R: Read> Sources for ParentSources<R> {
 
     fn peek(&self, path: &str) -> Option<Rc<str>> {
         self.texts.borrow().get(path).cloned().flatten()
+    }
+
+    fn has_known(&self, passes: fn(&str) -> bool) -> bool {
+        self.texts.borrow().values().flatten().any(|text| passes(text))
     }
 }
 

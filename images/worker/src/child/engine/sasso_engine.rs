@@ -2,6 +2,7 @@
 
 pub(super) mod importer;
 mod indented;
+mod large_maps;
 mod respelled;
 
 use std::{borrow::Cow, path::Path, rc::Rc};
@@ -15,7 +16,7 @@ use crate::child::{
     source_map::{Css, to_originals},
     sources::Sources,
 };
-use importer::{Folders, SourcesImporter};
+use importer::{Folders, LargeMaps, SourcesImporter, Spelling};
 use respelled::FALSE_LOOP;
 
 /// Errors spell paths relative to this folder, or absolute where that is shorter; from here it always is.
@@ -25,10 +26,18 @@ pub(super) struct Sasso;
 
 impl CompileSass for Sasso {
     fn compile(&self, task: Task<'_>, sources: &dyn Sources) -> Result<Css, String> {
-        let made = compile_with(task, sources, None);
+        if sources.has_known(large_maps::has_any) {
+            let made =
+                compile_with(task, sources, Spelling { large_maps: LargeMaps::AsCalls, folders: None });
+            if made.is_ok() {
+                return made;
+            }
+        }
+        let made = compile_with(task, sources, Spelling::default());
         match &made {
             Err(error) if error.contains(FALSE_LOOP) => {
-                match compile_with(task, sources, Some(&Folders::default())) {
+                let apart = Spelling { folders: Some(&Folders::default()), ..Spelling::default() };
+                match compile_with(task, sources, apart) {
                     Err(again) if again.contains(FALSE_LOOP) => made,
                     other => other,
                 }
@@ -38,8 +47,7 @@ impl CompileSass for Sasso {
     }
 }
 
-/// With imports as they are written, or such that no two folders have the same.
-fn compile_with(task: Task<'_>, sources: &dyn Sources, folders: Option<&Folders>) -> Result<Css, String> {
+fn compile_with(task: Task<'_>, sources: &dyn Sources, spelling: Spelling<'_>) -> Result<Css, String> {
     let Task { entry, load_paths, style, source_maps } = task;
     let style = match style {
         OutputStyle::Expanded => sasso::OutputStyle::Expanded,
@@ -47,14 +55,18 @@ fn compile_with(task: Task<'_>, sources: &dyn Sources, folders: Option<&Folders>
     };
     let text = sources.read(entry).map_err(|error| error.to_string())?;
     let text = text.ok_or_else(|| format!("{entry} is not there"))?;
-    let importer = SourcesImporter { sources, load_paths, folders };
-    let options = sasso::Options::new()
+    let importer = SourcesImporter { sources, load_paths, spelling };
+    let mut options = sasso::Options::new()
         .with_style(style)
         .with_syntax(syntax_of(entry))
         .with_importer(&importer)
         .with_url(entry)
         .with_cwd(NOWHERE)
         .with_warn_handler(Rc::new(|_| {}));
+    // Where there is any such function, each call by any name costs more.
+    if spelling.large_maps == LargeMaps::AsCalls {
+        options = options.with_function(large_maps::SIGNATURE, large_maps::function());
+    }
     let given = importer.spell(entry, &text);
     let (css, map) = match source_maps {
         SourceMaps::None => (sasso::compile(&given, &options).map_err(|error| error.to_string())?, None),

@@ -55,6 +55,10 @@ impl Sources for WatchedSources<'_> {
         self.inner.peek(path)
     }
 
+    fn has_known(&self, passes: fn(&str) -> bool) -> bool {
+        self.inner.has_known(passes)
+    }
+
     fn read(&self, path: &str) -> io::Result<Option<Rc<str>>> {
         let text = self.inner.read(path)?;
         if let Some(text) = text.as_ref().filter(|_| !self.foreseen.borrow_mut().remove(path)) {

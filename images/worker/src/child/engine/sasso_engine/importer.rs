@@ -2,9 +2,9 @@
 
 use std::{cell::RefCell, path::Path};
 
-use sasso::{CanonicalUrl, CanonicalizeContext, Importer, ImporterError, ImporterResult};
+use sasso::{CanonicalUrl, CanonicalizeContext, Importer, ImporterError, ImporterResult, Syntax};
 
-use super::{readable, respelled::tell_imports_apart, syntax_of};
+use super::{large_maps, readable, respelled::tell_imports_apart, syntax_of};
 use crate::{
     child::{source_map::Spelled, sources::Sources},
     resolve::normalize,
@@ -14,8 +14,22 @@ use crate::{
 pub(super) struct SourcesImporter<'s> {
     pub(super) sources: &'s dyn Sources,
     pub(super) load_paths: &'s [String],
-    /// Where imports are to be spelled apart: the folders that have been met.
+    pub(super) spelling: Spelling<'s>,
+}
+
+/// How sources are spelled beyond what makes them readable.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spelling<'s> {
+    /// Where imports are to be such that no two folders have the same: the folders that have been met.
     pub(super) folders: Option<&'s Folders>,
+    pub(super) large_maps: LargeMaps,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum LargeMaps {
+    #[default]
+    AsWritten,
+    AsCalls,
 }
 
 /// Folders in the order in which something of theirs was read.
@@ -36,10 +50,15 @@ impl Folders {
 impl SourcesImporter<'_> {
     /// The text such that sasso makes of it what it means.
     pub(super) fn spell(&self, path: &str, text: &str) -> String {
+        let Spelling { folders, large_maps } = self.spelling;
         let text = readable(text, syntax_of(path));
-        match self.folders {
+        let text = match (large_maps, syntax_of(path)) {
+            (LargeMaps::AsCalls, Syntax::Scss) => large_maps::as_calls(&text).into_owned(),
+            (LargeMaps::AsCalls | LargeMaps::AsWritten, _) => text.into_owned(),
+        };
+        match folders {
             Some(folders) => tell_imports_apart(&text, folders.number_of(path)).into_owned(),
-            None => text.into_owned(),
+            None => text,
         }
     }
 

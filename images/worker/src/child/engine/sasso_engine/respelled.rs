@@ -33,7 +33,7 @@ pub(super) fn tell_imports_apart(text: &str, folder: usize) -> Cow<'_, str> {
     apply(text, edits)
 }
 
-fn apply(text: &str, mut edits: Vec<Edit>) -> Cow<'_, str> {
+pub(super) fn apply(text: &str, mut edits: Vec<Edit>) -> Cow<'_, str> {
     if edits.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -51,10 +51,10 @@ fn apply(text: &str, mut edits: Vec<Edit>) -> Cow<'_, str> {
     Cow::Owned(spelled)
 }
 
-struct Edit {
-    at: usize,
-    length: usize,
-    text: String,
+pub(super) struct Edit {
+    pub(super) at: usize,
+    pub(super) length: usize,
+    pub(super) text: String,
 }
 
 /// `:not` as CSS also lets it be spelled.
