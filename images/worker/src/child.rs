@@ -61,13 +61,13 @@ fn serve(terms: Option<Terms>) -> io::Result<()> {
     let terms = terms.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "these are no terms"))?;
     match confine::run(terms.limits, move |confinement| serve_confined(confinement, terms)) {
         Ok(done) => done,
-        Err(error) => protocol::write(&mut stdout(), &Hello::Unfit { reason: chain(&error) }),
+        Err(error) => protocol::write(&mut stdout(), Hello::Unfit { reason: chain(&error) }),
     }
 }
 
 fn serve_confined(confinement: Confinement, terms: Terms) -> io::Result<()> {
     warmth::warm_up();
-    protocol::write(&mut stdout(), &Hello::Ready(confinement))?;
+    protocol::write(&mut stdout(), Hello::Ready(confinement))?;
     let mut input = BufReader::new(TimedInput::new(stdin(), terms.limits.cpu_seconds));
     while let Some(order) = next_order(&mut input)? {
         let (result, places) = compile(order, &mut input)?;
@@ -75,8 +75,8 @@ fn serve_confined(confinement: Confinement, terms: Terms) -> io::Result<()> {
         let stays = result.is_ok() && !engine::has_panicked() && !wear::is_worn(terms.limits)?;
         let result = protocol::bounded(result, terms.output_bytes);
         // By one call, so that the parent wakes up once.
-        let mut last_words = protocol::encode(&FromChild::Used { places })?;
-        last_words.extend(protocol::encode(&FromChild::Done { result, stays })?);
+        let mut last_words = protocol::encode(FromChild::Used { places })?;
+        last_words.extend(protocol::encode(FromChild::Done { result, stays })?);
         stdout().write_all(&last_words)?;
         stdout().flush()?;
         if !stays {
@@ -105,7 +105,7 @@ fn compile(order: Order, input: impl Read) -> io::Result<(Result<String, String>
     let CompileOptions { engine, style, urls: _, source_maps } = options;
     let task = Task { entry: &entry, load_paths: &load_paths, style, source_maps };
     let sources = ParentSources::new(input, &entry, known);
-    let begin = |engine| protocol::write(&mut stdout(), &FromChild::Begins { engine });
+    let begin = |engine| protocol::write(&mut stdout(), FromChild::Begins { engine });
     let site = site.as_ref().and_then(|site| Site::new(site, &entry));
     let result = engine::compile(engine, task, &sources, begin)?;
     let result = result.map(|css| match site {

@@ -10,7 +10,6 @@ use pipeline::{
     names::TenantId,
     options::{CompileOptions, SassEngine},
 };
-use serde::de::DeserializeOwned;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     process::ChildStdin,
@@ -22,7 +21,7 @@ use url::Url;
 use crate::{
     child::{
         ChildLimits, OUT_OF_TIME, Terms,
-        protocol::{self, FromChild, Order, ToChild},
+        protocol::{self, FromChild, Message, Order, ToChild},
     },
     closure::{Sources, SourcesError},
 };
@@ -223,7 +222,7 @@ impl Compiler {
     ) -> Result<Option<Said>, CompileError> {
         let WarmChild { process: _, input, output } = child;
         let longest = protocol::longest_from_child(self.limits.output_bytes);
-        tell(input, &ToChild::Compile(Box::new(order))).await?;
+        tell(input, ToChild::Compile(Box::new(order))).await?;
         while let Some(message) = hear(output, longest).await.map_err(CompileError::Child)? {
             let answer = match message {
                 FromChild::Done { result, stays } => return Ok(Some(Said { result, stays })),
@@ -244,7 +243,7 @@ impl Compiler {
                     ToChild::Source(source.map(|source| decode(&path, &source.body)).transpose()?)
                 }
             };
-            tell(input, &answer).await?;
+            tell(input, answer).await?;
         }
         Ok(None)
     }
@@ -309,16 +308,13 @@ fn decode(path: &str, body: &[u8]) -> Result<String, CompileError> {
     Ok(text.to_owned())
 }
 
-async fn tell(input: &mut ChildStdin, message: &ToChild) -> Result<(), CompileError> {
+async fn tell(input: &mut ChildStdin, message: ToChild) -> Result<(), CompileError> {
     let frame = protocol::encode(message).map_err(CompileError::Child)?;
     input.write_all(&frame).await.map_err(CompileError::Child)
 }
 
 /// The child's next message, or `None` at the end of its output.
-async fn hear<M: DeserializeOwned>(
-    output: &mut (impl AsyncRead + Unpin),
-    longest: usize,
-) -> io::Result<Option<M>> {
+async fn hear<M: Message>(output: &mut (impl AsyncRead + Unpin), longest: usize) -> io::Result<Option<M>> {
     let mut length = [0; 4];
     match output.read_exact(&mut length).await {
         Ok(_) => {}
@@ -327,5 +323,5 @@ async fn hear<M: DeserializeOwned>(
     }
     let mut body = vec![0; protocol::checked_length(length, longest)?];
     output.read_exact(&mut body).await?;
-    Ok(serde_json::from_slice(&body).map(Some)?)
+    protocol::decode(&body).map(Some)
 }

@@ -75,7 +75,7 @@ impl<R: Read> ParentSources<R> {
         self.used.into_inner().into_iter().collect()
     }
 
-    fn ask(&self, question: &FromChild) -> io::Result<ToChild> {
+    fn ask(&self, question: FromChild) -> io::Result<ToChild> {
         protocol::write(&mut stdout(), question)?;
         protocol::read(&mut *self.input.borrow_mut())
     }
@@ -86,7 +86,7 @@ impl<R: Read> Sources for ParentSources<R> {
         if let Some(known) = self.knows(path) {
             return Ok(known);
         }
-        match self.ask(&FromChild::Probe { path: path.to_owned() })? {
+        match self.ask(FromChild::Probe { path: path.to_owned() })? {
             ToChild::Probed { present } => {
                 let mut probed = self.probed.borrow_mut();
                 probed.extend(siblings(path).into_iter().map(|sibling| {
@@ -104,7 +104,7 @@ impl<R: Read> Sources for ParentSources<R> {
             self.used.borrow_mut().extend(self.places.get(path));
             return Ok(known.clone());
         }
-        match self.ask(&FromChild::Read { path: path.to_owned() })? {
+        match self.ask(FromChild::Read { path: path.to_owned() })? {
             ToChild::Source(text) => {
                 let text: Option<Rc<str>> = text.map(Rc::from);
                 self.texts.borrow_mut().insert(path.to_owned(), text.clone());

@@ -4,10 +4,9 @@
 use std::str;
 
 use super::Sources;
-use crate::child::protocol::{Known, escaped_bytes};
+use crate::child::protocol::Known;
 
-/// All texts and paths together, as they are written in JSON; what is beyond them is asked for. Half of what a
-/// message may have.
+/// All texts and paths together; what is beyond them is asked for. Half of what a message may have.
 const MAX_KNOWN_BYTES: usize = 32 << 20;
 
 impl Sources {
@@ -19,7 +18,7 @@ impl Sources {
         let absent = asked.iter().copied().filter(|path| self.found_at(path).is_none());
         let mut room = MAX_KNOWN_BYTES;
         let mut has_room = |text: &str| {
-            let rest = room.checked_sub(escaped_bytes(text));
+            let rest = room.checked_sub(text.len());
             room = rest.unwrap_or(room);
             rest.is_some()
         };

@@ -10,12 +10,11 @@ use std::{
 
 use pipeline::options::CompileOptions;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-use serde::de::DeserializeOwned;
 use worker::{
     ChildLimits,
     child::{
         CHILD_ARGUMENT,
-        protocol::{self, FromChild, Hello, Known, Order, ToChild},
+        protocol::{self, FromChild, Hello, Known, Message, Order, ToChild},
     },
 };
 
@@ -68,7 +67,7 @@ fn converse(child: &mut Child, input: &Input) -> Option<Result<String, String>> 
         options: CompileOptions::default(),
         known: Known::default(),
     };
-    tell(child, &ToChild::Compile(Box::new(order)))?;
+    tell(child, ToChild::Compile(Box::new(order)))?;
     let present: Vec<_> = input.files.iter().map(|(path, _)| format!("/{path}")).collect();
     loop {
         let answer = match hear(child)? {
@@ -81,23 +80,23 @@ fn converse(child: &mut Child, input: &Input) -> Option<Result<String, String>> 
                 ToChild::Source(file.map(|(_, text)| String::from_utf8_lossy(text).into_owned()))
             }
         };
-        tell(child, &answer)?;
+        tell(child, answer)?;
     }
 }
 
 /// `None` where the child is gone.
-fn tell(child: &mut Child, message: &ToChild) -> Option<()> {
+fn tell(child: &mut Child, message: ToChild) -> Option<()> {
     child.stdin.as_mut().unwrap().write_all(&protocol::encode(message).unwrap()).ok()
 }
 
-fn hear<M: DeserializeOwned>(child: &mut Child) -> Option<M> {
+fn hear<M: Message>(child: &mut Child) -> Option<M> {
     let output = child.stdout.as_mut().unwrap();
     let mut length = [0; 4];
     output.read_exact(&mut length).ok()?;
     let mut body =
         vec![0; protocol::checked_length(length, protocol::longest_from_child(OUTPUT_BYTES)).unwrap()];
     output.read_exact(&mut body).ok()?;
-    Some(serde_json::from_slice(&body).unwrap())
+    Some(protocol::decode(&body).unwrap())
 }
 
 /// Waits for the child's end and reads, before it is forgotten, the CPU time that it used.

@@ -39,7 +39,7 @@ proptest! {
 
     #[test]
     fn child_ends_by_itself_whatever_it_is_told(speech in speech(), is_ordered in any::<bool>()) {
-        let first = if is_ordered { encode(&order("/a.scss".to_owned())).unwrap() } else { Vec::new() };
+        let first = if is_ordered { encode(order("/a.scss".to_owned())).unwrap() } else { Vec::new() };
         let (said, code, signal) = tell(&[first, speech].concat());
         prop_assert_eq!(signal, None);
         prop_assert!(matches!(code, Some(0 | 1)), "{:?}", code);

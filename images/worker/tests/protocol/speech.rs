@@ -11,21 +11,21 @@ use worker::child::{
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let path = "[/a-z_.{}\\\\\"\u{0}ä]{0,12}";
     prop_oneof![
-        Just(encode(&Hello::Ready(Confinement::Full)).unwrap()),
-        Just(encode(&Hello::Unfit { reason: "x".to_owned() }).unwrap()),
-        path.prop_map(|path| encode(&FromChild::Probe { path }).unwrap()),
-        path.prop_map(|path| encode(&FromChild::Read { path }).unwrap()),
-        vec(any::<usize>(), 0..4).prop_map(|places| encode(&FromChild::Used { places }).unwrap()),
+        Just(encode(Hello::Ready(Confinement::Full)).unwrap()),
+        Just(encode(Hello::Unfit { reason: "x".to_owned() }).unwrap()),
+        path.prop_map(|path| encode(FromChild::Probe { path }).unwrap()),
+        path.prop_map(|path| encode(FromChild::Read { path }).unwrap()),
+        vec(any::<usize>(), 0..4).prop_map(|places| encode(FromChild::Used { places }).unwrap()),
         (path, any::<bool>())
-            .prop_map(|(css, stays)| encode(&FromChild::Done { result: Ok(css), stays }).unwrap()),
-        (path, any::<bool>()).prop_map(|(message, stays)| encode(&FromChild::Done {
+            .prop_map(|(css, stays)| encode(FromChild::Done { result: Ok(css), stays }).unwrap()),
+        (path, any::<bool>()).prop_map(|(message, stays)| encode(FromChild::Done {
             result: Err(message),
             stays
         })
         .unwrap()),
-        path.prop_map(|entry| encode(&order(entry)).unwrap()),
-        path.prop_map(|text| encode(&ToChild::Source(Some(text))).unwrap()),
-        Just(encode(&ToChild::Source(None)).unwrap()),
+        path.prop_map(|entry| encode(order(entry)).unwrap()),
+        path.prop_map(|text| encode(ToChild::Source(Some(text))).unwrap()),
+        Just(encode(ToChild::Source(None)).unwrap()),
         vec(any::<u8>(), 0..64).prop_map(framed),
         "[\\[{\":, \\]}a-zA-Z0-9\\\\]{0,64}".prop_map(|text| framed(text.into_bytes())),
         (1_u32..2_000).prop_map(|depth| framed(b"[".repeat(depth as usize))),

@@ -34,7 +34,7 @@ fn greeting(child: &mut Child) -> Hello {
     output.read_exact(&mut length).unwrap();
     let mut body = vec![0; protocol::checked_length(length, 1000).unwrap()];
     output.read_exact(&mut body).unwrap();
-    serde_json::from_slice(&body).unwrap()
+    protocol::decode(&body).unwrap()
 }
 
 fn proc(child: &Child, file: &str) -> String {
