@@ -32,9 +32,10 @@ use pipeline::{
 };
 
 pub use confine::Confinement;
+use confine::CpuTimer;
 use engine::Task;
 pub use input::OUT_OF_TIME;
-use input::TimedInput;
+use input::{TimedInput, used_cpu_time};
 pub use limits::ChildLimits;
 pub(crate) use limits::Terms;
 use protocol::{FromChild, Hello, Order, ToChild};
@@ -59,17 +60,25 @@ pub fn run_if_child() -> Option<ExitCode> {
 
 fn serve(terms: Option<Terms>) -> io::Result<()> {
     let terms = terms.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "these are no terms"))?;
-    match confine::run(terms.limits, move |confinement| serve_confined(confinement, terms)) {
+    let work = move |confinement, cpu_timer| serve_confined(confinement, cpu_timer, terms);
+    match confine::run(terms.limits, work) {
         Ok(done) => done,
         Err(error) => protocol::write(&mut stdout(), Hello::Unfit { reason: chain(&error) }),
     }
 }
 
-fn serve_confined(confinement: Confinement, terms: Terms) -> io::Result<()> {
+fn serve_confined(confinement: Confinement, mut cpu_timer: CpuTimer, terms: Terms) -> io::Result<()> {
     warmth::warm_up();
     protocol::write(&mut stdout(), Hello::Ready(confinement))?;
-    let mut input = BufReader::new(TimedInput::new(stdin(), terms.limits.cpu_seconds));
-    while let Some(order) = next_order(&mut input)? {
+    let mut input = BufReader::new(TimedInput::new(stdin()));
+    // The start counts towards the first order.
+    let mut cpu_time = terms.limits.cpu_time().saturating_sub(used_cpu_time()?);
+    loop {
+        // Before the order comes: to wait for it takes none.
+        input.get_mut().start(cpu_time)?;
+        cpu_timer.start(cpu_time)?;
+        let Some(order) = next_order(&mut input)? else { break };
+        cpu_time = terms.limits.cpu_time();
         let (result, places) = compile(order, &mut input)?;
         // What an error leaves behind in an engine is nobody's to rely on.
         let stays = result.is_ok() && !engine::has_panicked() && !wear::is_worn(terms.limits)?;

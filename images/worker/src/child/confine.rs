@@ -13,6 +13,7 @@ use std::{io, thread};
 use serde::{Deserialize, Serialize};
 
 use super::limits::{ChildLimits, forbid_growth};
+pub use kernel::CpuTimer;
 
 /// The stack of what runs confined. Engines recurse over nested rules and calls; a deeper recursion ends the
 /// child.
@@ -53,6 +54,8 @@ pub enum ConfineError {
     Descriptors(#[source] io::Error),
     #[error("could not set a limit of this process")]
     Limit(#[source] io::Error),
+    #[error("the kernel gave no timer of this process's CPU time")]
+    CpuTimer(#[source] io::Error),
     #[cfg(target_os = "linux")]
     #[error("landlock refused its rules")]
     Landlock(#[from] landlock::RulesetError),
@@ -73,16 +76,17 @@ pub enum ConfineError {
 /// nothing else runs in this process: what others hold open is closed under them.
 pub fn run<T: Send + 'static>(
     limits: ChildLimits,
-    work: impl FnOnce(Confinement) -> T + Send + 'static,
+    work: impl FnOnce(Confinement, CpuTimer) -> T + Send + 'static,
 ) -> Result<T, ConfineError> {
     let confinement = if cfg!(training) { Confinement::Nothing } else { restrict(limits)? };
     let confined = move || {
+        let cpu_timer = CpuTimer::new().map_err(ConfineError::CpuTimer)?;
         if !cfg!(training) {
             // After the thread was started, which these would forbid. The filter holds every thread.
             forbid_growth().map_err(ConfineError::Limit)?;
             kernel::filter_calls()?;
         }
-        Ok(work(confinement))
+        Ok(work(confinement, cpu_timer))
     };
     let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(confined);
     thread.map_err(ConfineError::Thread)?.join().unwrap_or(Err(ConfineError::Panicked))

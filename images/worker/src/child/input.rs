@@ -1,8 +1,8 @@
 //! Standard input, for as long as there is CPU time left.
 //!
-//! The kernel counts towards a limit of CPU time by looking, at each tick, who is running: a child that asks
-//! and waits, asks and waits, runs a third longer than its limit. So the exact clock is looked at with each
-//! question. Between questions the kernel counts right.
+//! The kernel looks at a limit of CPU time, and at a timer of it, at each tick, and only where the process is
+//! running then: a child that asks and waits, asks and waits, runs a third longer than its limit. So the exact
+//! clock is looked at with each question. Between questions the kernel is right.
 
 use std::{
     io::{self, Read},
@@ -17,6 +17,7 @@ pub const OUT_OF_TIME: u8 = 124;
 
 pub(super) struct TimedInput<R> {
     input: R,
+    /// Of this process, at which it ends.
     cpu_time: Duration,
 }
 
@@ -26,8 +27,14 @@ pub(super) fn used_cpu_time() -> io::Result<Duration> {
 }
 
 impl<R> TimedInput<R> {
-    pub(super) fn new(input: R, cpu_seconds: u64) -> Self {
-        Self { input, cpu_time: Duration::from_secs(cpu_seconds) }
+    pub(super) fn new(input: R) -> Self {
+        Self { input, cpu_time: Duration::MAX }
+    }
+
+    /// From now on there is so much.
+    pub(super) fn start(&mut self, cpu_time: Duration) -> io::Result<()> {
+        self.cpu_time = used_cpu_time()? + cpu_time;
+        Ok(())
     }
 }
 

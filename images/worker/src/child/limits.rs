@@ -1,25 +1,35 @@
 //! What the kernel holds the child to, and how the child is told of it: as arguments, before it reads anything.
 
-use std::io;
+use std::{io, time::Duration};
 
 use rlimit::Resource;
 
-/// Bounds of one process. What a child's earlier orders have used, a twentieth of the CPU time at the most, is
-/// missing to a later one.
+/// Bounds of one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChildLimits {
-    /// CPU time; the kernel ends the process when it is used up.
+    /// CPU time for one order; the kernel ends the process when it is used up. All of a process's together may
+    /// take half as much again.
     pub cpu_seconds: u64,
     /// Address space, the engine's stack and the program itself included.
     pub memory_bytes: u64,
 }
 
 impl ChildLimits {
+    pub(super) fn cpu_time(&self) -> Duration {
+        Duration::from_secs(self.cpu_seconds)
+    }
+
+    /// Of all orders before the last one.
+    pub(super) fn cpu_time_before_last(&self) -> Duration {
+        self.cpu_time() / 2
+    }
+
     /// Binds this process, for good: a limit that was lowered cannot be raised again.
     pub(super) fn apply(&self) -> io::Result<()> {
         let Self { cpu_seconds, memory_bytes } = *self;
         // Soft below hard: SIGXCPU at the soft limit tells "CPU time" from any other end.
-        Resource::CPU.set(cpu_seconds, cpu_seconds + 1)?;
+        let of_all_orders = cpu_seconds + cpu_seconds.div_ceil(2);
+        Resource::CPU.set(of_all_orders, of_all_orders + 1)?;
         Resource::AS.set(memory_bytes, memory_bytes)?;
         Resource::CORE.set(0, 0)?;
         Resource::FSIZE.set(0, 0)

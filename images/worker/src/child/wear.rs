@@ -4,17 +4,14 @@ use std::{io, time::Duration};
 
 use super::{input::used_cpu_time, limits::ChildLimits};
 
-/// The limit of CPU time is of the whole process: what earlier orders have used is missing to the next one. This
-/// part of it may be missing.
-const MOST_CPU_PART: u32 = 20;
-
-/// Whether this process is to be replaced rather than given another order.
+/// Whether this process is to be replaced rather than given another order: the limit of its CPU time is to leave
+/// that one all of its own.
 pub(super) fn is_worn(limits: ChildLimits) -> io::Result<bool> {
     Ok(is_worn_by(used_cpu_time()?, limits))
 }
 
 fn is_worn_by(used: Duration, limits: ChildLimits) -> bool {
-    used * MOST_CPU_PART > Duration::from_secs(limits.cpu_seconds)
+    used > limits.cpu_time_before_last()
 }
 
 #[cfg(test)]
@@ -22,9 +19,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn child_is_worn_by_more_than_a_twentieth_of_its_cpu_time() {
+    fn child_is_worn_by_more_than_half_of_an_orders_cpu_time() {
         for (milliseconds, cpu_seconds, is_worn) in
-            [(0, 8, false), (400, 8, false), (401, 8, true), (50, 1, false), (51, 1, true), (8_000, 8, true)]
+            [(0, 8, false), (4_000, 8, false), (4_001, 8, true), (500, 1, false), (501, 1, true)]
         {
             let limits = ChildLimits { cpu_seconds, memory_bytes: 0 };
             assert_eq!(is_worn_by(Duration::from_millis(milliseconds), limits), is_worn, "{milliseconds} ms");

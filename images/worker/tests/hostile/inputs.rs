@@ -19,7 +19,7 @@ pub(crate) const ENTRY: &str = "main.scss";
 
 impl Input {
     /// Of one file.
-    fn new(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn new(name: impl Into<String>, text: impl Into<Vec<u8>>) -> Self {
         Self { name: name.into(), files: vec![(ENTRY.to_owned(), text.into())] }
     }
 

@@ -6,7 +6,7 @@ use worker::{ChildLimits, child::OUT_OF_TIME, settings::COMPILE_LIMITS};
 
 use crate::{
     inputs::{Input, all},
-    parent::compile,
+    parent::{compile, compile_one_more},
 };
 
 /// Of CPU time, memory and stack: SIGXCPU, SIGABRT, SIGSEGV.
@@ -30,6 +30,19 @@ fn every_input_ends_in_a_word_or_at_a_limit_and_in_time() {
 #[ignore = "long: many minutes, since a worker's own limits are used up again and again"]
 fn every_input_ends_in_a_word_or_at_a_limit_and_in_time_under_a_workers_limits() {
     check_every(1, COMPILE_LIMITS.child);
+}
+
+#[test]
+fn child_that_has_served_has_all_cpu_time_for_its_next_order_and_no_more() {
+    let some = Input::new("a loop", "@for $i from 1 through 300000 { $x: $i * 2; } a { b: c }");
+    let endless = Input::new("a loop without end", "@while true {}");
+    let (before, end) = compile_one_more(&some, &endless, SMALL);
+    assert!(before > Duration::from_millis(50), "{before:?} would not be missed");
+    assert_eq!((end.said.is_some(), end.signal()), (false, Some(SIGNALS_OF_LIMITS[0])));
+    let taken = end.cpu_time.saturating_sub(before);
+    // The kernel counts in hundredths here.
+    let expected = Duration::from_millis(970)..=Duration::from_millis(1_100);
+    assert!(expected.contains(&taken), "{taken:?} after {before:?}");
 }
 
 /// One of so many inputs.

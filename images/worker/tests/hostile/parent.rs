@@ -41,6 +41,22 @@ impl End {
 }
 
 pub(crate) fn compile(input: &Input, limits: ChildLimits) -> End {
+    let mut child = start(limits);
+    let said = order(&mut child, input);
+    end(child, said)
+}
+
+/// A child's end that has served already, and the CPU time that it had used by then.
+pub(crate) fn compile_one_more(served: &Input, input: &Input, limits: ChildLimits) -> (Duration, End) {
+    let mut child = start(limits);
+    order(&mut child, served).unwrap().unwrap();
+    let used = cpu_time(&child);
+    let said = order(&mut child, input);
+    (used, end(child, said))
+}
+
+/// A child that waits for its first order.
+fn start(limits: ChildLimits) -> Child {
     let terms = [limits.cpu_seconds.to_string(), limits.memory_bytes.to_string(), OUTPUT_BYTES.to_string()];
     let mut child = Command::new(env!("CARGO_BIN_EXE_worker"))
         .arg(CHILD_ARGUMENT)
@@ -52,14 +68,20 @@ pub(crate) fn compile(input: &Input, limits: ChildLimits) -> End {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let said = converse(&mut child, input);
+    assert!(matches!(hear(&mut child), Some(Hello::Ready(_))));
+    child
+}
+
+fn end(mut child: Child, said: Option<Result<String, String>>) -> End {
     drop(child.stdin.take());
-    let cpu_time = await_end(&child);
+    let id = Pid::from_child(&child);
+    waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+    let cpu_time = cpu_time(&child);
     End { said, status: child.wait().unwrap(), cpu_time }
 }
 
-fn converse(child: &mut Child, input: &Input) -> Option<Result<String, String>> {
-    assert!(matches!(hear(child)?, Hello::Ready(_)));
+/// What the child makes of the input; `None` where it is gone before.
+fn order(child: &mut Child, input: &Input) -> Option<Result<String, String>> {
     let order = Order {
         entry: format!("/{ENTRY}"),
         load_paths: Vec::new(),
@@ -99,10 +121,8 @@ fn hear<M: Message>(child: &mut Child) -> Option<M> {
     Some(protocol::decode(&body).unwrap())
 }
 
-/// Waits for the child's end and reads, before it is forgotten, the CPU time that it used.
-fn await_end(child: &Child) -> Duration {
-    let id = Pid::from_child(child);
-    waitid(WaitId::Pid(id), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+/// What the child has used, as long as nobody has waited for its end.
+fn cpu_time(child: &Child) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
     // Fields are counted behind the name, which may hold anything: 12 and 13 are user and system time.
     let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();

@@ -132,7 +132,7 @@ fn attempt_in_this_process() {
         io::stdout().flush().unwrap();
     };
     match layers.as_str() {
-        "All" => confine::run(LIMITS, move |_| {
+        "All" => confine::run(LIMITS, move |_, _| {
             println!("[confined]");
             io::stdout().flush().unwrap();
             try_it();

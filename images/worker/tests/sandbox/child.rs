@@ -58,7 +58,7 @@ fn waiting_child_is_confined_in_every_way_before_it_is_told_anything() {
         let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>()
     };
-    assert_eq!(limit("Max cpu time"), ["3", "4"]);
+    assert_eq!(limit("Max cpu time"), ["5", "6"], "half as much again as for one order");
     assert_eq!(limit("Max address space"), ["402653184", "402653184"]);
     for name in ["Max file size", "Max core file size", "Max processes", "Max open files"] {
         assert_eq!(limit(name), ["0", "0"], "{name}");

@@ -1,7 +1,8 @@
 //! The system calls that a compile needs. Any other one ends the process by SIGSYS.
 //!
 //! They are what the C library and Rust's do for memory, locks, the standard streams, and the way out, also
-//! where a stack overflows or memory is used up.
+//! where a stack overflows or memory is used up; and what sets the timer that limits an order's CPU time, behind
+//! which the process's own limit stands.
 
 use std::{collections::BTreeMap, env::consts::ARCH, process};
 
@@ -14,7 +15,7 @@ use seccompiler::{
 use crate::child::confine::ConfineError;
 
 /// Allowed whatever the arguments are.
-const FREE: [c_long; 15] = [
+const FREE: [c_long; 16] = [
     libc::SYS_brk,
     libc::SYS_clock_gettime,
     libc::SYS_exit,
@@ -30,6 +31,7 @@ const FREE: [c_long; 15] = [
     libc::SYS_rt_sigreturn,
     libc::SYS_sched_yield,
     libc::SYS_sigaltstack,
+    libc::SYS_timer_settime,
 ];
 
 /// Refused, and survived: the C library looks for the kernel's way of overcommitting when it gives memory
