@@ -10,7 +10,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use crds::{AssetPipeline, QueueStatus};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus};
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
@@ -110,7 +110,7 @@ async fn tend(context: &Context, watched: &Watched, object: &AssetPipeline, wind
     context
         .samples
         .note(object, QueueStatus { visible: saturated(visible), in_flight: saturated(in_flight) });
-    let sample = Sample { visible, in_flight, delayed, replicas: subject.replicas };
+    let sample = Sample { visible, in_flight, delayed, replicas: subject.replicas, ready: subject.ready };
     let now = Timestamp::now();
     let window = window.with(&sample, now);
     let decision = decide(&subject.limits, &window, &sample, now);
@@ -141,6 +141,8 @@ struct Subject {
     limits: Limits,
     /// What the Deployment asks for now.
     replicas: u32,
+    /// Pods of it that the cluster takes for ready.
+    ready: u32,
     deployment: String,
     namespace: String,
 }
@@ -166,9 +168,14 @@ fn find_subject(watched: &Watched, object: &AssetPipeline) -> Option<Subject> {
         refresh_queue_url: bindings.refresh_queue_url.clone()?,
         limits: validate_limits(&object.spec.worker).ok()?,
         replicas: found.spec.as_ref()?.replicas.and_then(|replicas| u32::try_from(replicas).ok())?,
+        ready: found.status.as_ref().map_or(0, counted_ready),
         deployment,
         namespace,
     })
+}
+
+fn counted_ready(status: &DeploymentStatus) -> u32 {
+    status.ready_replicas.and_then(|ready| u32::try_from(ready).ok()).unwrap_or_default()
 }
 
 async fn scale(
@@ -298,6 +305,7 @@ mod tests {
             refresh_queue_url: "refreshes".into(),
             limits: validate_limits(&crds::WorkerSpec::default()).unwrap(),
             replicas: 0,
+            ready: 0,
             deployment: "storefront-worker".into(),
             namespace: "shop".into(),
         };

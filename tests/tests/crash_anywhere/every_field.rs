@@ -146,7 +146,7 @@ fn decide_on_workers(pipeline: &AssetPipeline) -> Result<Value> {
     for replicas in [0, 1, 3, 2_000] {
         for visible in [0, 1, 7, 100_000] {
             for empty in [0, 30, 100_000] {
-                let sample = Sample { visible, in_flight: 0, delayed: 0, replicas };
+                let sample = Sample { visible, in_flight: 0, delayed: 0, replicas, ready: replicas };
                 let now = begin + Duration::from_secs(empty);
                 let window = Window::default().with(&sample, begin).with(&sample, now);
                 let decision = decide(&limits, &window, &sample, now);

@@ -12,7 +12,7 @@ fn limits(min_replicas: u32, max_replicas: u32) -> Limits {
 }
 
 fn sample(visible: u64, in_flight: u64, replicas: u32) -> Sample {
-    Sample { visible, in_flight, delayed: 0, replicas }
+    Sample { visible, in_flight, delayed: 0, replicas, ready: replicas }
 }
 
 fn at(second: i64) -> Timestamp {
@@ -56,6 +56,39 @@ fn work_in_between_starts_the_delay_anew() {
     let idle = sample(0, 0, 3);
     assert_eq!(decide(&limits(0, 10), &window, &idle, at(99)).replicas, 3);
     assert_eq!(decide(&limits(0, 10), &window, &idle, at(100)).replicas, 0);
+}
+
+#[test]
+fn job_that_no_started_worker_takes_brings_one_more() {
+    let untaken = sample(1, 0, 1);
+    let after = |samples: &[(i64, Sample)]| {
+        let mut window = Window::default();
+        for (second, sample) in samples {
+            window = window.with(sample, at(*second));
+        }
+        let (second, sample) = samples.last().unwrap();
+        let Decision { replicas, reason } = decide(&limits(0, 2), &window, sample, at(*second));
+        (replicas, reason)
+    };
+    assert_eq!(after(&[(0, untaken), (2, untaken)]), (1, Reason::Enough));
+    assert_eq!(after(&[(0, untaken), (3, untaken)]), (2, Reason::Untaken));
+    assert_eq!(
+        after(&[(0, untaken), (2, sample(1, 1, 1)), (4, untaken)]),
+        (1, Reason::Enough),
+        "one was taken"
+    );
+    let starting = Sample { ready: 0, ..untaken };
+    assert_eq!(after(&[(0, starting), (60, starting)]), (1, Reason::Enough), "the pod starts yet");
+    let missed = Sample { ready: 0, ..untaken };
+    assert_eq!(after(&[(0, untaken), (2, missed), (3, missed)]), (2, Reason::Untaken), "its node is missed");
+    let another = Sample { ready: 1, ..sample(1, 0, 2) };
+    assert_eq!(
+        after(&[(0, untaken), (3, another), (60, another)]),
+        (2, Reason::Enough),
+        "the second one starts"
+    );
+    let most = sample(1, 0, 2);
+    assert_eq!(after(&[(0, most), (60, most)]), (2, Reason::Enough), "the spec allows no more");
 }
 
 #[test]
