@@ -9,6 +9,7 @@ pub mod crowd;
 pub mod declared;
 pub mod ended;
 pub mod lost_notices;
+pub mod lost_zone;
 pub mod metrics;
 pub mod moto;
 pub mod network;

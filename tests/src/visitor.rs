@@ -46,7 +46,8 @@ pub struct Visitor {
 impl Visitor {
     /// Who comes by way of the Service, once it has been reached.
     pub fn new(node_port: u16, host: &str) -> Result<Self> {
-        Self::from(Some(VISITORS_ADDRESS.into()), through(node_port), host)
+        let client = build_client(Some(VISITORS_ADDRESS.into()), PATIENCE, PATIENCE)?;
+        Ok(Self { client, address: through(node_port), host: host.to_owned() })
     }
 
     /// Who finds out whether the Service can be reached.
@@ -56,20 +57,19 @@ impl Visitor {
 
     /// Who comes to one address, such as a pod's own.
     pub fn at(address: SocketAddr, host: &str) -> Result<Self> {
-        Self::from(None, address, host)
+        let client = build_client(None, PATIENCE, PATIENCE)?;
+        Ok(Self { client, address, host: host.to_owned() })
     }
 
-    fn from(own: Option<IpAddr>, address: SocketAddr, host: &str) -> Result<Self> {
-        // Without idle connections kube-proxy chooses a pod for each request.
-        let client = Client::builder()
-            .no_proxy()
-            .local_address(own)
-            .redirect(Policy::none())
-            .pool_max_idle_per_host(0)
-            .timeout(PATIENCE)
-            .build()
-            .context("cannot make a visitor")?;
-        Ok(Self { client, address, host: host.to_owned() })
+    /// Others of the same host, from an address of the loopback network to themselves, for the reason above:
+    /// connection tracking remembers for two minutes whom it has led to a pod that is gone.
+    pub fn others(&self, own: Ipv4Addr) -> Result<Self> {
+        Ok(Self { client: build_client(Some(own.into()), PATIENCE, PATIENCE)?, ..self.clone() })
+    }
+
+    /// Likewise, but they give up a connection, or an answer, that does not come within these times.
+    pub fn impatient(&self, own: Ipv4Addr, connection: Duration, answer: Duration) -> Result<Self> {
+        Ok(Self { client: build_client(Some(own.into()), connection, answer)?, ..self.clone() })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -105,6 +105,18 @@ impl Visitor {
             body: answer.text().await.with_context(|| format!("no whole answer from {url}"))?,
         })
     }
+}
+
+fn build_client(own: Option<IpAddr>, connection: Duration, answer: Duration) -> Result<Client> {
+    // Without idle connections kube-proxy chooses a pod for each request.
+    let client = Client::builder()
+        .no_proxy()
+        .local_address(own)
+        .redirect(Policy::none())
+        .pool_max_idle_per_host(0)
+        .connect_timeout(connection)
+        .timeout(answer);
+    client.build().context("cannot make a visitor")
 }
 
 fn through(node_port: u16) -> SocketAddr {

@@ -27,6 +27,27 @@ fn each_zone_has_a_ready_node_with_its_own_address() -> Result<()> {
 }
 
 #[test]
+fn nodes_and_pods_have_their_use_measured() -> Result<()> {
+    let cluster = Cluster::connect()?;
+    let top = |arguments: &[&str], names: &[&str]| {
+        let shown = eventually(|| {
+            output(cluster.kubectl().arg("top").args(arguments)).is_ok_and(|shown| {
+                let text = String::from_utf8_lossy(&shown.stdout);
+                // CPU in thousandths of a core, and memory.
+                names.iter().all(|name| {
+                    let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+                    line.contains("m ") && line.contains("Mi")
+                })
+            })
+        });
+        ensure!(shown, "`kubectl top` of {arguments:?} does not tell of {names:?}");
+        Ok(())
+    };
+    top(&["nodes"], &NODES.map(|node| node.name))?;
+    top(&["pods", "--namespace", "kube-system"], &["coredns"])
+}
+
+#[test]
 fn a_node_port_answers_on_loopback() -> Result<()> {
     let cluster = Cluster::connect()?;
     let name = "e2e-node-port";

@@ -30,6 +30,8 @@ enum Bench {
     Compile(Length),
     /// Visitors of a pipeline on the local cluster: restarts of the web tier, and lost notices
     Fleet(Length),
+    /// A zone of the local cluster that loses its power, by the local and by Kubernetes' own grace period
+    Zone(Length),
 }
 
 #[derive(clap::Args)]
@@ -53,18 +55,21 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
             let program = profile::built(&cache)?.join("bench_compile");
             measure(&cache, build, &program, &[], length, &progress)
         }
-        Bench::Fleet(length) => {
-            let cluster = Cluster::new(cache, Options::default());
-            up::start_cluster(&cluster, &progress)?;
-            let images = images::build(&cluster.cache, &progress)?;
-            images::import(&cluster, &images)?;
-            operator::install(&cluster, &images, &progress)?;
-            let mut build = cargo(&cluster.cache)?;
-            build.args(["build", "--locked", "--package", "bench_fleet"]);
-            let program = cluster.cache.cargo_target().join("debug/bench_fleet");
-            measure(&cluster.cache, build, &program, &[], length, &progress)
-        }
+        Bench::Fleet(length) => measure_cluster(cache, "fleet", length, &progress),
+        Bench::Zone(length) => measure_cluster(cache, "zone", length, &progress),
     }
+}
+
+fn measure_cluster(cache: Cache, name: &str, length: &Length, progress: &Progress) -> Result<ExitCode> {
+    let cluster = Cluster::new(cache, Options::default());
+    up::start_cluster(&cluster, progress)?;
+    let images = images::build(&cluster.cache, progress)?;
+    images::import(&cluster, &images)?;
+    operator::install(&cluster, &images, progress)?;
+    let mut build = cargo(&cluster.cache)?;
+    build.args(["build", "--locked", "--package", "bench_fleet"]);
+    let program = cluster.cache.cargo_target().join("debug/bench_fleet");
+    measure(&cluster.cache, build, &program, &[name], length, progress)
 }
 
 fn measure_web(cache: &Cache, name: &str, length: &Length, progress: &Progress) -> Result<ExitCode> {

@@ -1,4 +1,4 @@
-//! One command at a time changes the machine, or measures on it: `up`, `down`, `test` and `bench` wait for each other.
+//! One command at a time changes the machine, or measures on it: `up`, `down`, `node`, `test` and `bench` wait for each other.
 
 use std::fs::{File, TryLockError};
 use std::time::Duration;

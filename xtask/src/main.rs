@@ -1,5 +1,5 @@
-//! The project's commands: `cargo xtask up`, `down`, `test`, `images`, `profile`, `generate`,
-//! `bench`.
+//! The project's commands: `cargo xtask up`, `down`, `node`, `test`, `images`, `profile`,
+//! `generate`, `bench`.
 //!
 //! Owns the order of steps and what a person sees of them. The local cluster itself is the crate
 //! `cluster`.
@@ -11,6 +11,7 @@ mod example;
 mod generate;
 mod images;
 mod lock;
+mod node;
 mod npm;
 mod operator;
 mod profile;
@@ -36,6 +37,8 @@ enum Command {
     Up(up::Arguments),
     /// Take all of it down again and check that nothing is left
     Down,
+    /// Stop one node of the local cluster as a power cut would, or start it again
+    Node(node::Arguments),
     /// Run every check and every test; the last line is `N passed, M failed`
     Test(test::Arguments),
     /// Build the images that changed
@@ -68,6 +71,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Down => {
             let _lock = lock::take(&cache)?;
             down::run(cache)
+        }
+        Command::Node(arguments) => {
+            let _lock = lock::take(&cache)?;
+            node::run(cache, &arguments)
         }
         Command::Test(arguments) => {
             let _lock = lock::take(&cache)?;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use cluster::command::{capture, output};
-use cluster::packages::{self, BROWSER, NEEDED, PACKET_COUNTERS};
+use cluster::packages::{self, BROWSER, NEEDED};
 use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options, moto};
 
@@ -45,7 +45,6 @@ fn prepare(cache: &Cache, progress: &Progress) -> Result<()> {
     }
     packages::ensure(&NEEDED, cache, progress)?;
     packages::ensure(&BROWSER, cache, progress)?;
-    packages::ensure(&PACKET_COUNTERS, cache, progress)?;
     for site in [&npm::EXAMPLE, &npm::CORPUS] {
         npm::ensure(site, cache, progress)?;
     }

@@ -1,9 +1,10 @@
 """moto's server made faithful where our pods and the operator look closely.
 
 As it comes, moto delivers to HTTP subscribers that nobody confirmed, signs each message with a key that no
-authority vouches for, and leaves the subject out of what it signs. Here a subscription to an HTTP endpoint
-waits until it is confirmed with the token that was posted to it, which is posted again to what is subscribed
-again meanwhile, and messages are signed as Amazon SNS does, by the key and certificate in the files that the
+authority vouches for, leaves the subject out of what it signs, and answers who publishes only when all
+subscribers have answered. Here a subscription to an HTTP endpoint waits until it is confirmed with the token
+that was posted to it, which is posted again to what is subscribed again meanwhile; whoever publishes is
+answered at once; and messages are signed as Amazon SNS does, by the key and certificate in the files that the
 environment names. A bucket has the tags that it was made with, which moto passes over. What a bucket's
 versioning and lifecycle are told in has S3's name and not moto's.
 
@@ -125,7 +126,12 @@ def subscribe(self, topic_arn, endpoint, protocol):
 
 
 def publish(self, *arguments, **named):
-    if not is_pending(self):
+    if is_pending(self):
+        return
+    if self.protocol in ["http", "https"]:
+        # An endpoint that hangs holds nobody up.
+        threading.Thread(target=plain_publish, args=[self, *arguments], kwargs=named, daemon=True).start()
+    else:
         plain_publish(self, *arguments, **named)
 
 

@@ -13,6 +13,7 @@ use crate::progress::Progress;
 
 pub const KUBERNETES: &str = "1.34.4";
 pub const HELM: &str = "4.3.1";
+pub const METRICS_SERVER: &str = "0.8.0";
 /// The oldest Go that builds all of it (CoreDNS asks for it).
 const GO_MINOR: u32 = 26;
 
@@ -24,6 +25,7 @@ pub struct Binaries {
     pub coredns: PathBuf,
     pub pause: PathBuf,
     pub helm: PathBuf,
+    pub metrics_server: PathBuf,
     /// A folder with `kubectl` and `helm` for a person's PATH: they talk to the local cluster unless
     /// `KUBECONFIG` says otherwise, and keep what they write with it.
     pub path: PathBuf,
@@ -38,11 +40,24 @@ impl Binaries {
         let flags = format!(
             "{version} -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor}"
         );
+        let helm = Published {
+            name: "helm",
+            package: "helm.sh/helm/v4/cmd/helm",
+            version: HELM,
+            version_symbol: "helm.sh/helm/v4/internal/version.version",
+        };
+        let metrics_server = Published {
+            name: "metrics-server",
+            package: "sigs.k8s.io/metrics-server/cmd/metrics-server",
+            version: METRICS_SERVER,
+            version_symbol: "k8s.io/client-go/pkg/version.gitVersion",
+        };
         let built = Self {
             kube: build_module(cache, "kube", &flags, progress)?,
             coredns: build_module(cache, "coredns", "", progress)?,
             pause: build_module(cache, "pause", "", progress)?,
-            helm: install_helm(cache, progress)?,
+            helm: install(cache, &helm, progress)?,
+            metrics_server: install(cache, &metrics_server, progress)?,
             path: Cache::ensure(cache.binaries().join("path"))?,
         };
         let state = cache.state().display().to_string();
@@ -66,7 +81,7 @@ fn build_module(cache: &Cache, name: &str, flags: &str, progress: &Progress) -> 
     let sources: Vec<_> = ["go.mod", "go.sum", "main.go"].map(|file| source.join(file)).into();
     let sources: Vec<_> = sources.into_iter().filter(|file| file.exists()).collect();
     let target = cache.binaries().join(format!("{name}-{}", key_of_files(&sources)?));
-    build(cache, &target, progress, |go, part| {
+    build(cache, name, &target, progress, |go, part| {
         go.current_dir(&source)
             .args(["build", "-trimpath", "-ldflags", &format!("-s -w {flags}"), "-o"])
             .arg(part);
@@ -75,13 +90,23 @@ fn build_module(cache: &Cache, name: &str, flags: &str, progress: &Progress) -> 
     Ok(target)
 }
 
-fn install_helm(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
-    let target = cache.binaries().join(format!("helm-{HELM}"));
+/// A program that is built as its own module pins it.
+struct Published {
+    /// Also the last part of the package's path, by which Go names the program.
+    name: &'static str,
+    package: &'static str,
+    version: &'static str,
+    /// The variable from which it tells its version.
+    version_symbol: &'static str,
+}
+
+fn install(cache: &Cache, published: &Published, progress: &Progress) -> Result<PathBuf> {
+    let Published { name, package, version, version_symbol } = published;
+    let target = cache.binaries().join(format!("{name}-{version}"));
     let folder = cache.binaries().join("go-install");
-    build(cache, &target, progress, |go, _| {
-        let version = format!("-X helm.sh/helm/v4/internal/version.version=v{HELM}");
+    build(cache, name, &target, progress, |go, _| {
         go.current_dir(&cache.root).env("GOBIN", &folder).args(["install", "-trimpath", "-ldflags"]);
-        go.arg(format!("-s -w {version}")).arg(format!("helm.sh/helm/v4/cmd/helm@v{HELM}"));
+        go.arg(format!("-s -w -X {version_symbol}=v{version}")).arg(format!("{package}@v{version}"));
     })?;
     Ok(target)
 }
@@ -89,6 +114,7 @@ fn install_helm(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
 /// Runs Go so that it writes either to the path that `arrange` is given or to `bin/go-install`.
 fn build(
     cache: &Cache,
+    short: &str,
     target: &Path,
     progress: &Progress,
     arrange: impl FnOnce(&mut Command, &Path),
@@ -98,7 +124,6 @@ fn build(
     }
     check_go()?;
     let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let short = name.split('-').next().unwrap_or_default();
     progress.say(format!("building {name} (minutes the first time, then kept)"));
     let folder = Cache::ensure(cache.binaries().join("go-install"))?;
     let part = folder.join(short);

@@ -18,6 +18,9 @@ use crate::process::{Daemon, Start};
 use crate::progress::Progress;
 use crate::sandbox::Sandbox;
 
+/// The component that judges nodes.
+pub const CONTROLLER_MANAGER: &str = "kube-controller-manager";
+
 /// What every component is started with.
 #[derive(Debug)]
 pub struct ControlPlane<'a> {
@@ -38,7 +41,7 @@ impl ControlPlane<'_> {
         let apiserver = Daemon::new("kube-apiserver", self.state);
         let what = "the API server to answer /readyz";
         let took = apiserver.wait(progress, what, Duration::from_mins(1), || Ok(self.is_ready()))?;
-        self.start_kube("kube-controller-manager", self.controller_manager())?;
+        self.start_kube(CONTROLLER_MANAGER, self.controller_manager())?;
         self.start_kube("kube-scheduler", self.scheduler())?;
         self.start_kube("kube-proxy", self.proxy()?)?;
         Ok(started.then_some(took))

@@ -19,8 +19,9 @@ pub const NODES: [Node; 3] = [
 ];
 
 impl Node {
+    /// The node with this name, or the one in the zone with this name.
     pub fn named(name: &str) -> Option<Self> {
-        NODES.into_iter().find(|node| node.name == name)
+        NODES.into_iter().find(|node| node.name == name || node.zone == name)
     }
 
     pub fn address(&self) -> Ipv4Addr {
@@ -55,6 +56,7 @@ pub const API_PORT: u16 = 6443;
 pub const ETCD_PORT: u16 = 12_379;
 pub const ETCD_PEER_PORT: u16 = 12_380;
 pub const MOTO_PORT: u16 = 5000;
+pub const METRICS_PORT: u16 = 4443;
 
 #[cfg(test)]
 mod tests {

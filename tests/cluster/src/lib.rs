@@ -19,6 +19,7 @@ pub mod http;
 pub mod images;
 pub mod layout;
 pub mod lifecycle;
+pub mod metrics_server;
 pub mod moto;
 pub mod network;
 pub mod node;

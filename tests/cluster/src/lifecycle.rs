@@ -3,7 +3,7 @@
 mod down;
 mod up;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
@@ -12,9 +12,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::binaries::Binaries;
-use crate::cache::Cache;
+use crate::cache::{Cache, write_whole};
+use crate::command::output;
+use crate::control_plane::CONTROLLER_MANAGER;
 use crate::layout::{NODES, Node};
 use crate::node::NodeRun;
+use crate::pki::Keys;
+use crate::process::Daemon;
+use crate::progress::Progress;
 use crate::sandbox::Sandbox;
 
 pub use down::Leftovers;
@@ -23,8 +28,8 @@ pub use up::Started;
 /// What may differ from one cluster to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
-    /// After so long without a sign of life a node counts as not ready. Real clusters take 40 to
-    /// 50 s; shorter makes trials of lost zones shorter.
+    /// After so long without a sign of life a node counts as not ready, in a cluster that is started anew.
+    /// Shorter than [`DEFAULT_NODE_GRACE`] makes trials of lost zones shorter.
     pub node_grace: Duration,
 }
 
@@ -33,6 +38,11 @@ impl Default for Options {
         Self { node_grace: Duration::from_secs(10) }
     }
 }
+
+/// What the controller manager goes by unless it is told (since Kubernetes 1.32; before that 40 s).
+pub const DEFAULT_NODE_GRACE: Duration = Duration::from_secs(50);
+/// In the state: seconds.
+const NODE_GRACE: &str = "node-grace";
 
 /// Open for as long as this process uses the cluster.
 static IN_USE: OnceLock<File> = OnceLock::new();
@@ -90,9 +100,11 @@ impl Cluster {
         command
     }
 
-    /// Ends everything on a node at once, as a power cut would.
-    pub fn kill_node(&self, node: Node) -> Result<()> {
-        NodeRun { node, state: &self.cache.state() }.kill()
+    /// Takes a node away at once, as a power cut would: its pods' packets vanish, and then all of its processes.
+    pub fn stop_node(&self, node: Node) -> Result<()> {
+        let state = self.cache.state();
+        Sandbox::open(&state)?.context(NOT_RUNNING)?;
+        NodeRun { node, state: &state }.stop()
     }
 
     /// Ends only the node's agent: its pods run on, and the control plane hears nothing of it.
@@ -101,11 +113,50 @@ impl Cluster {
     }
 
     /// Starts what does not run of a node, without waiting until it is ready.
-    pub fn start_node(&self, node: Node, progress: &crate::progress::Progress) -> Result<()> {
+    pub fn start_node(&self, node: Node, progress: &Progress) -> Result<()> {
         let binaries = Binaries::ensure(&self.cache, progress)?;
         let state = self.cache.state();
         let sandbox = Sandbox::open(&state)?.context(NOT_RUNNING)?;
-        self.ensure_node(node, &sandbox, &binaries, progress).map(drop)
+        self.ensure_node(node, &sandbox, &binaries, progress)
+    }
+
+    /// Waits until the control plane counts the node as ready.
+    pub fn wait_for_node(&self, node: Node, progress: &Progress) -> Result<Duration> {
+        let path = r#"jsonpath={.status.conditions[?(@.type=="Ready")].status}"#;
+        let what = format!("{} to be ready", node.name);
+        progress.wait(&what, Duration::from_mins(2), Duration::from_millis(200), || {
+            let ready = output(self.kubectl().args(["get", "node", node.name, "--output", path]));
+            Ok(ready.is_ok_and(|ready| ready.stdout == b"True"))
+        })
+    }
+
+    /// From now on a node counts as not ready after so long without a sign of life. The control plane's part of
+    /// it and the nodes' agents are started anew; pods run on.
+    pub fn set_node_grace(&self, grace: Duration, progress: &Progress) -> Result<()> {
+        let _lock = self.lock()?;
+        let state = self.cache.state();
+        let sandbox = Sandbox::open(&state)?.context(NOT_RUNNING)?;
+        let binaries = Binaries::ensure(&self.cache, progress)?;
+        write_whole(&state.join(NODE_GRACE), grace.as_secs().to_string())?;
+        let agents = NODES.map(|node| NodeRun { node, state: &state }.kubelet());
+        for daemon in agents.into_iter().chain([Daemon::new(CONTROLLER_MANAGER, &state)]) {
+            daemon.end(progress)?;
+        }
+        self.control_plane(&state, &sandbox, &binaries, &Keys::in_state(&state))?.ensure(progress)?;
+        for node in NODES {
+            self.ensure_node(node, &sandbox, &binaries, progress)?;
+        }
+        for node in NODES {
+            self.wait_for_node(node, progress)?;
+        }
+        Ok(())
+    }
+
+    /// What the running cluster was started with, or told since.
+    fn node_grace(&self) -> Result<Duration> {
+        let text = fs::read_to_string(self.cache.state().join(NODE_GRACE));
+        let text = text.context("the grace period of silent nodes is not known")?;
+        Ok(Duration::from_secs(text.trim().parse().context("the grace period of silent nodes is no number")?))
     }
 
     /// All nodes of the cluster.

@@ -74,8 +74,7 @@ pub fn ensure(cache: &Cache, sandbox: &Sandbox, python: &Path, progress: &Progre
     let daemon = Daemon::new("moto", &state);
     if daemon.running().is_some() && progress.wait("moto", ANSWERS_WITHIN, POLL, || Ok(answers())).is_err() {
         progress.say("the AWS emulator hangs: starting it again");
-        daemon.kill()?;
-        progress.wait("moto to end", ANSWERS_WITHIN, POLL, || Ok(daemon.running().is_none()))?;
+        daemon.end(progress)?;
     }
     let environment = signer.environment().map(|(name, path)| format!("{name}={}", path.display()));
     let address = ["-H".to_owned(), HOST_ADDRESS.to_string(), "-p".to_owned(), MOTO_PORT.to_string()];

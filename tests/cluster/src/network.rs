@@ -37,9 +37,17 @@ pub fn ensure() -> Result<()> {
     firewall::allow_pod_traffic()
 }
 
-/// Removes the bridge with its addresses and routes.
+/// Removes the bridge with its addresses and routes, and before it all that hangs on it: connections of a pod
+/// that was cut off keep its namespace, and so its link, for minutes after its last process.
 pub fn remove() -> Result<()> {
-    if exists() { ip(&["link", "delete", BRIDGE]) } else { Ok(()) }
+    if !exists() {
+        return Ok(());
+    }
+    for port in fs::read_dir(Path::new("/sys/class/net").join(BRIDGE).join("brif"))?.flatten() {
+        // Those of other namespaces end by themselves meanwhile.
+        output(Command::new("ip").args(["link", "delete"]).arg(port.file_name())).ok();
+    }
+    ip(&["link", "delete", BRIDGE])
 }
 
 fn exists() -> bool {

@@ -1,6 +1,7 @@
 //! One node: a containerd and a kubelet of its own, in control groups of its own.
 
 mod config;
+mod silence;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,11 +74,16 @@ impl NodeRun<'_> {
         self.containerd().running().is_some() && self.kubelet().running().is_some()
     }
 
-    /// Ends everything on the node at once, pods included, as a power cut would.
-    pub fn kill(&self) -> Result<()> {
+    /// Takes everything on the node away at once, as a power cut takes a machine: first no packet reaches a
+    /// pod or leaves it any more, those included by which the kernel ends a dead process's connections. Then
+    /// every process is killed.
+    pub fn stop(&self) -> Result<()> {
         let groups = Groups::find()?;
+        silence::cut_off(&groups.processes(&self.pods_group())?)?;
         self.kubelet().kill()?;
         groups.kill(&self.daemons_group())?;
+        // Pods that came up meanwhile: nobody is left who could make more.
+        silence::cut_off(&groups.processes(&self.pods_group())?)?;
         groups.kill(&self.pods_group())
     }
 

@@ -34,7 +34,7 @@ const fn file(name: &'static str, path: &'static str) -> Package {
 }
 
 /// What the cluster, the emulator and the images need.
-pub const NEEDED: [Package; 12] = [
+pub const NEEDED: [Package; 13] = [
     program("buildah", "buildah"),
     file("busybox-static", "/bin/busybox"),
     file("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
@@ -44,6 +44,7 @@ pub const NEEDED: [Package; 12] = [
     program("iproute2", "ip"),
     program("iptables", "iptables"),
     program("kmod", "modprobe"),
+    program("nftables", "nft"),
     program("openssl", "openssl"),
     program("runc", "runc"),
     program("util-linux", "nsenter"),
@@ -54,9 +55,6 @@ pub const NODE: [Package; 2] = [program("nodejs", "node"), program("npm", "npm")
 
 /// What the tests of pages need: a browser without a screen.
 pub const BROWSER: [Package; 1] = [program("chromium", "chromium")];
-
-/// What the tests need that count packets in a network namespace of their own, beside [`NEEDED`].
-pub const PACKET_COUNTERS: [Package; 1] = [program("nftables", "nft")];
 
 /// What `cargo xtask bench` compares with, and asks with.
 pub const BENCH_WEB: [Package; 3] =

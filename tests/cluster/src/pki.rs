@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use crate::cache::{Cache, write_whole};
 use crate::command::capture;
 use crate::layout::{API_PORT, API_SERVICE_ADDRESS, DNS_DOMAIN, HOST_ADDRESS, NODES};
+use crate::metrics_server;
 
 /// The folder with the keys.
 #[derive(Debug, Clone)]
@@ -29,8 +30,21 @@ impl Keys {
         Self { folder: state.join("keys") }
     }
 
-    /// Creates all keys unless they are there.
+    /// Creates all keys that are not there.
     pub fn ensure(&self, state: &Path) -> Result<()> {
+        self.ensure_authorities()?;
+        for client in clients() {
+            let kubeconfig = state.join(format!("{}.kubeconfig", client.name));
+            if !kubeconfig.exists() {
+                self.sign(&client.name, "ca", &format!("/O={}/CN={}", client.group, client.user), CLIENT)?;
+                write_whole(&kubeconfig, self.kubeconfig(&client.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What all else is signed by, and the API server's own keys.
+    fn ensure_authorities(&self) -> Result<()> {
         let done = self.folder.join("done");
         if done.exists() {
             return Ok(());
@@ -44,10 +58,6 @@ impl Keys {
         capture(command.arg(self.public_key("service-accounts")))?;
         self.sign("apiserver", "ca", "/CN=kube-apiserver", &server_extensions())?;
         self.sign("front-proxy", "front-proxy-ca", "/CN=front-proxy-client", CLIENT)?;
-        for client in clients() {
-            self.sign(&client.name, "ca", &format!("/O={}/CN={}", client.group, client.user), CLIENT)?;
-            write_whole(&state.join(format!("{}.kubeconfig", client.name)), self.kubeconfig(&client.name))?;
-        }
         fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))
     }
 
@@ -132,6 +142,7 @@ fn clients() -> Vec<Client> {
         client("controller-manager", "system:kube-controller-manager", "system:none"),
         client("scheduler", "system:kube-scheduler", "system:none"),
         client("proxy", "system:kube-proxy", "system:none"),
+        client("metrics-server", metrics_server::USER, "system:none"),
     ];
     clients
         .extend(NODES.map(|node| client(node.name, &format!("system:node:{}", node.name), "system:nodes")));

@@ -152,6 +152,13 @@ impl Daemon {
         self.running().map_or(Ok(()), |id| id.signal(Signal::KILL))
     }
 
+    /// Likewise, and waits until it has ended, so that it can be started anew.
+    pub fn end(&self, progress: &Progress) -> Result<()> {
+        self.kill()?;
+        let (what, poll) = (format!("{} to end", self.name), Duration::from_millis(100));
+        progress.wait(&what, Duration::from_secs(10), poll, || Ok(self.running().is_none())).map(drop)
+    }
+
     fn ended(&self) -> anyhow::Error {
         anyhow!("{} ended, last lines of {}:\n{}", self.name, self.log().display(), tail_of(&self.log()))
     }

@@ -13,13 +13,13 @@ use crate::control_plane::ControlPlane;
 use crate::dns::{self, Forward};
 use crate::images::{self, Image};
 use crate::layout::{NODES, Node};
-use crate::lifecycle::Cluster;
+use crate::lifecycle::{Cluster, NODE_GRACE};
 use crate::node::{NodeRun, NodeStart, write_resolver};
 use crate::pki::Keys;
 use crate::progress::Progress;
 use crate::sandbox::Sandbox;
 use crate::snapshot::Snapshot;
-use crate::{moto, network, packages};
+use crate::{metrics_server, moto, network, packages};
 
 /// What `up` found and did.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,25 +80,24 @@ impl Cluster {
         write_whole(&state.join("pause-image"), &pause.reference)?;
         // The nodes' containerds come up while the API server does.
         let api_server = std::thread::scope(|scope| {
-            let start = self.node_start(sandbox, binaries, &keys, &pause.reference);
+            let start = self.node_start(sandbox, binaries, &keys, &pause.reference)?;
             let nodes =
                 scope.spawn(move || prepare_nodes(&state_of(self), &start, &[pause, coredns], progress));
-            let control = ControlPlane {
-                state: &state,
-                sandbox,
-                binaries,
-                keys: &keys,
-                node_grace: self.options.node_grace,
-            };
-            let api_server = control.ensure(progress)?;
+            let api_server = self.control_plane(&state, sandbox, binaries, &keys)?.ensure(progress)?;
             nodes.join().map_err(|_| anyhow::anyhow!("preparing the nodes panicked"))??;
             anyhow::Ok(api_server)
         })?;
         for node in NODES {
             self.ensure_node(node, sandbox, binaries, progress)?;
         }
+        metrics_server::ensure(&state, sandbox, binaries)?;
         self.apply(&dns::manifests(&coredns.reference, forward).to_string())?;
+        self.apply(&metrics_server::manifests().to_string())?;
         self.wait_until_ready(progress)?;
+        metrics_server::wait(&state, progress, || {
+            let asked = output(self.kubectl().args(["get", "--raw", metrics_server::API]));
+            asked.is_ok_and(|answer| answer.status.success())
+        })?;
         Ok(api_server)
     }
 
@@ -108,8 +107,18 @@ impl Cluster {
         binaries: &'a Binaries,
         keys: &'a Keys,
         pause_image: &'a str,
-    ) -> NodeStart<'a> {
-        NodeStart { sandbox, binaries, keys, pause_image, node_grace: self.options.node_grace }
+    ) -> Result<NodeStart<'a>> {
+        Ok(NodeStart { sandbox, binaries, keys, pause_image, node_grace: self.node_grace()? })
+    }
+
+    pub(super) fn control_plane<'a>(
+        &self,
+        state: &'a Path,
+        sandbox: &'a Sandbox,
+        binaries: &'a Binaries,
+        keys: &'a Keys,
+    ) -> Result<ControlPlane<'a>> {
+        Ok(ControlPlane { state, sandbox, binaries, keys, node_grace: self.node_grace()? })
     }
 
     /// Starts what does not run of a node.
@@ -124,7 +133,7 @@ impl Cluster {
         let pause =
             std::fs::read_to_string(state.join("pause-image")).context("the pause image is not known")?;
         let keys = Keys::in_state(&state);
-        let start = self.node_start(sandbox, binaries, &keys, &pause);
+        let start = self.node_start(sandbox, binaries, &keys, &pause)?;
         let run = NodeRun { node, state: &state };
         run.ensure_containerd(&start, progress)?;
         if run.ensure_kubelet(&start)? {
@@ -149,6 +158,7 @@ impl Cluster {
             Snapshot::take(&self.cache)?.save(&self.cache)?;
         }
         Cache::ensure(state.clone())?;
+        write_whole(&state.join(NODE_GRACE), self.options.node_grace.as_secs().to_string())?;
         progress.say("starting the cluster");
         Ok((Sandbox::create(&state)?, Found::Nothing))
     }

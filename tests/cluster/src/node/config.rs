@@ -85,8 +85,8 @@ state = "{folder}/containerd-run"
             "podLogsDir": folder.join("pod-logs"),
             "volumePluginDir": folder.join("volume-plugins"),
             "maxPods": 100,
-            // Renewed at a quarter of this.
-            "nodeLeaseDurationSeconds": start.node_grace.as_secs(),
+            // Renewed at a quarter of this; with the default grace period the kubelet's own default.
+            "nodeLeaseDurationSeconds": start.node_grace.as_secs() * 4 / 5,
             "evictionHard": {"nodefs.available": "1%", "imagefs.available": "1%", "memory.available": "100Mi"},
             // There is no registry to fetch a deleted image from.
             "imageGCHighThresholdPercent": 100,
