@@ -16,15 +16,17 @@ pub use generate::{
 };
 pub use purge::{MAX_PURGE_STATUSES, PURGE_ANNOTATION_PREFIX, PurgeRequest, PurgeStatus};
 pub use spec::{
-    AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode, BindingsSpec, BucketEncryptionSpec, BucketSpec,
-    BucketVersioning, CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle,
-    CompileUrls, ConfigMapVolume, DeletionPolicy, EmptyVolume, EntryReference, EnvironmentSource,
-    EnvironmentVariable, FreshnessSpec, IngressScheme, IngressSpec, JOB_MEBIBYTES, LimitsSpec, LiveReload,
-    MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, NetworkPolicies, NotificationsSpec,
-    OriginCredentialsSpec, PodAmounts, PodResources, PodTemplate, PodToleration, PodVolume, PullSecret,
-    QueueNames, QueuesSpec, SecretVolume, ServiceSpec, ServiceType, TaintEffect, TenantSpec,
-    TolerationOperator, TopicSpec, WEB_MEBIBYTES, WEB_REQUESTS, WORKER_MEBIBYTES, WORKER_REQUESTS, WebSpec,
-    WhenNotEmpty, WorkerSpec,
+    ALGORITHM_ATTRIBUTE, AccessLogsSpec, AssetPipeline, AssetPipelineSpec, AwsSpec, BindingMode,
+    BindingsSpec, BucketEncryptionSpec, BucketSpec, BucketVersioning, CompileEngine, CompileErrors,
+    CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, ConfigMapVolume, DeletionPolicy, EmptyVolume,
+    EntryReference, EnvironmentSource, EnvironmentVariable, ExternalDnsSpec, FreshnessSpec,
+    IDLE_TIMEOUT_MARGIN_SECONDS, IngressGroupSpec, IngressScheme, IngressSpec, IngressTlsSpec, JOB_MEBIBYTES,
+    LimitsSpec, LiveReload, MAX_NAME_LENGTH, MAX_NONCURRENT_VERSION_DAYS, MAX_TAGS, MIN_SLOW_START_SECONDS,
+    NetworkPolicies, NotificationsSpec, OWN_INGRESS_ANNOTATIONS, OWN_LOAD_BALANCER_ATTRIBUTES,
+    OWN_TARGET_GROUP_ATTRIBUTES, OriginCredentialsSpec, PodAmounts, PodResources, PodTemplate, PodToleration,
+    PodVolume, PullSecret, QueueNames, QueuesSpec, SECURITY_GROUPS_ANNOTATION, SecretVolume, ServiceSpec,
+    ServiceType, TaintEffect, TenantSpec, TolerationOperator, TopicSpec, WEB_MEBIBYTES, WEB_REQUESTS,
+    WORKER_MEBIBYTES, WORKER_REQUESTS, WebSpec, WhenNotEmpty, WorkerSpec,
 };
 pub use status::{
     AssetPipelineStatus, BindingsStatus, QueueStatus, TenantStatus, TierStatus, ZoneStatus, condition_reason,

@@ -25,7 +25,11 @@ pub use compile::{
     CompileEngine, CompileErrors, CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec,
     LiveReload,
 };
-pub use ingress::{IngressScheme, IngressSpec};
+pub use ingress::{
+    ALGORITHM_ATTRIBUTE, AccessLogsSpec, ExternalDnsSpec, IDLE_TIMEOUT_MARGIN_SECONDS, IngressGroupSpec,
+    IngressScheme, IngressSpec, IngressTlsSpec, MIN_SLOW_START_SECONDS, OWN_INGRESS_ANNOTATIONS,
+    OWN_LOAD_BALANCER_ATTRIBUTES, OWN_TARGET_GROUP_ATTRIBUTES, SECURITY_GROUPS_ANNOTATION,
+};
 pub use limits::LimitsSpec;
 pub use network::NetworkPolicies;
 pub use origin::OriginCredentialsSpec;
@@ -131,6 +135,7 @@ pub const MAX_NAME_LENGTH: usize = 50;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = ingress::spec_rules()))]
 pub struct AssetPipelineSpec {
     /// The pods that answer visitors.
     #[serde(default)]
@@ -141,7 +146,7 @@ pub struct AssetPipelineSpec {
     /// The Service in front of the web pods; it listens on port 80.
     #[serde(default)]
     pub service: ServiceSpec,
-    /// An Ingress with one rule per tenant's host. Absent: no Ingress is made.
+    /// An Ingress with one rule per inline tenant's host, and for `ingress.hosts`. Absent: no Ingress is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<IngressSpec>,
     /// The durable way (SNS) by which the web pods hear that a file is compiled.

@@ -25,7 +25,7 @@ const MAX_ENTRIES: usize = 32;
 const MAX_VARIABLES: usize = 64;
 
 /// A key of labels, annotations and taints: a name, perhaps behind a DNS name and a slash.
-const KEY: &str = "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*/)?\
+pub(super) const KEY: &str = "^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?([.][a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*/)?\
                    [A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
 /// A label's value.

@@ -59,7 +59,7 @@ pub enum Unreached {
     TimedOut,
     #[error("the connection ended without an answer")]
     Broken,
-    #[error("what answered with status {0} is no web pod of this pipeline")]
+    #[error("what answered with status {0} is no web pod of this pipeline{hint}", hint = hint_at(*.0))]
     Foreign(u16),
     /// Who may write a pipeline must not learn by it what is in the operator's network.
     #[error(
@@ -76,6 +76,15 @@ impl Unreached {
             Self::Connection(_) | Self::TimedOut | Self::Broken | Self::Foreign(_) => true,
             Self::Name | Self::Forbidden | Self::Private => false,
         }
+    }
+}
+
+/// A load balancer that redirects http answers whatever is asked so.
+fn hint_at(status: u16) -> &'static str {
+    if (300..400).contains(&status) {
+        "; SNS follows no redirect, so make the endpoint the URL that it leads to, by https perhaps"
+    } else {
+        ""
     }
 }
 

@@ -4,6 +4,7 @@
 //! stored before a rule existed, together with those that a schema cannot express.
 
 mod bindings;
+mod ingress;
 mod limits;
 mod pods;
 mod rates;
@@ -18,8 +19,8 @@ use std::{
 
 use crds::{
     AssetPipeline, AssetPipelineSpec, AwsSpec, BindingsSpec, BindingsStatus, CompileErrors,
-    CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec, IngressSpec, LiveReload,
-    NetworkPolicies, ServiceSpec, ServiceType,
+    CompileSourceMaps, CompileSpec, CompileStyle, CompileUrls, FreshnessSpec, LiveReload, NetworkPolicies,
+    ServiceSpec, ServiceType,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -39,6 +40,7 @@ use crate::{
     tenants::WantedTenant,
 };
 
+pub use ingress::{AccessLogs, Certificate, Policy, Redirect, Tls, ValidIngress};
 pub use limits::validate_limits;
 pub use pods::{NOTICE_KEY_VOLUME, ORIGIN_CREDENTIALS_VOLUME, PodOverlay, Resources};
 pub use rates::validate_rate_limits;
@@ -96,7 +98,7 @@ pub struct ValidPipeline {
     pub limits: Limits,
     pub worker_pods: PodOverlay,
     pub exposure: Exposure,
-    pub ingress: Option<IngressSpec>,
+    pub ingress: Option<ValidIngress>,
     pub endpoint: Option<Url>,
     pub compile: CompileOptions,
     pub errors: CompileErrors,
@@ -158,6 +160,11 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
     let tenants = tenants.iter().map(tenant::validate).collect::<Result<Vec<_>, _>>()?;
     let concurrency = positive("spec.worker.concurrency", worker.concurrency)?;
     let (max_age_seconds, max_stale_seconds) = validate_freshness(freshness)?;
+    let timeouts = Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?
+        .behind(ingress.as_ref())?;
+    let ingress = ingress.as_ref().map(ingress::validate).transpose()?;
+    let endpoint = notifications.endpoint.as_deref();
+    let endpoint = endpoint.map(|url| validate_endpoint(url, &tenants, ingress.as_ref())).transpose()?;
     Ok(ValidPipeline {
         namespace: object.namespace().ok_or(InvalidSpec::Unidentified("namespace"))?,
         name: object.name_any(),
@@ -171,7 +178,7 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
         ),
         web_replicas: web.replicas,
         web_pods: pods::validate("spec.web.podTemplate", web.pod_template.as_ref(), pods::web_needs())?,
-        timeouts: Timeouts::from_hold_seconds(unsigned("spec.web.holdSeconds", web.hold_seconds)?)?,
+        timeouts,
         concurrency,
         limits: validate_limits(worker)?,
         worker_pods: pods::validate(
@@ -180,12 +187,8 @@ pub fn validate(object: &AssetPipeline) -> Result<ValidPipeline, InvalidSpec> {
             pods::worker_needs(concurrency),
         )?,
         exposure: validate_exposure(service)?,
-        ingress: ingress.clone(),
-        endpoint: notifications
-            .endpoint
-            .as_deref()
-            .map(|url| validate_endpoint(url, &tenants))
-            .transpose()?,
+        ingress,
+        endpoint,
         compile: build_compile_options(compile),
         errors: *errors,
         live_reload: *live_reload,
@@ -266,7 +269,11 @@ fn validate_exposure(service: &ServiceSpec) -> Result<Exposure, InvalidSpec> {
 }
 
 /// Visitors and SNS must not meet under one host: what a tenant's host serves is the tenant's.
-fn validate_endpoint(text: &str, tenants: &[WantedTenant]) -> Result<Url, InvalidSpec> {
+fn validate_endpoint(
+    text: &str,
+    tenants: &[WantedTenant],
+    ingress: Option<&ValidIngress>,
+) -> Result<Url, InvalidSpec> {
     let refuse = |problem: &str| invalid("spec.notifications.endpoint", &text, problem);
     let url: Url = text.parse().map_err(|error| refuse(&format!("{error}")))?;
     if !is_plain_http(&url) || !url.path().ends_with(NOTICE_PATH) {
@@ -274,6 +281,9 @@ fn validate_endpoint(text: &str, tenants: &[WantedTenant]) -> Result<Url, Invali
     }
     if tenants.iter().any(|tenant| url.host_str() == Some(tenant.host.as_str())) {
         return Err(refuse("its host is a tenant's; give notifications a host of their own"));
+    }
+    if let Some(ingress) = ingress {
+        ingress.check_endpoint(&url).map_err(refuse)?;
     }
     Ok(url)
 }

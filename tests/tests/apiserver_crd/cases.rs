@@ -1,5 +1,6 @@
 //! Specs that the API server must refuse, and specs at the edge of what it must accept.
 
+mod ingress;
 mod pod_templates;
 mod refused;
 
@@ -43,6 +44,7 @@ pub(crate) fn accepted() -> Vec<Value> {
         json!({"bindings": bindings("ReadOnly", Some(63))}),
     ];
     all.extend(pod_templates::accepted());
+    all.extend(ingress::accepted());
     all
 }
 

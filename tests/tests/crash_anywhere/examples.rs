@@ -74,14 +74,6 @@ pub(crate) fn of_pipelines(given_names: &[String; 5]) -> Examples {
             .given(json!({"bindings": {"queues": {"mode": "AdoptOrCreate"}}})),
         values("freshness.maxAgeSeconds", [json!(0), json!(60)]),
         values("freshness.maxStaleSeconds", [json!(400), json!(86_401)]),
-        texts("ingress.className", ["alb", "nginx"]),
-        texts(
-            "ingress.certificateArn",
-            [
-                "arn:aws:acm:eu-central-1:123456789012:certificate/a",
-                "arn:aws:acm:eu-central-1:123456789012:certificate/b",
-            ],
-        ),
         values(
             "notifications.endpoint",
             [
@@ -99,6 +91,7 @@ pub(crate) fn of_pipelines(given_names: &[String; 5]) -> Examples {
         field("worker.backlogPerReplica").shows(Shows::InScaling),
         field("worker.scaleDownDelaySeconds").shows(Shows::InScaling),
     ]);
+    rows.extend(of_ingress());
     for tier in ["web", "worker"] {
         rows.extend([of_a_pod(tier), of_volumes(tier), of_nodes(tier), of_resources(tier)].concat());
     }
@@ -108,6 +101,71 @@ pub(crate) fn of_pipelines(given_names: &[String; 5]) -> Examples {
         ["shop.example.com", "blog.example.com", "news.example.com"].map(|host| json!(host)),
     ));
     Examples(rows)
+}
+
+/// Behind what the web pods are reached.
+fn of_ingress() -> Vec<Example> {
+    let place = |field: &str| format!("ingress.{field}");
+    let certificate = |id: &str| format!("arn:aws:acm:eu-central-1:123456789012:certificate/{id}");
+    let acl = |id: &str| json!(format!("arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/shop/{id}"));
+    let logs = json!({"ingress": {"accessLogs": {"bucket": "logs"}}});
+    let of_nginx = json!({"ingress": {"className": "nginx"}});
+    vec![
+        texts(place("className"), ["alb", "nginx"]),
+        texts(place("certificateArn"), [certificate("a").as_str(), certificate("b").as_str()]),
+        texts(place("tls.secretName"), ["certificate", "certificate-too"]).given(of_nginx),
+        texts(
+            place("tls.sslPolicy"),
+            ["ELBSecurityPolicy-TLS13-1-2-2021-06", "ELBSecurityPolicy-TLS13-1-3-2021-06"],
+        ),
+        values(
+            place("hosts"),
+            [json!([]), json!(["assets.example"]), json!(["*.assets.example", "assets.example"])],
+        ),
+        values(place("wafAclArn"), [Value::Null, json!("none"), acl("a"), acl("b")]),
+        texts(place("group.name"), ["shared", "shared.too"]),
+        values(
+            place("subnets"),
+            [json!([]), json!(["subnet-1", "subnet-2"]), json!(["public a", "public b", "public c"])],
+        ),
+        values(
+            place("inboundCidrs"),
+            [json!([]), json!(["203.0.113.0/24"]), json!(["203.0.113.0/24", "2001:db8::/32"])],
+        ),
+        values(place("accessLogs.bucket"), [Value::Null, json!("logs"), json!("logs-too")]),
+        values(place("accessLogs.prefix"), [Value::Null, json!("shop"), json!("shop/web")]).given(logs),
+        field(place("idleTimeoutSeconds")).given(json!({"web": {"holdSeconds": 23}})),
+        field(place("deregistrationDelaySeconds")).given(json!({"web": {"holdSeconds": 23}})),
+        values(place("slowStartSeconds"), [Value::Null, json!(0), json!(30), json!(900)]),
+        values(
+            place("loadBalancerAttributes"),
+            [
+                json!({}),
+                json!({"routing.http2.enabled": "false"}),
+                json!({"deletion_protection.enabled": "true"}),
+            ],
+        ),
+        values(
+            place("targetGroupAttributes"),
+            [
+                json!({}),
+                json!({"load_balancing.algorithm.type": "round_robin"}),
+                json!({"load_balancing.algorithm.type": "weighted_random"}),
+            ],
+        ),
+        values(
+            place("annotations"),
+            [
+                json!({}),
+                json!({"alb.ingress.kubernetes.io/tags": "team=shop"}),
+                json!({"alb.ingress.kubernetes.io/security-groups": "sg-1", "example.com/team": "shop"}),
+            ],
+        ),
+        values(
+            place("externalDns.hosts"),
+            [json!([]), json!(["assets.example"]), json!(["*.assets.example", "assets.example"])],
+        ),
+    ]
 }
 
 fn of_bindings(bucket: &str, queues: &Value, topic: &str) -> Vec<Example> {

@@ -59,7 +59,13 @@ async fn redirect_is_not_followed() {
     let ours = serve(pod(StatusCode::NO_CONTENT, TOPIC, keys())).await;
     let to = async move || Redirect::temporary(&format!("http://{ours}/work_complete"));
     let address = serve(Router::new().route("/work_complete", get(to))).await;
-    assert_eq!(ask(&format!("http://{address}/work_complete")).await, Err(Unreached::Foreign(307)));
+    let met = ask(&format!("http://{address}/work_complete")).await.unwrap_err();
+    assert_eq!(met, Unreached::Foreign(307));
+    assert!(
+        met.to_string().ends_with("make the endpoint the URL that it leads to, by https perhaps"),
+        "{met}"
+    );
+    assert!(Unreached::Foreign(404).to_string().ends_with("is no web pod of this pipeline"));
 }
 
 #[tokio::test]

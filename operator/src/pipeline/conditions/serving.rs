@@ -83,7 +83,8 @@ pub(in crate::pipeline) fn judge_ingress(
         return Some(foreign);
     }
     let Some(ingress) = ingress else {
-        let message = "spec.ingress has no host to serve: name sites in spec.tenants";
+        let message =
+            "spec.ingress has no host to serve: name sites in spec.tenants, or hosts in spec.ingress.hosts";
         return Some(fails(reason::NO_HOSTS, message));
     };
     let addresses = addresses_of(ingress).join(", ");

@@ -1,6 +1,6 @@
 //! What visitors and load balancers meet, as far as the status tells it.
 
-use crate::pipeline::validate::{Timeouts, ValidPipeline};
+use crate::pipeline::validate::{Timeouts, Tls, ValidPipeline};
 
 /// It follows from the spec alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,10 @@ pub struct Front {
 
 pub(super) fn build_front(valid: &ValidPipeline) -> Front {
     let url = valid.ingress.as_ref().zip(valid.tenants.first()).map(|(ingress, tenant)| {
-        let scheme = if ingress.certificate_arn.is_some() { "https" } else { "http" };
+        let scheme = match ingress.tls {
+            Tls::Acm { .. } | Tls::Secret(_) => "https",
+            Tls::None => "http",
+        };
         format!("{scheme}://{}", tenant.host)
     });
     let ingress_class = valid.ingress.as_ref().map(|ingress| ingress.class_name.clone());

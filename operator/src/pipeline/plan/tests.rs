@@ -1,5 +1,6 @@
 //! Fixture → validate → plan → golden files, and the plans of pipelines in other states.
 
+mod ingress;
 mod pod_templates;
 
 use crds::{AssetPipeline, AssetPipelineStatus, BindingMode, BindingsStatus};

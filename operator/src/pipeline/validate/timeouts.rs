@@ -1,10 +1,11 @@
-//! The chain of timeouts, all of which follow from how long a visitor is held.
+//! The chain of timeouts, all of which follow from how long a visitor is held, unless the spec's Ingress has its own.
 
 use std::fmt;
 
+use crds::{IDLE_TIMEOUT_MARGIN_SECONDS, IngressSpec};
 use pipeline::job::RUN_LIMIT_SECONDS;
 
-use super::{InvalidSpec, invalid};
+use super::{InvalidSpec, invalid, unsigned};
 
 /// Seconds that a pod still serves after it left the endpoints: traffic arrives for a while after that.
 const PRE_STOP_SECONDS: u32 = 10;
@@ -12,7 +13,7 @@ const PRE_STOP_SECONDS: u32 = 10;
 const GRACE_MARGIN_SECONDS: u32 = 5;
 /// Longest hold: CDNs give up on an origin after 30 s.
 const MAX_HOLD_SECONDS: u32 = 29;
-/// Seconds that a load balancer keeps an idle connection; longer than any hold.
+/// Seconds that a load balancer keeps an idle connection unless the spec says otherwise; longer than any hold.
 const IDLE_TIMEOUT_SECONDS: u32 = 60;
 /// Seconds that a worker gets to end or hand back its jobs.
 const WORKER_GRACE_SECONDS: u32 = 45;
@@ -32,7 +33,9 @@ pub struct Timeouts {
 }
 
 /// The fields of the spec by which a chain may break.
-const FIELDS: [&str; 1] = ["spec.web.holdSeconds"];
+const FIELDS: [&str; 3] = ["spec.web.holdSeconds", IDLE_TIMEOUT, DEREGISTRATION_DELAY];
+const IDLE_TIMEOUT: &str = "spec.ingress.idleTimeoutSeconds";
+const DEREGISTRATION_DELAY: &str = "spec.ingress.deregistrationDelaySeconds";
 
 impl InvalidSpec {
     /// Whether it is the timeouts that do not fit each other.
@@ -72,6 +75,34 @@ impl Timeouts {
             deregistration_delay: hold + GRACE_MARGIN_SECONDS,
         })
     }
+
+    /// With what the spec says of the load balancer.
+    pub fn behind(self, ingress: Option<&IngressSpec>) -> Result<Self, InvalidSpec> {
+        let told = |field, seconds: Option<i32>| seconds.map(|seconds| unsigned(field, seconds)).transpose();
+        let idle = told(IDLE_TIMEOUT, ingress.and_then(|ingress| ingress.idle_timeout_seconds))?;
+        let delay =
+            told(DEREGISTRATION_DELAY, ingress.and_then(|ingress| ingress.deregistration_delay_seconds))?;
+        let hold = self.hold;
+        if let Some(idle) = idle.filter(|idle| *idle < hold + IDLE_TIMEOUT_MARGIN_SECONDS) {
+            let why = format!(
+                "it must be at least {IDLE_TIMEOUT_MARGIN_SECONDS} more than spec.web.holdSeconds ({hold}), since the \
+                 load balancer gives up whoever waits longer; raise the one or lower the other"
+            );
+            return Err(invalid(IDLE_TIMEOUT, &idle, &why));
+        }
+        if let Some(delay) = delay.filter(|delay| *delay < hold) {
+            let why = format!(
+                "it must not be below spec.web.holdSeconds ({hold}), since the load balancer cuts off whoever a pod \
+                 that goes holds longer; raise the one or lower the other"
+            );
+            return Err(invalid(DEREGISTRATION_DELAY, &delay, &why));
+        }
+        Ok(Self {
+            idle_timeout: idle.unwrap_or(self.idle_timeout),
+            deregistration_delay: delay.unwrap_or(self.deregistration_delay),
+            ..self
+        })
+    }
 }
 
 #[cfg(test)]
@@ -98,5 +129,43 @@ mod tests {
             assert!(pre_stop + hold < web_grace && web_grace <= 120 && worker_grace <= 120);
             assert!(hold < idle_timeout && hold <= deregistration_delay);
         }
+    }
+
+    fn behind(hold: u32, idle: Option<i32>, delay: Option<i32>) -> Result<Timeouts, InvalidSpec> {
+        let ingress = IngressSpec {
+            idle_timeout_seconds: idle,
+            deregistration_delay_seconds: delay,
+            ..IngressSpec::default()
+        };
+        Timeouts::from_hold_seconds(hold)?.behind(Some(&ingress))
+    }
+
+    #[test]
+    fn every_accepted_load_balancer_keeps_the_chain_and_every_other_is_a_matter_of_timeouts() {
+        for hold in 23..=29 {
+            for seconds in -1..=40 {
+                let idle = behind(hold, Some(seconds), None);
+                let is_right = seconds >= i32::try_from(hold).unwrap() + 5;
+                assert_eq!(idle.as_ref().is_ok_and(|idle| idle.idle_timeout > idle.hold), is_right);
+                assert!(is_right || idle.unwrap_err().is_of_timeouts());
+                let delay = behind(hold, None, Some(seconds));
+                let is_right = seconds >= i32::try_from(hold).unwrap();
+                assert_eq!(
+                    delay.as_ref().is_ok_and(|delay| delay.deregistration_delay >= delay.hold),
+                    is_right
+                );
+                assert!(is_right || delay.unwrap_err().is_of_timeouts());
+            }
+        }
+    }
+
+    #[test]
+    fn load_balancer_without_timeouts_of_its_own_leaves_the_chain_as_it_was() {
+        let plain = Timeouts::from_hold_seconds(25).unwrap();
+        assert_eq!((plain.behind(None), behind(25, None, None)), (Ok(plain), Ok(plain)));
+        let told = behind(25, Some(120), Some(90)).unwrap();
+        assert_eq!(told, Timeouts { idle_timeout: 120, deregistration_delay: 90, ..plain });
+        let message = told.to_string();
+        assert!(message.contains("hold (25 s) < idle timeout (120 s); hold ≤ deregistration delay (90 s)"));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Refused, arn, base_tenant, long_host, long_url, pod_templates, tags, tenant, tenants};
+use super::{Refused, arn, base_tenant, ingress, long_host, long_url, pod_templates, tags, tenant, tenants};
 
 pub(crate) fn refused() -> Vec<Refused> {
     [
@@ -15,6 +15,7 @@ pub(crate) fn refused() -> Vec<Refused> {
         rules_of_tags(),
         rules_of_tenants(),
         pod_templates::refused(),
+        ingress::refused(),
         shapes(),
     ]
     .into_iter()
@@ -23,7 +24,7 @@ pub(crate) fn refused() -> Vec<Refused> {
 }
 
 /// A spec in which only `field` is wrong.
-fn wrong(field: &'static str, says: &'static str, value: impl Into<Value>) -> Refused {
+pub(super) fn wrong(field: &'static str, says: &'static str, value: impl Into<Value>) -> Refused {
     let path = field.trim_start_matches("spec.");
     let spec = match path.strip_prefix("tenants[0].") {
         Some(name) => tenant(&json!({name: value.into()})),
