@@ -90,9 +90,10 @@ impl Cluster {
         for node in NODES {
             self.ensure_node(node, sandbox, binaries, progress)?;
         }
-        metrics_server::ensure(&state, sandbox, binaries)?;
         self.apply(&dns::manifests(&coredns.reference, forward).to_string())?;
+        // Its rights come first: without them it ends at once.
         self.apply(&metrics_server::manifests().to_string())?;
+        metrics_server::ensure(&state, sandbox, binaries)?;
         self.wait_until_ready(progress)?;
         metrics_server::wait(&state, progress, || {
             let asked = output(self.kubectl().args(["get", "--raw", metrics_server::API]));
