@@ -157,6 +157,13 @@ pub struct AssetPipelineStatus {
     pub purges: Vec<PurgeStatus>,
 }
 
+impl AssetPipelineStatus {
+    /// The condition of this type, where it was told.
+    pub fn condition(&self, type_: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == type_)
+    }
+}
+
 /// The pods of one tier.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,6 +8,7 @@ pub mod aws;
 pub mod config;
 pub mod context;
 pub mod election;
+mod events;
 pub mod iam;
 pub mod metrics;
 pub mod names;

@@ -30,6 +30,7 @@ pub use decide::{Decision, Limits, Sample, Window, decide};
 
 use crate::{
     context::Context,
+    events::{build_event, publish},
     metrics::ReasonLabels,
     names::{APPLIED_ANNOTATION, SCALER_MANAGER, Tier, qualified},
     pipeline::{ownership::is_controlled_by, validate_limits},
@@ -213,26 +214,17 @@ async fn scale(
         "scaled the workers"
     );
     context.metrics.scalings.get_or_create(&ReasonLabels { reason: reason.as_str() }).inc();
-    publish(context, object, sample, decision).await;
+    publish(context, &object.object_ref(&()), vec![tell_scaling(sample, decision)]).await;
 }
 
-async fn publish(context: &Context, object: &AssetPipeline, sample: &Sample, decision: Decision) {
+fn tell_scaling(sample: &Sample, decision: Decision) -> Event {
     let Decision { replicas, reason } = decision;
     let note = format!(
         "workers {} -> {replicas} ({reason}): {} jobs wait, {} are in work",
         sample.replicas, sample.visible, sample.in_flight
     );
-    let event = Event {
-        type_: EventType::Normal,
-        reason: if replicas > sample.replicas { "ScaledUp" } else { "ScaledDown" }.to_owned(),
-        note: Some(note),
-        // Events of one action are counted into one; each change is to be told with its own note.
-        action: format!("Scale{}To{replicas}", sample.replicas),
-        secondary: None,
-    };
-    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
-        tracing::warn!(error = chain(&error), "could not publish an event");
-    }
+    let direction = if replicas > sample.replicas { "ScaledUp" } else { "ScaledDown" };
+    build_event(EventType::Normal, direction, format!("Scale{}To{replicas}", sample.replicas), note)
 }
 
 fn saturated(count: u64) -> i64 {

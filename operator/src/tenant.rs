@@ -29,13 +29,11 @@ use self::{
 };
 use crate::{
     context::Context,
+    events::publish,
     metrics::OutcomeLabels,
     names::{LET_GO_ANNOTATION, LET_GO_WISH, TENANT_FINALIZER, qualified},
     pace::FAILED,
-    pipeline::{
-        finalize::{build_left_behind, is_abandoned},
-        status::publish,
-    },
+    pipeline::finalize::{build_left_behind, is_abandoned},
 };
 
 pub use wake::Wakes;

@@ -71,7 +71,7 @@ fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) 
 
 /// What the operator has not seen yet is not told of.
 fn describe_ready(pipeline: &AssetPipeline, status: &AssetPipelineStatus) -> String {
-    let ready = status.conditions.iter().find(|told| told.type_ == condition_type::READY);
+    let ready = status.condition(condition_type::READY);
     let Some(Condition { status: holds, reason, message, .. }) = ready else {
         return "unknown: no operator has looked at it yet".to_owned();
     };

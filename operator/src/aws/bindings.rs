@@ -81,6 +81,13 @@ pub struct ReleasePlan {
 }
 
 impl ObservedBindings {
+    /// Without any, nobody could look for the topic.
+    pub fn has_queue(&self) -> bool {
+        [&self.dead_letter_queue, &self.queue, &self.refresh_queue]
+            .iter()
+            .any(|queue| queue.found().is_some())
+    }
+
     /// What the topic has subscribed, where there is a topic.
     pub fn subscriptions_of_topic(&self) -> Option<&[Subscription]> {
         self.topic.found().map(|_| self.subscriptions.as_slice())

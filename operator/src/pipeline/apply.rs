@@ -12,7 +12,7 @@ use k8s_openapi::{NamespaceResourceScope, api::networking::v1::Ingress};
 use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
-    runtime::events::{Event, EventType},
+    runtime::events::EventType,
 };
 use pipeline::{
     Error, chain,
@@ -27,11 +27,11 @@ use super::{
     plan::{
         BindingsStep, Change, Children, ForeignChild, Front, Gone, RegistryStep, Settle, SubscriptionState,
     },
-    status::publish,
 };
 use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
     context::Context,
+    events::{build_event, publish},
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
     placement::TierZones,
     purges::{AppliedPurges, CarriedOut, HintOrder, HintTarget, PurgesPlan, apply_purges},
@@ -178,14 +178,19 @@ async fn do_bindings(context: &Context, object: &AssetPipeline, step: BindingsSt
         BindingsStep::Settled(status) => BindingsOutcome::Settled(status),
         BindingsStep::Work { plan, names, status, gone } => {
             let makes_something = plan.makes_something();
-            let written = apply_bindings(&context.clients, &names, *plan).await;
-            if matches!(written, Ok(Written::Done)) {
-                let events = gone.into_iter().map(build_made_anew).collect();
-                publish(context, &object.object_ref(&()), events).await;
-            }
-            match written {
-                Ok(Written::Done) if !makes_something => BindingsOutcome::Corrected(status),
-                Ok(Written::Done) => BindingsOutcome::Worked(status),
+            match apply_bindings(&context.clients, &names, *plan).await {
+                Ok(Written::Done) => {
+                    let tell = |Gone { action, note }| {
+                        build_event(EventType::Warning, MADE_ANEW, action.to_owned(), note)
+                    };
+                    let events = gone.into_iter().map(tell).collect();
+                    publish(context, &object.object_ref(&()), events).await;
+                    if makes_something {
+                        BindingsOutcome::Worked(status)
+                    } else {
+                        BindingsOutcome::Corrected(status)
+                    }
+                }
                 Ok(Written::Foreign(message)) => {
                     BindingsOutcome::Refused(Refusal { reason: reason::FOREIGN_RESOURCE, message })
                 }
@@ -194,16 +199,6 @@ async fn do_bindings(context: &Context, object: &AssetPipeline, step: BindingsSt
         }
         BindingsStep::Refused(refusal) => BindingsOutcome::Refused(refusal),
         BindingsStep::Unknown(error) => BindingsOutcome::Failed(error),
-    }
-}
-
-fn build_made_anew(Gone { action, note }: Gone) -> Event {
-    Event {
-        type_: EventType::Warning,
-        reason: MADE_ANEW.to_owned(),
-        note: Some(note),
-        action: action.to_owned(),
-        secondary: None,
     }
 }
 

@@ -28,7 +28,6 @@ use super::{
         ObserveError, Workloads, binding_names, fetch, has_finalizer, observe_workloads, owner_of, terms_of,
     },
     ownership::is_controlled_by,
-    status::publish,
 };
 use crate::{
     aws::{
@@ -36,6 +35,7 @@ use crate::{
         observe_bindings, plan_release,
     },
     context::Context,
+    events::{build_event, publish},
     names::{FINALIZER, qualified},
     tenants::{ObservedRegistry, TenantStep, apply_tenants, observe_registry, owner_name, plan_departure},
 };
@@ -246,14 +246,12 @@ pub async fn apply_removal(
     }
 }
 
-/// Events of one action are counted into one; each tells of another resource.
 fn build_kept((number, note): (usize, String)) -> Event {
-    let action = format!("Keep{number}");
-    Event { type_: EventType::Normal, reason: KEPT.to_owned(), note: Some(note), action, secondary: None }
+    build_event(EventType::Normal, KEPT, format!("Keep{number}"), note)
 }
 
 fn build_left((number, note): (usize, String)) -> Event {
-    Event { action: format!("Leave{number}"), ..build_kept((number, note)) }
+    build_event(EventType::Normal, KEPT, format!("Leave{number}"), note)
 }
 
 /// What is gone already is no error.

@@ -12,20 +12,16 @@ use std::{
 use crds::AssetPipeline;
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
-use kube::{
-    Api, Resource, ResourceExt,
-    api::EvictParams,
-    runtime::events::{Event, EventType},
-};
+use kube::{Api, Resource, ResourceExt, api::EvictParams, runtime::events::EventType};
 use pipeline::chain;
 
 use super::{
     apply::{Applied, namespaced},
     conditions::{MAX_SKEW, is_complete},
-    status::publish,
 };
 use crate::{
     context::Context,
+    events::{build_event, publish},
     names::Tier,
     placement::{PlacedPod, Zone, skew},
 };
@@ -114,13 +110,8 @@ async fn evict(context: &Context, object: &AssetPipeline, pod: &str, why: &str) 
         return;
     }
     tracing::info!(pod, why, "evicted a surplus pod");
-    let event = Event {
-        type_: EventType::Normal,
-        reason: REBALANCED.to_owned(),
-        note: Some(format!("evicted pod {pod}: {why}")),
-        action: REBALANCED.to_owned(),
-        secondary: None,
-    };
+    let note = format!("evicted pod {pod}: {why}");
+    let event = build_event(EventType::Normal, REBALANCED, REBALANCED.to_owned(), note);
     publish(context, &object.object_ref(&()), vec![event]).await;
 }
 

@@ -177,8 +177,7 @@ impl Due {
 
 /// As the status tells it: it outlasts the process.
 fn refused_for(object: &AssetPipeline, now: Timestamp) -> Duration {
-    let mut conditions = object.status.iter().flat_map(|status| &status.conditions);
-    let told = conditions.find(|condition| condition.type_ == condition_type::BINDINGS_READY);
+    let told = object.status.as_ref().and_then(|status| status.condition(condition_type::BINDINGS_READY));
     let since = told.filter(|told| told.status == "False").map(|told| told.last_transition_time.0);
     since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()).unwrap_or_default()
 }

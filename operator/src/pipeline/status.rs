@@ -6,7 +6,7 @@ use crds::{
 };
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::{apps::v1::Deployment, core::v1::ObjectReference},
+    api::apps::v1::Deployment,
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
 };
 use kube::{
@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     context::Context,
+    events::{build_event, publish},
     names::STATUS_MANAGER,
     placement::{TierZones, Zone},
     purges::merge_statuses,
@@ -337,11 +338,11 @@ pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Eve
     next.iter()
         .filter(is_news)
         .filter(|condition| condition.reason != reason::NOT_STALLED && !is_repeated(condition))
-        .map(build_event)
+        .map(tell_condition)
         .collect()
 }
 
-fn build_event(condition: &Condition) -> Event {
+fn tell_condition(condition: &Condition) -> Event {
     let is_bad_news = [kind::STALLED, kind::DELETION_BLOCKED].contains(&condition.type_.as_str());
     let is_good = (condition.status == "True") != is_bad_news;
     let is_expected = [reason::IN_PROGRESS, reason::WEB_NOT_READY, reason::BINDINGS_NOT_READY]
@@ -352,23 +353,8 @@ fn build_event(condition: &Condition) -> Event {
         .chain([reason::SINGLE_ZONE, reason::NO_ZONES, reason::UNEVEN])
         .any(|expected| condition.reason == expected);
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
-    Event {
-        type_: if is_good || is_expected { EventType::Normal } else { EventType::Warning },
-        reason: condition.reason.clone(),
-        note: Some(note.chars().take(MAX_NOTE).collect()),
-        // Events of one action and reason are counted into one; conditions are to be told apart.
-        action: condition.type_.clone(),
-        secondary: None,
-    }
-}
-
-/// Events are for people; one that is lost does not stop the work.
-pub(crate) async fn publish(context: &Context, about: &ObjectReference, events: Vec<Event>) {
-    for event in events {
-        if let Err(error) = context.recorder.publish(&event, about).await {
-            tracing::warn!(error = chain(&error), reason = event.reason, "could not publish an event");
-        }
-    }
+    let type_ = if is_good || is_expected { EventType::Normal } else { EventType::Warning };
+    build_event(type_, &condition.reason, condition.type_.clone(), note.chars().take(MAX_NOTE).collect())
 }
 
 #[cfg(test)]

@@ -156,8 +156,7 @@ pub(super) fn see_pipeline(pipeline: Option<&AssetPipeline>, object: &AssetTenan
     if pipeline.metadata.deletion_timestamp.is_some() {
         return PipelineSight::Going { bucket };
     }
-    let conditions = status.map_or(&[][..], |status| &status.conditions);
-    let bindings = conditions.iter().find(|condition| condition.type_ == condition_type::BINDINGS_READY);
+    let bindings = status.and_then(|status| status.condition(condition_type::BINDINGS_READY));
     let is_set_up = bindings.is_some_and(|bindings| bindings.status == "True");
     let is_refused = bindings.is_some_and(|bindings| REFUSED.contains(&bindings.reason.as_str()));
     // A bucket that was good enough for this tenant before is so during an outage, too.

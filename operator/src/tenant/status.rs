@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     context::Context,
+    events::publish,
     names::STATUS_MANAGER,
     pipeline::{
         conditions::{Outlook, Verdict, fails, judge_error, outlook_of},
-        status::{judge_whole, plan_events, publish, set_condition},
+        status::{judge_whole, plan_events, set_condition},
         validate::InvalidSpec,
     },
 };

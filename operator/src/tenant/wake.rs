@@ -73,12 +73,9 @@ fn face_of(pipeline: &AssetPipeline) -> Face {
     Face {
         bucket: status.and_then(|status| status.bindings.as_ref()?.bucket.clone()),
         endpoint: pipeline.spec.notifications.endpoint.clone(),
-        is_set_up: status.is_some_and(|status| {
-            let mut conditions = status.conditions.iter();
-            conditions.any(|condition| {
-                condition.type_ == condition_type::BINDINGS_READY && condition.status == "True"
-            })
-        }),
+        is_set_up: status
+            .and_then(|status| status.condition(condition_type::BINDINGS_READY))
+            .is_some_and(|bindings| bindings.status == "True"),
         is_going: pipeline.metadata.deletion_timestamp.is_some(),
         is_suspended: pipeline.spec.suspend,
     }

@@ -97,8 +97,7 @@ pub fn check_condition(pipeline: &AssetPipeline, type_: &str) -> Result<()> {
 /// The condition as the status tells it.
 pub fn find_condition<'p>(pipeline: &'p AssetPipeline, type_: &str) -> Result<&'p Condition> {
     let status = pipeline.status.as_ref().context("there is no status")?;
-    let condition = status.conditions.iter().find(|condition| condition.type_ == type_);
-    condition.with_context(|| format!("there is no condition {type_}"))
+    status.condition(type_).with_context(|| format!("there is no condition {type_}"))
 }
 
 /// Whether the pod is ready, and was not told to end.

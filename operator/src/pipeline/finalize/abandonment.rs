@@ -9,6 +9,7 @@ use kube::{
 
 use crate::{
     aws::BindingNames,
+    events::build_event,
     names::{LET_GO_ANNOTATION, LET_GO_WISH},
     pipeline::status::MAX_NOTE,
 };
@@ -30,13 +31,8 @@ pub(super) fn list_left(names: &BindingNames, told: &BindingsStatus, region: &st
 
 /// As few events as name everything.
 pub(crate) fn build_left_behind(left: &[String]) -> Vec<Event> {
-    let build = |(number, note): (usize, String)| Event {
-        type_: EventType::Warning,
-        reason: LEFT_BEHIND.to_owned(),
-        note: Some(note),
-        // Events of one action are counted into one; each names other resources.
-        action: format!("LeaveBehind{number}"),
-        secondary: None,
+    let build = |(number, note): (usize, String)| {
+        build_event(EventType::Warning, LEFT_BEHIND, format!("LeaveBehind{number}"), note)
     };
     build_notes(left).into_iter().enumerate().map(build).collect()
 }

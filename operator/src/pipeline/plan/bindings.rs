@@ -37,7 +37,7 @@ pub enum BindingsStep {
 /// What the status told to be there, and somebody removed: it is made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gone {
-    /// One for each resource: events of one action are counted into one.
+    /// One for each resource, so that each is told by itself.
     pub action: &'static str,
     /// What it was, and what is lost with it.
     pub note: String,
@@ -214,8 +214,7 @@ fn recall_known(told: &BindingsStatus, want: &BindingsWant) -> Option<KnownBindi
     })
 }
 
-/// What the status told to be there, is not, and is made anew, in this round or in one of the next. A topic can be
-/// looked for only where there is a queue.
+/// What the status told to be there, is not, and is made anew, in this round or in one of the next.
 fn list_gone(observed: &ObservedBindings, told: &BindingsStatus, names: &BindingNames) -> Vec<Gone> {
     let ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions: _ } =
         observed;
@@ -225,7 +224,6 @@ fn list_gone(observed: &ObservedBindings, told: &BindingsStatus, names: &Binding
         ("MakeQueue", queue, queue_url, &names.queue),
         ("MakeRefreshQueue", refresh_queue, refresh_queue_url, &names.refresh_queue),
     ];
-    let has_queue = queues.iter().any(|(_, observed, ..)| observed.found().is_some());
     let is_told = |told: &Option<String>, name: &str| told.as_ref().is_some_and(|told| told.ends_with(name));
     let gone = |action, is_missing: bool, told, (kind, name): (&str, &String), lost: &str| {
         (is_missing && is_told(told, name))
@@ -236,7 +234,7 @@ fn list_gone(observed: &ObservedBindings, told: &BindingsStatus, names: &Binding
     let queues = queues.into_iter().filter_map(|(action, observed, told, name)| {
         gone(action, observed.found().is_none(), told, ("queue", name), "what was in it is lost")
     });
-    let is_topic_missing = has_queue && topic.found().is_none();
+    let is_topic_missing = observed.has_queue() && topic.found().is_none();
     let others = "others who subscribed must do so again";
     let topic = gone("MakeTopic", is_topic_missing, &told.topic_arn, ("topic", &names.topic), others);
     bucket.into_iter().chain(queues).chain(topic).collect()
@@ -249,9 +247,7 @@ fn build_status(observed: &ObservedBindings, told: &BindingsStatus, want: &Bindi
         let mut arns = subscriptions.iter().filter_map(|subscription| subscription.arn.clone());
         arns.find(|arn| told.subscription_arn.as_ref() == Some(arn))
     };
-    // Without a queue nobody could look for the topic.
-    let has_queue = [dead_letter_queue, queue, refresh_queue].iter().any(|queue| queue.found().is_some());
-    let unseen = || told.topic_arn.clone().filter(|_| !has_queue);
+    let unseen = || told.topic_arn.clone().filter(|_| !observed.has_queue());
     BindingsStatus {
         bucket: matches!(bucket, ObservedBucket::Found(_)).then(|| want.names.bucket.clone()),
         queue_url: queue.found().map(|found| found.url.clone()),

@@ -91,8 +91,7 @@ pub fn decide(seen: Seen, reach: &Reach, waiting: &Waiting, now: Timestamp) -> S
 impl Waiting {
     /// What the status tells, and this process remembers.
     pub fn of(object: &AssetPipeline, looked: Option<Timestamp>) -> Self {
-        let mut conditions = object.status.iter().flat_map(|status| &status.conditions);
-        let told = conditions.find(|condition| condition.type_ == kind::SUBSCRIPTION_READY);
+        let told = object.status.as_ref().and_then(|status| status.condition(kind::SUBSCRIPTION_READY));
         let with_reason = |reason: &str| told.filter(|told| told.reason == reason);
         Self {
             is_unreachable: with_reason(reason::UNREACHABLE).is_some(),
