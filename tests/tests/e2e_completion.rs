@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use crds::{WorkerSpec, condition_type};
 use futures::future::try_join_all;
 use pipeline::{
@@ -21,6 +21,8 @@ const VISITORS_PER_FILE: usize = 4;
 const NO_RECHECK: &[(&str, &str)] = &[(RECHECK, "Off")];
 /// Silent endpoints are asked again after 2, 4, 8 s and so on.
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
+/// Each notice reaches the pod that waits, of two, by chance: none of so many is relayed once in 2^32 runs.
+const NOTICES_FOR_A_RELAY: usize = 32;
 const NO_DIRECT_NOTICES: &[(&str, &str)] = &[(DIRECT_NOTICES, "Off")];
 
 #[tokio::test]
@@ -39,12 +41,22 @@ async fn sns_alone_answers_every_visitor() -> Result<()> {
     };
     play("sns", setting, async |scene| {
         only_way_is(scene, "sns").await?;
-        // SNS reaches any pod; the pod that waits is told by that one.
-        let relayed = scene.metrics(Tier::Web).await?.sum("assets_web_notices_relayed_total");
-        ensure!(relayed > 0, "no pod had to relay a notice");
-        Ok(())
+        some_notice_is_relayed(scene).await
     })
     .await
+}
+
+/// SNS reaches any of the pods; the pod that waits is told by that one.
+async fn some_notice_is_relayed(scene: &Scene) -> Result<()> {
+    for file in 0..NOTICES_FOR_A_RELAY {
+        let relayed = scene.metrics(Tier::Web).await?.sum("assets_web_notices_relayed_total");
+        if relayed > 0 {
+            return Ok(());
+        }
+        scene.origin.put(&format!("/more-{file}.scss"), ".more { width: 1px; }\n");
+        assert_eq!(scene.visitor.get(&format!("/more-{file}.css")).await?.status, 200);
+    }
+    bail!("no pod had to relay a notice")
 }
 
 #[tokio::test]
