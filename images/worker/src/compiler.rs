@@ -192,7 +192,7 @@ impl Compiler {
                 }
                 Some(message) => Err(sass(message)),
             },
-            Ok(Some(Said { result: Err(message), stays: _ })) => Err(sass(shorten(message))),
+            Ok(Some(Said { result: Err(message), stays: _ })) => Err(sass(explain(message))),
             // The child ended without a last word, or in the middle of one.
             Ok(None) => Err(self.name_end(&mut child).await.map_or_else(CompileError::Child, sass)),
             Err(CompileError::Child(error)) if is_broken(&error) => {
@@ -284,8 +284,12 @@ fn out_of_time(cpu_seconds: u64) -> String {
     format!("compiling took more than {cpu_seconds} s of CPU time; look for a loop that does not end")
 }
 
-/// The message, cut where it is longer than anybody reads: a style sheet can make it as long as it likes.
-fn shorten(mut message: String) -> String {
+/// The message, cut where it is longer than anybody reads: a style sheet can make it as long as it likes. A child that
+/// a style sheet has taken over may say nothing at all.
+fn explain(mut message: String) -> String {
+    if message.is_empty() {
+        "compiling failed, and the engine did not say why".clone_into(&mut message);
+    }
     if message.len() > MAX_MESSAGE_BYTES {
         message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
         message.push_str("… (cut)");

@@ -10,7 +10,14 @@ use proptest::{
 use tempfile::TempDir;
 use tokio::{runtime::Runtime, time::timeout};
 use url::Url;
-use worker::{ChildLimits, Compiler, Limits, LoneSheet, origin::FileOrigin};
+use worker::{
+    ChildLimits, Compiler, Limits, LoneSheet,
+    child::{
+        Confinement,
+        protocol::{FromChild, Hello, encode},
+    },
+    origin::FileOrigin,
+};
 
 use crate::speech::speech;
 
@@ -26,10 +33,20 @@ struct Impostor {
 impl Impostor {
     fn new() -> Self {
         let impostor = Self { folder: tempfile::tempdir().unwrap() };
-        let script = format!("#!/bin/sh\nexec /bin/cat {}\n", impostor.speech().display());
-        fs::write(impostor.program(), script).unwrap();
-        fs::set_permissions(impostor.program(), fs::Permissions::from_mode(0o700)).unwrap();
+        impostor.act(&format!("exec /bin/cat {}", impostor.speech().display()));
         impostor
+    }
+
+    /// Hears its order out, whatever it has said.
+    fn patient() -> Self {
+        let impostor = Self { folder: tempfile::tempdir().unwrap() };
+        impostor.act(&format!("exec /bin/cat {} -", impostor.speech().display()));
+        impostor
+    }
+
+    fn act(&self, command: &str) {
+        fs::write(self.program(), format!("#!/bin/sh\n{command}\n")).unwrap();
+        fs::set_permissions(self.program(), fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     fn program(&self) -> PathBuf {
@@ -60,4 +77,18 @@ fn parent_has_an_outcome_whatever_a_child_says() {
     };
     let config = Config { failure_persistence: None, ..Config::default() };
     TestRunner::new(config).run(&speech(), check).unwrap();
+}
+
+#[test]
+fn error_without_a_word_is_given_one() {
+    let impostor = Impostor::patient();
+    let hello = encode(Hello::Ready(Confinement::Full)).unwrap();
+    let silence = encode(FromChild::Done { result: Err(String::new()), stays: true }).unwrap();
+    fs::write(impostor.speech(), [hello, silence].concat()).unwrap();
+    let origin = Arc::new(FileOrigin { root: impostor.folder.path().to_owned(), load_roots: Vec::new() });
+    let base = Url::from_directory_path(impostor.folder.path()).unwrap();
+    let mut sheet = LoneSheet::new(origin, base, "/a.scss", CompileOptions::default());
+    let compiler = Compiler::new(impostor.program(), LIMITS);
+    let ended = Runtime::new().unwrap().block_on(sheet.compile(&compiler));
+    assert!(ended.unwrap_err().contains("did not say why"));
 }
