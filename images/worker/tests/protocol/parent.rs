@@ -31,22 +31,30 @@ struct Impostor {
 }
 
 impl Impostor {
-    fn new() -> Self {
-        let impostor = Self { folder: tempfile::tempdir().unwrap() };
-        impostor.act(&format!("exec /bin/cat {}", impostor.speech().display()));
-        impostor
+    /// Ends once it has spoken.
+    fn hasty() -> Self {
+        Self::reading("")
     }
 
-    /// Hears its order out, whatever it has said.
+    /// Hears its order out, too.
     fn patient() -> Self {
+        Self::reading("-")
+    }
+
+    /// What it reads after its speech, before it ends.
+    fn reading(more: &str) -> Self {
         let impostor = Self { folder: tempfile::tempdir().unwrap() };
-        impostor.act(&format!("exec /bin/cat {} -", impostor.speech().display()));
+        let script = format!("#!/bin/sh\nexec /bin/cat {} {more}\n", impostor.speech().display());
+        fs::write(impostor.program(), script).unwrap();
+        fs::set_permissions(impostor.program(), fs::Permissions::from_mode(0o700)).unwrap();
         impostor
     }
 
-    fn act(&self, command: &str) {
-        fs::write(self.program(), format!("#!/bin/sh\n{command}\n")).unwrap();
-        fs::set_permissions(self.program(), fs::Permissions::from_mode(0o700)).unwrap();
+    fn sheet(&self) -> LoneSheet {
+        let root = self.folder.path();
+        let origin = FileOrigin { root: root.to_owned(), load_roots: Vec::new() };
+        let base = Url::from_directory_path(root).unwrap();
+        LoneSheet::new(Arc::new(origin), base, "/a.scss", CompileOptions::default())
     }
 
     fn program(&self) -> PathBuf {
@@ -60,15 +68,12 @@ impl Impostor {
 
 #[test]
 fn parent_has_an_outcome_whatever_a_child_says() {
-    let impostor = Impostor::new();
+    let impostor = Impostor::hasty();
     let runtime = Runtime::new().unwrap();
     let compiler = Compiler::new(impostor.program(), LIMITS);
-    let origin = Arc::new(FileOrigin { root: impostor.folder.path().to_owned(), load_roots: Vec::new() });
-    let base = Url::from_directory_path(impostor.folder.path()).unwrap();
     let check = |speech: Vec<u8>| {
         fs::write(impostor.speech(), speech).unwrap();
-        let mut sheet = LoneSheet::new(origin.clone(), base.clone(), "/a.scss", CompileOptions::default());
-        match runtime.block_on(async { timeout(PATIENCE, sheet.compile(&compiler)).await }) {
+        match runtime.block_on(async { timeout(PATIENCE, impostor.sheet().compile(&compiler)).await }) {
             Ok(Ok(made)) => prop_assert!(made.css.len() <= LIMITS.output_bytes),
             Ok(Err(message)) => prop_assert!(!message.is_empty() && message.len() < 20_000),
             Err(_) => return Err(TestCaseError::fail("the parent waits for ever")),
@@ -85,10 +90,7 @@ fn error_without_a_word_is_given_one() {
     let hello = encode(Hello::Ready(Confinement::Full)).unwrap();
     let silence = encode(FromChild::Done { result: Err(String::new()), stays: true }).unwrap();
     fs::write(impostor.speech(), [hello, silence].concat()).unwrap();
-    let origin = Arc::new(FileOrigin { root: impostor.folder.path().to_owned(), load_roots: Vec::new() });
-    let base = Url::from_directory_path(impostor.folder.path()).unwrap();
-    let mut sheet = LoneSheet::new(origin, base, "/a.scss", CompileOptions::default());
     let compiler = Compiler::new(impostor.program(), LIMITS);
-    let ended = Runtime::new().unwrap().block_on(sheet.compile(&compiler));
+    let ended = Runtime::new().unwrap().block_on(impostor.sheet().compile(&compiler));
     assert!(ended.unwrap_err().contains("did not say why"));
 }

@@ -242,7 +242,7 @@ fn visitors_are_served_while_a_rollout_or_one_missing_pod_is_work_under_way() {
         let status = status_of(&Applied { workloads: with_web(Some(pods)), ..settled() });
         let all = conditions(&status);
         assert_eq!((&all["Ready"], &all["Reconciling"]), (&json!(is_ready), &json!(reconciling)), "{told}");
-        let condition = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+        let condition = status.condition("Ready").unwrap();
         assert_eq!(condition.message, format!("web pods ready: {told}"));
     }
 }
@@ -338,16 +338,13 @@ fn subscription_tells_since_when_its_reason_stands_and_what_was_met() {
     ] {
         let applied = Applied { subscription: state, ..settled() };
         status = compute_status(&status, Some(7), &Outcome::Applied(&applied), None, at(second));
-        let told = status.conditions.iter().find(|told| told.type_ == "SubscriptionReady").unwrap();
+        let told = status.condition("SubscriptionReady").unwrap();
         assert_eq!(told.last_transition_time.0, at(since), "{second}");
         let is_named = told.message.contains("post to https://hooks.example.com/work_complete")
             && told.message.contains("answered with status 404");
         assert_eq!(is_named, second < 30, "{}", told.message);
         // The others' time is that of their status.
-        assert_eq!(
-            status.conditions.iter().find(|told| told.type_ == "Ready").unwrap().last_transition_time.0,
-            at(10)
-        );
+        assert_eq!(status.condition("Ready").unwrap().last_transition_time.0, at(10));
     }
 }
 
@@ -394,7 +391,7 @@ fn a_change_moves_only_its_own_time_and_is_told_once() {
     let broken = Applied { workloads: with_web(Some(web(1, 3))), ..settled() };
     let second = compute_status(&first, Some(7), &Outcome::Applied(&broken), None, at(99));
     let time = |status: &AssetPipelineStatus, type_: &str| {
-        let condition = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+        let condition = status.condition(type_).unwrap();
         condition.last_transition_time.0
     };
     assert_eq!((time(&second, "Ready"), time(&second, "BindingsReady")), (at(99), at(10)));

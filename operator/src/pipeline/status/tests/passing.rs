@@ -36,7 +36,7 @@ fn suspended_pipeline_serves_as_it_did_and_says_how_to_go_on() {
         })
     );
     let generation = |type_: &str| {
-        let condition = status.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+        let condition = status.condition(type_).unwrap();
         condition.observed_generation
     };
     assert_eq!((generation("Ready"), generation("BindingsReady")), (Some(8), Some(7)));
