@@ -12,6 +12,7 @@ use pipeline::{
 
 use crate::{
     aws::Clients,
+    children::ChildCache,
     config::Config,
     metrics::Metrics,
     pace::{BackOff, Pace},
@@ -45,6 +46,8 @@ pub struct Context {
     pub pace: Pace,
     /// What was last seen of notification endpoints.
     pub reached: ReachBoard,
+    /// The pipelines' children, as watches tell of them.
+    pub children: Arc<ChildCache>,
     /// Where pods run.
     pub placement: Arc<Placement>,
     /// Which pods were evicted a moment ago.

@@ -5,6 +5,7 @@
 //! `pipeline`: its settings, its registry and its ports.
 
 pub mod aws;
+pub mod children;
 pub mod config;
 pub mod context;
 pub mod election;
@@ -24,7 +25,7 @@ pub mod tenant;
 pub mod tenants;
 pub mod uninstall;
 
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
 
 use ::pipeline::{
     aws::{S3Store, SqsQueue, sdk_config},
@@ -38,17 +39,8 @@ use ::pipeline::{
 };
 use anyhow::Context as _;
 use crds::{AssetPipeline, AssetTenant};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use jiff::Timestamp;
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        apps::v1::Deployment,
-        core::v1::{Service, ServiceAccount},
-        networking::v1::{Ingress, NetworkPolicy},
-        policy::v1::PodDisruptionBudget,
-    },
-};
 use kube::{
     Api, Client, Resource,
     core::DeserializeGuard,
@@ -61,6 +53,7 @@ use kube::{
         watcher,
     },
 };
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -70,17 +63,17 @@ pub use uninstall::check_uninstall;
 
 use crate::{
     aws::Clients,
+    children::{prune_metadata, watch_children},
     config::LeaseConfig,
     context::Context,
     election::{Election, Term},
     metrics::Metrics,
-    names::{COMPONENT_LABEL, MANAGED_BY_LABEL, OPERATOR_MANAGER, Tier},
+    names::OPERATOR_MANAGER,
     pace::Pace,
     pipeline::rebalance::Moves,
     placement::watch_placement,
     purges::{HintOrder, HintTarget},
     reach::ReachBoard,
-    scaler::Watched,
     settled::Settled,
 };
 
@@ -139,17 +132,14 @@ fn build_election(lease: &LeaseConfig, cluster: &kube::Config) -> anyhow::Result
 
 /// Reconciles and scales until the token is cancelled.
 async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<()> {
-    let (workers, watching) = watch_workers(&context.client, over.clone());
-    let watching = tokio::spawn(watching);
     let (moved, placing) = watch_placement(&context.client, &context.placement, over.clone()).await;
-    let moved = moved.map(|pipeline| {
-        ObjectRef::new(&pipeline.name).within(pipeline.namespace.as_deref().unwrap_or_default())
-    });
-    let controller = build_controller(&context.client, &over).reconcile_on(moved);
+    let (changed, watching) = watch_children(&context.client, &context.children, over.clone()).await;
+    let controller = build_controller(&context.client, &over)
+        .reconcile_on(moved.map(|pipeline| guarded(&pipeline)))
+        .reconcile_on(changed.map(|pipeline| guarded(&pipeline)));
     let pipelines = controller.store();
     context.pace.count_by(move || pipelines.len());
-    let watched = Watched { pipelines: controller.store(), workers };
-    let scaling = tokio::spawn(scaler::run(Arc::clone(&context), watched, over.clone()));
+    let scaling = tokio::spawn(scaler::run(Arc::clone(&context), controller.store(), over.clone()));
     let rounds = controller.run(
         pipeline::reconcile,
         |object, error, context| pipeline::error_policy(&context, &object, error),
@@ -164,7 +154,14 @@ async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<
     let ((), ()) = told;
     scaling.await.context("the scaler ended early")?;
     placing.await.context("the watch of pods and nodes ended early")?;
-    watching.await.context("the watch of workers ended early")
+    // All end with the term.
+    watching.join_all().await;
+    Ok(())
+}
+
+/// The same pipeline, as the controller has it.
+fn guarded(pipeline: &ObjectRef<AssetPipeline>) -> ObjectRef<DeserializeGuard<AssetPipeline>> {
+    ObjectRef::new(&pipeline.name).within(pipeline.namespace.as_deref().unwrap_or_default())
 }
 
 /// The error policies tell why a round failed, and a deleted object has nothing left to do.
@@ -205,6 +202,7 @@ impl Office {
             settled: Settled::default(),
             pace: Pace::new(self.config.drift_calls_per_second),
             reached: ReachBoard::default(),
+            children: Arc::default(),
             placement: Arc::default(),
             moves: Moves::default(),
             samples: scaler::SampleBoard::default(),
@@ -231,20 +229,13 @@ async fn send_hints(client: PurgeHints, order: HintOrder) {
     }
 }
 
-/// Watches pipelines, and of the children only those that we made.
+/// Watches pipelines. Whatever else is to start a round is told to it.
 fn build_controller(
     client: &Client,
     shutdown: &CancellationToken,
 ) -> Controller<DeserializeGuard<AssetPipeline>> {
-    let pipelines: Api<DeserializeGuard<AssetPipeline>> = Api::all(client.clone());
-    let ours = || watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
-    Controller::new(pipelines, watcher::Config::default())
-        .owns(all::<Deployment>(client), ours())
-        .owns(all::<Service>(client), ours())
-        .owns(all::<ServiceAccount>(client), ours())
-        .owns(all::<PodDisruptionBudget>(client), ours())
-        .owns(all::<Ingress>(client), ours())
-        .owns(all::<NetworkPolicy>(client), ours())
+    let (pipelines, events) = watch_pruned(Api::all(client.clone()));
+    Controller::for_stream(events.applied_objects(), pipelines)
         .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }
@@ -254,8 +245,8 @@ fn build_tenant_controller(
     client: &Client,
     shutdown: &CancellationToken,
 ) -> Controller<DeserializeGuard<AssetTenant>> {
-    let tenants: Api<DeserializeGuard<AssetTenant>> = Api::all(client.clone());
-    let controller = Controller::new(tenants, watcher::Config::default());
+    let (tenants, events) = watch_pruned(Api::<DeserializeGuard<AssetTenant>>::all(client.clone()));
+    let controller = Controller::for_stream(events.applied_objects(), tenants);
     let wakes = tenant::Wakes::new(controller.store());
     let pipelines: Api<DeserializeGuard<AssetPipeline>> = Api::all(client.clone());
     controller
@@ -264,23 +255,15 @@ fn build_tenant_controller(
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }
 
-/// The worker Deployments, kept current for the scaler.
-fn watch_workers(
-    client: &Client,
-    shutdown: CancellationToken,
-) -> (reflector::Store<Deployment>, impl Future<Output = ()> + use<>) {
-    let labels = format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER},{COMPONENT_LABEL}={}", Tier::Worker.as_str());
+/// All objects of a kind, without what nobody reads: who set which field is often more than the rest.
+fn watch_pruned<K>(
+    objects: Api<K>,
+) -> (reflector::Store<K>, impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
     let (store, writer) = reflector::store();
-    let events = watcher(all::<Deployment>(client), watcher::Config::default().labels(&labels));
-    let kept = reflector(writer, events.default_backoff()).take_until(shutdown.cancelled_owned());
-    let watching = kept.for_each(async |event| {
-        if let Err(error) = event {
-            tracing::warn!(error = chain(&error), "watch of workers was disturbed");
-        }
-    });
-    (store, watching)
-}
-
-fn all<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(client: &Client) -> Api<K> {
-    Api::all(client.clone())
+    let events = watcher(objects, watcher::Config::default())
+        .modify(|object: &mut K| prune_metadata(object.meta_mut()));
+    (store, events.reflect(writer))
 }

@@ -10,14 +10,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use crds::{AssetPipeline, QueueStatus};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus};
+use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
     core::DeserializeGuard,
     runtime::{
         events::{Event, EventType},
-        reflector::{ObjectRef, Store},
+        reflector::Store,
     },
 };
 use pipeline::{Error, chain, ports::Depth};
@@ -29,11 +29,12 @@ pub use board::SampleBoard;
 pub use decide::{Decision, Limits, Sample, Window, decide};
 
 use crate::{
+    children::ChildCache,
     context::Context,
     events::{build_event, publish},
     metrics::ReasonLabels,
-    names::{APPLIED_ANNOTATION, SCALER_MANAGER, Tier, qualified},
-    pipeline::{ownership::is_controlled_by, validate_limits},
+    names::{SCALER_MANAGER, Tier, qualified},
+    pipeline::validate_limits,
 };
 
 /// How often each queue is looked at.
@@ -45,29 +46,26 @@ const TEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Queues that are looked at, and Deployments that are written, at the same time.
 const CONCURRENCY: usize = 32;
 
-/// What the scaler reads of the cluster, kept current by watches.
-#[derive(Clone)]
-pub struct Watched {
-    pub pipelines: Store<DeserializeGuard<AssetPipeline>>,
-    pub workers: Store<Deployment>,
-}
-
 /// Runs until the token is cancelled. What it remembers is only how long queues have been empty.
-pub async fn run(context: Arc<Context>, watched: Watched, shutdown: CancellationToken) {
+pub async fn run(
+    context: Arc<Context>,
+    pipelines: Store<DeserializeGuard<AssetPipeline>>,
+    shutdown: CancellationToken,
+) {
     let mut windows: HashMap<String, Window> = HashMap::new();
     let mut ticks = interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        let rounds = watched.pipelines.state().into_iter().filter_map(|object| {
+        let rounds = pipelines.state().into_iter().filter_map(|object| {
             let object = object.0.as_ref().ok()?.clone();
             let uid = object.uid()?;
             let window = windows.get(&uid).copied().unwrap_or_default();
             Some((uid, object, window))
         });
         let rounds = stream::iter(rounds.collect::<Vec<_>>()).map(|(uid, object, window)| {
-            let (context, watched) = (&context, &watched);
+            let context = &context;
             async move {
-                let tended = tend(context, watched, &object, window);
+                let tended = tend(context, &object, window);
                 (uid, bounded(&object, window, tended).await)
             }
         });
@@ -91,8 +89,8 @@ async fn bounded(object: &AssetPipeline, window: Window, tended: impl Future<Out
 }
 
 /// One look at one pipeline. Without numbers nothing is decided, so nobody is let go for lack of them.
-async fn tend(context: &Context, watched: &Watched, object: &AssetPipeline, window: Window) -> Window {
-    let Some(subject) = find_subject(watched, object) else { return window };
+async fn tend(context: &Context, object: &AssetPipeline, window: Window) -> Window {
+    let Some(subject) = find_subject(&context.children, object) else { return window };
     let depth = match timeout(SAMPLE_TIMEOUT, measure(context, &subject)).await {
         Ok(Ok(depth)) => depth,
         Ok(Err(error)) => {
@@ -149,34 +147,29 @@ struct Subject {
 }
 
 /// `None` while a queue or the Deployment is not there yet, or the pipeline is going.
-fn find_subject(watched: &Watched, object: &AssetPipeline) -> Option<Subject> {
+fn find_subject(children: &ChildCache, object: &AssetPipeline) -> Option<Subject> {
     if object.metadata.deletion_timestamp.is_some() {
         return None;
     }
     let namespace = object.namespace()?;
     let deployment = Tier::Worker.child_name(&object.name_any());
-    let found = watched.workers.get(&ObjectRef::new(&deployment).within(&namespace))?;
-    if !is_controlled_by(&found.metadata, &object.uid()?) {
-        return None;
-    }
+    let found = children.worker(&namespace, &deployment)?;
     // Before the operator's first apply the scaler's manager alone holds the whole Deployment; a write of
     // only the replicas would then take the rest away.
-    found.annotations().get(APPLIED_ANNOTATION)?;
+    if !found.is_controlled_by(&object.uid()?) || !found.is_applied() {
+        return None;
+    }
     let bindings = object.status.as_ref()?.bindings.as_ref()?;
     Some(Subject {
         pipeline: qualified(&namespace, &object.name_any()),
         queue_url: bindings.queue_url.clone()?,
         refresh_queue_url: bindings.refresh_queue_url.clone()?,
         limits: validate_limits(&object.spec.worker).ok()?,
-        replicas: found.spec.as_ref()?.replicas.and_then(|replicas| u32::try_from(replicas).ok())?,
-        ready: found.status.as_ref().map_or(0, counted_ready),
+        replicas: found.replicas()?,
+        ready: found.ready(),
         deployment,
         namespace,
     })
-}
-
-fn counted_ready(status: &DeploymentStatus) -> u32 {
-    status.ready_replicas.and_then(|ready| u32::try_from(ready).ok()).unwrap_or_default()
 }
 
 async fn scale(
@@ -235,34 +228,34 @@ fn saturated(count: u64) -> i64 {
 mod tests {
     use std::future::pending;
 
-    use kube::runtime::{reflector, watcher};
+    use kube::runtime::watcher;
     use pipeline::{embedded::MemoryQueue, ports::Queue};
     use serde_json::Value;
     use tokio::time::Instant;
 
     use super::*;
-    use crate::pipeline::tests::cluster::FakeCluster;
+    use crate::{children::Child, names::APPLIED_ANNOTATION, pipeline::tests::cluster::FakeCluster};
 
     /// The limits under which this pipeline is scaled, where it is.
     fn scaled(metadata: &Value, spec: &Value) -> Option<Limits> {
-        let (pipelines, _) = reflector::store();
-        let (workers, mut writer) = reflector::store();
+        let children = ChildCache::default();
         let owner =
             json!({"apiVersion": "v1", "kind": "Any", "name": "shop", "uid": "u-1", "controller": true});
-        let deployment = serde_json::from_value(json!({
+        let deployment: Deployment = serde_json::from_value(json!({
             "metadata": {
                 "name": "storefront-worker", "namespace": "shop", "ownerReferences": [owner],
                 "annotations": {APPLIED_ANNOTATION: "1"},
             },
             "spec": {"replicas": 0, "selector": {}, "template": {}},
-        }));
-        writer.apply_watcher_event(&watcher::Event::Apply(deployment.unwrap()));
+        }))
+        .unwrap();
+        Deployment::board(&children).unwrap().note(watcher::Event::Apply(deployment));
         let object = json!({
             "apiVersion": "assetpipeline.dev/v1alpha1", "kind": "AssetPipeline", "metadata": metadata, "spec": spec,
             "status": {"bindings": {"queueUrl": "visits", "refreshQueueUrl": "refreshes"}},
         });
         let object = serde_json::from_value(object).unwrap();
-        find_subject(&Watched { pipelines, workers }, &object).map(|subject| subject.limits)
+        find_subject(&children, &object).map(|subject| subject.limits)
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod declared;
 pub mod ended;
 pub mod lost_notices;
 pub mod lost_zone;
+pub mod memory_aws;
 pub mod metrics;
 pub mod moto;
 pub mod network;

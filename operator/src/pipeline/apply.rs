@@ -4,21 +4,21 @@
 //! names that they resolve, then the pods, then what leads visitors to them. A failure on AWS is an
 //! outcome; a failure in the cluster ends the round, and the next one starts from what is there.
 
-use std::{collections::BTreeMap, fmt::Debug, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::{AssetPipeline, BindingsStatus, condition_reason as reason};
 use jiff::Timestamp;
 use k8s_openapi::{NamespaceResourceScope, api::networking::v1::Ingress};
 use kube::{
     Api, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    core::Status,
     runtime::events::EventType,
 };
 use pipeline::{
     Error, chain,
     names::{HostName, TenantId},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
@@ -30,6 +30,7 @@ use super::{
 };
 use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
+    children::Child,
     context::Context,
     events::{build_event, publish},
     names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
@@ -65,10 +66,17 @@ impl ApplyError {
     /// change their minds.
     pub fn outlook(&self) -> Outlook {
         match &self.source {
-            kube::Error::Api(refusal) if refusal.code == 422 => Outlook::Stuck,
+            kube::Error::Api(refusal) if refusal.code == 422 && !is_of_another(refusal) => Outlook::Stuck,
             _ => Outlook::Moving,
         }
     }
+}
+
+/// Whether another object stands where the one of our UID was. The API server calls that a change of a field that
+/// never changes; the next look finds the other one.
+fn is_of_another(refusal: &Status) -> bool {
+    let causes = refusal.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.field == "metadata.uid")
 }
 
 /// What a round came to. The status is made from this and from nothing else.
@@ -289,20 +297,14 @@ async fn apply_children(
     Ok((Workloads { web: web_deployment, worker: worker_deployment }, ingress))
 }
 
-/// Does one change, and gives the child as it is afterwards.
-async fn apply_change<K>(
+/// Does one change, and gives the child as it is afterwards. What was seen may be old: the write is for the object
+/// that was seen, and for none that has taken its place.
+async fn apply_change<K: Child>(
     context: &Context,
     object: &AssetPipeline,
     change: Change<K>,
     manager: &str,
-) -> Result<Option<K>, ApplyError>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Serialize
-        + DeserializeOwned
-        + Debug,
-{
+) -> Result<Option<K>, ApplyError> {
     let api: Api<K> = namespaced(context, object);
     match change {
         Change::Nothing | Change::Foreign { .. } => Ok(None),
@@ -312,6 +314,7 @@ where
             let parameters = PatchParams::apply(manager).force();
             let written = api.patch(&name, &parameters, &Patch::Apply(&*desired)).await;
             let written = written.map_err(|source| wrap::<K>("apply", &name, source))?;
+            context.children.note_written(&written);
             let pipeline = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
             tracing::info!(
                 pipeline.name = pipeline,
@@ -322,10 +325,23 @@ where
             );
             Ok(Some(written))
         }
-        Change::Delete { name } => match api.delete(&name, &DeleteParams::background()).await {
-            Err(source) if !is_gone(&source) => Err(wrap::<K>("delete", &name, source)),
-            Ok(_) | Err(_) => Ok(None),
-        },
+        Change::Delete { name, uid } => {
+            let only = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
+            let how = DeleteParams { preconditions: only, ..DeleteParams::background() };
+            let namespace = object.namespace().unwrap_or_default();
+            match api.delete(&name, &how).await {
+                // A finalizer may hold it.
+                Ok(answer) => match answer.left().filter(|left| left.meta().deletion_timestamp.is_some()) {
+                    Some(going) => context.children.note_written(&going),
+                    None => context.children.note_deleted::<K>(&namespace, &name),
+                },
+                Err(source) if is_gone(&source) => context.children.note_deleted::<K>(&namespace, &name),
+                // Another one stands there now, which the watch will tell of.
+                Err(kube::Error::Api(refusal)) if refusal.code == 409 => {}
+                Err(source) => return Err(wrap::<K>("delete", &name, source)),
+            }
+            Ok(None)
+        }
     }
 }
 
@@ -346,4 +362,25 @@ pub(super) fn wrap<K: Resource<DynamicType = ()>>(
     source: kube::Error,
 ) -> ApplyError {
     ApplyError { verb, kind: K::kind(&()).into_owned(), name: name.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outlook_where_wrong(field: &str) -> Outlook {
+        let refusal = json!({
+            "status": "Failure", "code": 422, "reason": "Invalid", "message": "wrong",
+            "details": {"causes": [{"field": field, "reason": "FieldValueInvalid", "message": "wrong"}]},
+        });
+        let refusal: Status = serde_json::from_value(refusal).unwrap();
+        let source = kube::Error::Api(refusal.boxed());
+        ApplyError { verb: "apply", kind: "Service".into(), name: "shop".into(), source }.outlook()
+    }
+
+    #[test]
+    fn only_a_person_mends_what_is_invalid_but_for_what_has_a_new_uid() {
+        assert_eq!(outlook_where_wrong("spec.ports[0].port"), Outlook::Stuck);
+        assert_eq!(outlook_where_wrong("metadata.uid"), Outlook::Moving);
+    }
 }

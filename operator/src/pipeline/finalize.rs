@@ -25,7 +25,7 @@ pub(crate) use self::abandonment::{build_left_behind, is_abandoned};
 use super::{
     apply::{ApplyError, is_gone, namespaced, wrap},
     observe::{
-        ObserveError, Workloads, binding_names, fetch, has_finalizer, observe_workloads, owner_of, terms_of,
+        ObserveError, Workloads, binding_names, fetch, fetch_workloads, has_finalizer, owner_of, terms_of,
     },
     ownership::is_controlled_by,
 };
@@ -125,7 +125,8 @@ pub enum Removal {
 }
 
 pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
-    let workloads = observe_workloads(context, object).await.map_err(FinalizeError::Observe)?;
+    // What a watch tells may be old, and what pods use goes once they are gone.
+    let workloads = fetch_workloads(context, object).await.map_err(FinalizeError::Observe)?;
     let uid = object.uid().unwrap_or_default();
     let ingress =
         fetch::<Ingress>(context, object, &object.name_any()).await.map_err(FinalizeError::Observe)?;

@@ -1,19 +1,18 @@
 //! What is there: the pipeline's children in the cluster, its bindings on AWS, its tenants in the bucket.
+//!
+//! Children come from what the watches have told ([`crate::children`]), which may be old. Read from the API server
+//! are: what no watch tells of; a child that is wanted and not known, since another's object in its place bears no
+//! label of ours; and, by `finalize`, whether pods are gone, since what they use goes after that.
 
-use crds::{AssetPipeline, BindingMode, BindingsSpec, PURGE_ANNOTATION_PREFIX};
-use k8s_openapi::{
-    NamespaceResourceScope,
-    api::{
-        apps::v1::Deployment,
-        core::v1::{ConfigMap, Secret, Service, ServiceAccount},
-        networking::v1::{Ingress, NetworkPolicy},
-        policy::v1::PodDisruptionBudget,
-    },
+use crds::{AssetPipeline, BindingMode, BindingsSpec, NetworkPolicies, PURGE_ANNOTATION_PREFIX};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Secret, Service, ServiceAccount},
+    networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
 };
 use kube::{Api, Resource, ResourceExt};
 use pipeline::{Error, reach::Question, signature::SigningKeys};
-use serde::de::DeserializeOwned;
-use std::fmt::Debug;
 
 use super::{
     ownership::is_controlled_by,
@@ -28,6 +27,7 @@ use crate::{
         BindingNames, BindingSuffix, BindingsTerms, ObservedBindings, Owner, find_left_behind,
         holds_registry, observe_bindings, subscription::ToldSubscription,
     },
+    children::{Child, Found},
     context::Context,
     names::{FINALIZER, SUFFIX_ANNOTATION, Tier, bindings_config_map, notice_secret, peers_service},
     tenants::{ObservedRegistry, observe_registry, owner_name},
@@ -126,22 +126,30 @@ pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observ
     Ok(Observed { has_finalizer, left_behind, bindings, registry, children, endpoint, missing_secrets })
 }
 
-/// All that is looked at while a pipeline is suspended, and the first that is while it goes.
+/// All that is looked at while a pipeline is suspended. Nothing hangs on it but what the status tells.
 pub async fn observe_workloads(context: &Context, object: &AssetPipeline) -> Result<Workloads, ObserveError> {
+    let [web, worker] = [Tier::Web, Tier::Worker].map(|tier| tier.child_name(&object.name_any()));
     Ok(Workloads {
-        web: fetch_workload(context, object, Tier::Web).await?,
-        worker: fetch_workload(context, object, Tier::Worker).await?,
+        web: only_ours(object, look(context, object, &web, Wanted::No).await?),
+        worker: only_ours(object, look(context, object, &worker, Wanted::No).await?),
     })
 }
 
-async fn fetch_workload(
+/// As the API server has them now.
+pub(super) async fn fetch_workloads(
     context: &Context,
     object: &AssetPipeline,
-    tier: Tier,
-) -> Result<Option<Deployment>, ObserveError> {
+) -> Result<Workloads, ObserveError> {
+    let [web, worker] = [Tier::Web, Tier::Worker].map(|tier| tier.child_name(&object.name_any()));
+    Ok(Workloads {
+        web: only_ours(object, fetch(context, object, &web).await?),
+        worker: only_ours(object, fetch(context, object, &worker).await?),
+    })
+}
+
+fn only_ours(object: &AssetPipeline, found: Option<Deployment>) -> Option<Deployment> {
     let uid = object.uid().unwrap_or_default();
-    let found: Option<Deployment> = fetch(context, object, &tier.child_name(&object.name_any())).await?;
-    Ok(found.filter(|found| is_controlled_by(&found.metadata, &uid)))
+    found.filter(|found| is_controlled_by(&found.metadata, &uid))
 }
 
 pub fn has_finalizer(object: &AssetPipeline) -> bool {
@@ -292,20 +300,26 @@ async fn observe_children(
     let name = object.name_any();
     let (web, worker) = (Tier::Web.child_name(&name), Tier::Worker.child_name(&name));
     let (secret, told, peers) = (notice_secret(&name), bindings_config_map(&name), peers_service(&name));
+    let ingress = if object.spec.ingress.is_some() { Wanted::Yes } else { Wanted::No };
+    let policies = object.spec.network_policies.unwrap_or(context.config.network.policies);
+    let policies = match policies {
+        NetworkPolicies::Managed => Wanted::Yes,
+        NetworkPolicies::None => Wanted::No,
+    };
     let reads = tokio::try_join!(
-        fetch(context, object, &web),
-        fetch(context, object, &worker),
+        look(context, object, &web, Wanted::Yes),
+        look(context, object, &worker, Wanted::Yes),
         fetch(context, object, &secret),
         fetch(context, object, &told),
-        fetch(context, object, &peers),
-        fetch(context, object, &name),
-        fetch(context, object, &web),
-        fetch(context, object, &worker),
-        fetch(context, object, &web),
-        fetch(context, object, &worker),
-        fetch(context, object, &worker),
-        fetch(context, object, &web),
-        fetch(context, object, &name),
+        look(context, object, &peers, Wanted::Yes),
+        look(context, object, &name, Wanted::Yes),
+        look(context, object, &web, Wanted::Yes),
+        look(context, object, &worker, Wanted::Yes),
+        look(context, object, &web, policies),
+        look(context, object, &worker, policies),
+        look(context, object, &worker, Wanted::Yes),
+        look(context, object, &web, Wanted::Yes),
+        look(context, object, &name, ingress),
     )?;
     let (
         web_service_account,
@@ -365,15 +379,35 @@ async fn observe_secrets(
     Ok(missing)
 }
 
-/// The child of that name, or `None` where there is none.
-pub(super) async fn fetch<K>(
+/// Whether a child is going to be made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Yes,
+    /// It is not made now.
+    No,
+}
+
+/// The child of that name, as it was last heard of.
+async fn look<K: Child>(
     context: &Context,
     object: &AssetPipeline,
     name: &str,
-) -> Result<Option<K>, ObserveError>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
+    wanted: Wanted,
+) -> Result<Option<K>, ObserveError> {
+    match context.children.find(&object.namespace().unwrap_or_default(), name) {
+        Found::Known(found) => Ok(Some(*found)),
+        Found::Absent if wanted == Wanted::No => Ok(None),
+        // Whatever is there is somebody else's, or was made a moment ago.
+        Found::Absent | Found::Unlisted => fetch(context, object, name).await,
+    }
+}
+
+/// The child of that name as the API server has it now, or `None` where there is none.
+pub(super) async fn fetch<K: Child>(
+    context: &Context,
+    object: &AssetPipeline,
+    name: &str,
+) -> Result<Option<K>, ObserveError> {
     let namespace = object.namespace().unwrap_or_default();
     let api: Api<K> = Api::namespaced(context.client.clone(), &namespace);
     let wrap = |source| ObserveError {

@@ -1,5 +1,6 @@
 //! Whole rounds against an API server in memory: what is written, and that nothing is where nothing changed.
 
+mod cached;
 pub(crate) mod cluster;
 
 use std::sync::Arc;

@@ -143,7 +143,7 @@ impl MemoryApiServer {
         };
         let mut state = self.lock();
         let answer = match parts[at + 3..] {
-            [] if request.method == Method::GET => Ok(state.list(&key(""))),
+            [] if request.method == Method::GET => Ok(state.list(&key(""), request.uri)),
             [] if request.method == Method::POST => state.create(key(""), request),
             [name] => match *request.method {
                 Method::GET => state.get(&key(name), request.accept),
@@ -165,10 +165,18 @@ impl MemoryApiServer {
 }
 
 impl State {
-    fn list(&self, of: &Key) -> Answer {
-        let is_listed = |key: &Key| (&key.namespace, &key.plural) == (&of.namespace, &of.plural);
-        let items: Vec<&Value> =
-            self.objects.iter().filter(|(key, _)| is_listed(key)).map(|(_, stored)| &stored.value).collect();
+    /// Those with the labels that are asked for.
+    fn list(&self, of: &Key, uri: &Uri) -> Answer {
+        let query = uri.query().unwrap_or_default();
+        let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "labelSelector");
+        let asked = asked.map(|(_, labels)| labels.into_owned()).unwrap_or_default();
+        let labels: Vec<(&str, &str)> = asked.split(',').filter_map(|label| label.split_once('=')).collect();
+        let is_listed = |key: &Key, value: &Value| {
+            (&key.namespace, &key.plural) == (&of.namespace, &of.plural)
+                && labels.iter().all(|(name, wanted)| value["metadata"]["labels"][*name] == *wanted)
+        };
+        let listed = self.objects.iter().filter(|(key, stored)| is_listed(key, &stored.value));
+        let items: Vec<&Value> = listed.map(|(_, stored)| &stored.value).collect();
         let metadata = json!({"resourceVersion": self.version.to_string()});
         (200, json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}))
     }
@@ -207,6 +215,10 @@ impl State {
             if present.is_some_and(|present| present != version) {
                 return Err(refuse(409, "Conflict", "the object has been modified"));
             }
+        }
+        let present = self.objects.get(key).map(|stored| &stored.value["metadata"]["uid"]);
+        if patch["metadata"]["uid"].is_string() && present != Some(&patch["metadata"]["uid"]) {
+            return Err(refuse_uid(present.is_some()));
         }
         let is_applied = request.content_type.starts_with("application/apply-patch");
         let wanted = of_part(&patch, part);
@@ -297,6 +309,10 @@ impl State {
 
     fn delete(&mut self, key: &Key, options: &Value) -> Result<Answer, Refused> {
         let stored = self.objects.get(key).ok_or_else(|| not_found(key))?;
+        let wanted = &options["preconditions"]["uid"];
+        if wanted.is_string() && *wanted != stored.value["metadata"]["uid"] {
+            return Err(refuse(409, "Conflict", "it is not the object of this uid"));
+        }
         let is_foreground = options["propagationPolicy"] == "Foreground";
         if finalizers(&stored.value).is_empty() && !is_foreground {
             self.version += 1;
@@ -354,6 +370,16 @@ fn parse(body: &[u8]) -> Value {
 
 fn not_found(key: &Key) -> Refused {
     refuse(404, "NotFound", &format!("{} {:?} not found", key.plural, key.name))
+}
+
+/// To the API server another UID is a change of a field that never changes.
+fn refuse_uid(is_there: bool) -> Refused {
+    if !is_there {
+        return refuse(409, "Conflict", "there is no object of this uid");
+    }
+    let (code, mut status) = refuse(422, "Invalid", "metadata.uid: field is immutable");
+    status["details"] = json!({"causes": [{"field": "metadata.uid", "reason": "FieldValueInvalid"}]});
+    (code, status)
 }
 
 fn refuse(code: u16, reason: &str, message: &str) -> Refused {

@@ -109,7 +109,7 @@ impl Stage {
             Fault::StopAfter(number) | Fault::LoseReply(number) | Fault::LoseReplyOnce(number) => {
                 self.undisturbed.wire.told(number)
             }
-            Fault::Nothing | Fault::StaleReads | Fault::StaleRead(_) => String::new(),
+            Fault::Nothing | Fault::StaleReads | Fault::StaleRead(_) | Fault::LateWatches => String::new(),
         }
     }
 
@@ -130,11 +130,11 @@ pub(crate) fn difference(expected: &Value, found: &Value) -> String {
     format!("another end:\n{}{}", only('-', &expected, &found), only('+', &found, &expected))
 }
 
-/// A crash after every write, a lost reply of every write, and all reads late.
+/// A crash after every write, a lost reply of every write, all reads late, and watches that are later still.
 async fn check_faults(scenario: Scenario) -> Result<()> {
     let stage = Stage::set(scenario).await?;
     let writes = stage.undisturbed.wire.write_count();
-    let mut points = vec![Fault::StaleReads];
+    let mut points = vec![Fault::StaleReads, Fault::LateWatches];
     points.extend((1..=writes).flat_map(|number| [Fault::StopAfter(number), Fault::LoseReply(number)]));
     stage.check_each("faults", points.into_iter().map(|fault| (fault, Victim::Dies)).collect()).await
 }

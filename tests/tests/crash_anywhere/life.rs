@@ -1,4 +1,5 @@
-//! The life of a subscription, in virtual time, against SNS in memory.
+//! Hours of a pipeline's life, in virtual time: what is written while nothing happens, and what becomes of a
+//! subscription.
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,6 +52,7 @@ impl Life {
         for _ in 0..minutes * MINUTE {
             tokio::time::advance(TICK).await;
             let object = self.operator.pipeline(&self.world).await?.context("the pipeline is gone")?;
+            self.operator.hear(&self.world).await?;
             Box::pin(reconcile(Arc::new(DeserializeGuard(Ok(object))), Arc::clone(&self.operator.context)))
                 .await?;
             // Whatever becomes of the subscription, nothing else hangs on it.
@@ -82,6 +84,19 @@ impl Life {
         ensure!(ready["status"] == "True", "{ready}");
         Ok(())
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn operator_that_starts_cold_writes_nothing_for_hours_where_nothing_happens() -> Result<()> {
+    let world = World::memory();
+    Scenario::Create.begin(&world).await?;
+    settle(&world).await?;
+    let operator = Operator::start(&world, Fault::Nothing).await?;
+    let life = Life { world, operator, before: 0, seen: 0 };
+    life.pass(6 * 60).await?;
+    let wire = &life.operator.wire;
+    ensure!(wire.write_count() == 0, "{} writes, the first of them {}", wire.write_count(), wire.told(1));
+    Ok(())
 }
 
 #[tokio::test(start_paused = true)]

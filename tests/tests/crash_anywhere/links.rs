@@ -68,18 +68,24 @@ pub(crate) fn kube_client(cluster: &Cluster, wire: &Wire, namespace: &str) -> Cl
 
 /// What kubelets would tell.
 fn with_pods(path: &str, answer: Answer) -> Result<Answer, BoxError> {
-    if !path.contains("/deployments/") || answer.status >= 300 {
+    if !path.contains("/deployments") || answer.status >= 300 {
         return Ok(answer);
     }
-    let mut object: Value = serde_json::from_slice(&answer.body)?;
-    if object["kind"] == "Deployment" {
-        let (replicas, generation) = (&object["spec"]["replicas"], &object["metadata"]["generation"]);
-        object["status"] = json!({
-            "observedGeneration": generation, "replicas": replicas, "readyReplicas": replicas,
-            "updatedReplicas": replicas, "availableReplicas": replicas,
-        });
+    let mut told: Value = serde_json::from_slice(&answer.body)?;
+    if told["kind"] == "Deployment" {
+        add_pods(&mut told);
     }
-    Ok(Answer { body: serde_json::to_vec(&object)?.into(), ..answer })
+    let listed = told.get_mut("items").and_then(Value::as_array_mut);
+    listed.into_iter().flatten().for_each(add_pods);
+    Ok(Answer { body: serde_json::to_vec(&told)?.into(), ..answer })
+}
+
+fn add_pods(deployment: &mut Value) {
+    let (replicas, generation) = (&deployment["spec"]["replicas"], &deployment["metadata"]["generation"]);
+    deployment["status"] = json!({
+        "observedGeneration": generation, "replicas": replicas, "readyReplicas": replicas,
+        "updatedReplicas": replicas, "availableReplicas": replicas,
+    });
 }
 
 impl Cluster {

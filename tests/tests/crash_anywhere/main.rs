@@ -11,7 +11,6 @@
 
 mod any_change;
 mod apiserver;
-mod aws;
 mod conformance;
 mod endpoint;
 mod every_field;
@@ -27,3 +26,5 @@ mod schema;
 mod told;
 mod wire;
 mod world;
+
+use tests::memory_aws as aws;

@@ -6,16 +6,28 @@ use anyhow::{Context as _, Result, bail};
 use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use clap::Parser;
 use crds::AssetPipeline;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Service, ServiceAccount},
+    networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
+};
 use kube::{
     Api,
+    api::ListParams,
     core::DeserializeGuard,
-    runtime::events::{Recorder, Reporter},
+    runtime::{
+        events::{Recorder, Reporter},
+        watcher::Event,
+    },
 };
 use operator::{
     Config, Options,
     aws::Clients,
+    children::Child,
     context::Context,
     metrics::Metrics,
+    names::{MANAGED_BY_LABEL, OPERATOR_MANAGER},
     pace::Pace,
     pipeline::{rebalance::Moves, reconcile},
     reach::ReachBoard,
@@ -42,6 +54,7 @@ pub(crate) struct Operator {
     pub(crate) wire: Wire,
     pub(crate) context: Arc<Context>,
     pipelines: Api<AssetPipeline>,
+    fault: Fault,
 }
 
 impl Operator {
@@ -60,6 +73,7 @@ impl Operator {
             settled: Settled::default(),
             pace: Pace::new(NonZeroU32::MIN),
             reached: ReachBoard::default(),
+            children: Arc::default(),
             placement: Arc::default(),
             moves: Moves::default(),
             samples: SampleBoard::default(),
@@ -70,7 +84,7 @@ impl Operator {
             clock: world.clock.port(),
         };
         let pipelines = Api::namespaced(client, &world.namespace);
-        Ok(Self { wire, context: Arc::new(context), pipelines })
+        Ok(Self { wire, context: Arc::new(context), pipelines, fault })
     }
 
     /// As the cluster has it now.
@@ -78,11 +92,37 @@ impl Operator {
         self.pipelines.get_opt(&world.name).await.context("cannot read the pipeline")
     }
 
+    /// What the watches tell, as lists: between two of them anything may have come and gone.
+    pub(crate) async fn hear(&self, world: &World) -> Result<()> {
+        self.hear_of::<Deployment>(world).await?;
+        self.hear_of::<Service>(world).await?;
+        self.hear_of::<ServiceAccount>(world).await?;
+        self.hear_of::<PodDisruptionBudget>(world).await?;
+        self.hear_of::<Ingress>(world).await?;
+        self.hear_of::<NetworkPolicy>(world).await
+    }
+
+    async fn hear_of<K: Child>(&self, world: &World) -> Result<()> {
+        let board = K::board(&self.context.children).context("a kind that is not watched")?;
+        let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
+        let objects: Api<K> = Api::namespaced(self.context.client.clone(), &world.namespace);
+        let listed = objects.list(&ours).await.with_context(|| format!("cannot list {}", K::kind(&())))?;
+        board.note::<K>(Event::Init);
+        for object in listed {
+            board.note(Event::InitApply(object));
+        }
+        board.note::<K>(Event::InitDone);
+        Ok(())
+    }
+
     /// Rounds until nothing is left to do, though the cluster did its part after each of them, and though what was
     /// settled is looked at again. Whether there still is a pipeline then, the caller sees.
     pub(crate) async fn run(&self, world: &World) -> Result<()> {
         let mut was_quiet = false;
-        for _ in 0..MOST_ROUNDS {
+        for round in 0..MOST_ROUNDS {
+            if round == 0 || was_quiet || self.fault != Fault::LateWatches {
+                self.hear(world).await?;
+            }
             let before = self.wire.write_count();
             let Some(object) = self.pipeline(world).await? else {
                 world.work().await?;

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use bytes::Bytes;
+pub(crate) use tests::memory_aws::Answer;
 use tokio::sync::watch;
 use tower::BoxError;
 
@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     StaleReads,
     /// Only this one does.
     StaleRead(usize),
+    /// What watches tell comes only once there is nothing else to do.
+    LateWatches,
 }
 
 /// Whether a call changes anything.
@@ -44,13 +46,6 @@ pub(crate) struct Call {
     pub(crate) told: String,
     /// Everything that it says: two reads of the same text ask for the same.
     pub(crate) text: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Bytes,
 }
 
 #[derive(Debug, Clone)]
@@ -111,7 +106,11 @@ impl Wire {
         let is_due = match self.fault {
             Fault::StaleReads => true,
             Fault::StaleRead(number) => number == state.reads,
-            Fault::Nothing | Fault::StopAfter(_) | Fault::LoseReply(_) | Fault::LoseReplyOnce(_) => {
+            Fault::Nothing
+            | Fault::StopAfter(_)
+            | Fault::LoseReply(_)
+            | Fault::LoseReplyOnce(_)
+            | Fault::LateWatches => {
                 return answer;
             }
         };

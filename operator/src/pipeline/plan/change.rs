@@ -15,8 +15,8 @@ pub enum Change<K> {
     Keep(Box<K>),
     /// It is to be applied as it stands here, the digest annotation included.
     Apply(Box<K>),
-    /// It is there and should not be.
-    Delete { name: String },
+    /// It is there, with this UID, and should not be.
+    Delete { name: String, uid: Option<String> },
     /// It is not there and should not be, or it is not for us to decide.
     Nothing,
     /// An object of its name is there that the pipeline does not control. It is left alone.
@@ -45,21 +45,24 @@ where
     }
     let digest = Digest::of(to_json(&desired).to_string().as_bytes()).to_string();
     desired.metadata_mut().annotations.get_or_insert_default().insert(APPLIED_ANNOTATION.to_owned(), digest);
+    // Another one that has taken its place meanwhile is refused by the API server, and left alone.
+    desired.metadata_mut().uid = observed.as_ref().and_then(|observed| observed.metadata().uid.clone());
     match observed {
         Some(observed) if holds(&to_json(&desired), &to_json(&observed)) => Change::Keep(Box::new(observed)),
         Some(_) | None => Change::Apply(Box::new(desired)),
     }
 }
 
-/// The removal of a child that should not be. An object of others is in nobody's way then.
+/// The removal of a child that should not be, once. An object of others is in nobody's way then.
 pub(super) fn plan_absence<K>(owner: &OwnerReference, observed: Option<K>) -> Change<K>
 where
     K: Metadata<Ty = ObjectMeta>,
 {
     let ours = observed.filter(|observed| is_controlled_by(observed.metadata(), &owner.uid));
-    match ours.and_then(|observed| observed.metadata().name.clone()) {
-        Some(name) => Change::Delete { name },
-        None => Change::Nothing,
+    let there = ours.map(|observed| observed.metadata().clone());
+    match there.filter(|metadata| metadata.deletion_timestamp.is_none()) {
+        Some(ObjectMeta { name: Some(name), uid, .. }) => Change::Delete { name, uid },
+        Some(_) | None => Change::Nothing,
     }
 }
 
@@ -133,7 +136,7 @@ mod tests {
     fn child_as_the_api_server_completed_it_is_kept() {
         let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
         let mut observed = applied(&desired);
-        observed.metadata.uid = Some("u-1".into());
+        observed.metadata.uid = Some("s-1".into());
         let spec = observed.spec.as_mut().unwrap();
         spec.cluster_ip = Some("10.0.0.1".into());
         spec.ports.as_mut().unwrap()[0].protocol = Some("TCP".into());
@@ -144,8 +147,11 @@ mod tests {
     fn field_that_somebody_changed_is_applied_again() {
         let desired = service(&json!({"ports": [{"name": "http", "port": 80}]}));
         let mut drifted = applied(&desired);
+        drifted.metadata.uid = Some("s-1".into());
         drifted.spec.as_mut().unwrap().ports.as_mut().unwrap()[0].port = 81;
-        assert_eq!(plan(Some(drifted), desired.clone()), Change::Apply(Box::new(applied(&desired))));
+        let mut expected = applied(&desired);
+        expected.metadata.uid = Some("s-1".into());
+        assert_eq!(plan(Some(drifted), desired), Change::Apply(Box::new(expected)));
     }
 
     #[test]
@@ -166,8 +172,12 @@ mod tests {
 
     #[test]
     fn unwanted_child_is_deleted_once() {
-        let observed = service(&json!({}));
-        assert_eq!(plan_absence(&owner("u-1"), Some(observed)), Change::Delete { name: "shop".into() });
+        let mut observed = service(&json!({}));
+        observed.metadata.uid = Some("s-1".into());
+        let delete = Change::Delete { name: "shop".into(), uid: Some("s-1".into()) };
+        assert_eq!(plan_absence(&owner("u-1"), Some(observed.clone())), delete);
+        observed.metadata.deletion_timestamp = serde_json::from_value(json!("2026-11-27T00:00:00Z")).unwrap();
+        assert_eq!(plan_absence(&owner("u-1"), Some(observed)), Change::Nothing);
         assert_eq!(plan_absence::<Service>(&owner("u-1"), None), Change::Nothing);
     }
 

@@ -455,7 +455,7 @@ fn ingress_that_is_no_longer_wanted_is_deleted() {
     let mut object = fixture();
     object.spec.ingress = None;
     let second = settle(&object, Sight::Seen(bindings()), stored_children(&first)).children;
-    assert_eq!(second.ingress, Change::Delete { name: "storefront".into() });
+    assert_eq!(second.ingress, Change::Delete { name: "storefront".into(), uid: None });
 }
 
 #[test]

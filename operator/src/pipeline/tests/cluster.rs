@@ -17,8 +17,8 @@ use pipeline::embedded::{MemoryQueue, MemoryStore};
 use serde_json::{Value, json};
 
 use crate::{
-    aws::Clients, config::Config, context::Context, metrics::Metrics, pace::Pace, pipeline::rebalance::Moves,
-    purges::HintOrder, reach::ReachBoard, scaler::SampleBoard, settled::Settled,
+    aws::Clients, children::Child, config::Config, context::Context, metrics::Metrics, pace::Pace,
+    pipeline::rebalance::Moves, purges::HintOrder, reach::ReachBoard, scaler::SampleBoard, settled::Settled,
 };
 
 #[derive(Clone, Default)]
@@ -28,6 +28,7 @@ pub(crate) struct FakeCluster(Arc<Mutex<State>>);
 struct State {
     objects: BTreeMap<String, Value>,
     writes: Vec<String>,
+    reads: Vec<String>,
     refused: BTreeSet<String>,
     /// By bucket.
     stores: BTreeMap<String, Arc<MemoryStore>>,
@@ -88,6 +89,19 @@ impl FakeCluster {
         std::mem::take(&mut self.0.lock().unwrap().writes)
     }
 
+    /// What was read since the last call, as `plural/name`.
+    pub(crate) fn take_reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().reads)
+    }
+
+    /// Everything of this kind.
+    pub(crate) fn list<K: Child>(&self) -> Vec<K> {
+        let kind = format!("{}/", K::plural(&()));
+        let state = self.0.lock().unwrap();
+        let listed = state.objects.iter().filter(|(key, _)| key.starts_with(&kind));
+        listed.map(|(_, object)| serde_json::from_value(object.clone()).unwrap()).collect()
+    }
+
     /// S3 answers everything with this status from now on.
     pub(crate) fn fail_aws(&self, status: u16) {
         self.0.lock().unwrap().aws_failure = Some((status, ""));
@@ -128,6 +142,7 @@ impl FakeCluster {
             settled: Settled::default(),
             pace: Pace::new(std::num::NonZeroU32::MIN),
             reached: ReachBoard::default(),
+            children: Arc::default(),
             placement: Arc::default(),
             moves: Moves::default(),
             samples: SampleBoard::default(),
@@ -205,6 +220,7 @@ impl FakeCluster {
             uri.query().unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("fieldManager="));
         let mut state = self.0.lock().unwrap();
         if *method == http::Method::GET {
+            state.reads.push(key.clone());
             return state
                 .objects
                 .get(&key)

@@ -7,7 +7,9 @@ use crds::AssetPipeline;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::ConfigMap};
 use kube::{
     Api, Resource, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams},
+    api::{
+        ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
+    },
 };
 use operator::names::PIPELINE_LABEL;
 use serde_json::{Value, json};
@@ -73,7 +75,19 @@ async fn versions(world: &World) -> Result<Told> {
     map.force("in an older one", "one", at(&first, "3")).await?;
     map.merge("merged in an older one", at(&first, "4")).await?;
     map.get("in the end").await?;
-    map.delete("deleted", DeleteParams::background()).await?;
+    let of = |uid: &str| json!({"metadata": {"uid": uid, "labels": {"conformance": "uid"}}});
+    let uid = map.api.get(&map.name).await?.uid().unwrap_or_default();
+    map.force("of another uid", "one", of("1b4b0d6c-0000-4000-8000-000000000000")).await?;
+    map.force("of this uid", "one", of(&uid)).await?;
+    map.list("listed by label", "conformance=uid").await?;
+    map.list("listed by another label", "conformance=none").await?;
+    let only = |uid: &str| DeleteParams {
+        preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+        ..DeleteParams::background()
+    };
+    map.delete("deleted by another uid", only("1b4b0d6c-0000-4000-8000-000000000000")).await?;
+    map.delete("deleted by its uid", only(&uid)).await?;
+    map.force("no object of this uid", "one", of(&uid)).await?;
     Ok(map.told)
 }
 
@@ -108,7 +122,7 @@ async fn pipeline(world: &World) -> Result<Told> {
     pipeline.apply_status("status again", "one", &body).await?;
     pipeline.merge("status beside the way", json!({"status": {"observedGeneration": 9}})).await?;
     pipeline.metadata("metadata alone").await?;
-    pipeline.list("listed").await?;
+    pipeline.list("listed", "").await?;
     let uid = pipeline.api.get(&pipeline.name).await?.uid().unwrap_or_default();
     let mut map = Subject::new::<ConfigMap>(world, "belonging").await;
     let owner = json!({
@@ -207,8 +221,8 @@ impl<'a> Subject<'a> {
         Ok(())
     }
 
-    async fn list(&mut self, step: &str) -> Result<()> {
-        let found = self.api.list(&ListParams::default()).await?;
+    async fn list(&mut self, step: &str, labels: &str) -> Result<()> {
+        let found = self.api.list(&ListParams::default().labels(labels)).await?;
         ensure!(found.metadata.resource_version.is_some(), "a list without a version");
         let names: Vec<String> = found.iter().map(ResourceExt::name_any).collect();
         self.told.push(format!("{step}: {names:?}"));

@@ -16,9 +16,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::{s3::Bucket, sns::Topic, sqs::Queue};
-use crate::wire::Answer;
 
-pub(crate) const REGION: &str = "eu-central-1";
+pub const REGION: &str = "eu-central-1";
 const ACCOUNT: &str = "123456789012";
 
 /// Tags or attributes by name.
@@ -26,7 +25,7 @@ type Pairs = BTreeMap<String, String>;
 
 /// One account's resources in one region.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryAws(Arc<Mutex<State>>);
+pub struct MemoryAws(Arc<Mutex<State>>);
 
 #[derive(Debug, Clone, Default, Serialize)]
 struct State {
@@ -40,26 +39,33 @@ struct State {
     made: Vec<String>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
 /// A request, taken apart.
 #[derive(Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) method: &'a str,
+pub struct Request<'a> {
+    pub method: &'a str,
     /// Path and query.
-    pub(crate) target: &'a str,
-    pub(crate) headers: &'a BTreeMap<String, String>,
-    pub(crate) body: &'a [u8],
+    pub target: &'a str,
+    pub headers: &'a BTreeMap<String, String>,
+    pub body: &'a [u8],
 }
 
 /// Which service a request is for, and what it asks of it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
     S3,
     Sqs(String),
     Sns(String),
 }
 
 impl Operation {
-    pub(crate) fn of(request: &Request<'_>) -> Self {
+    pub fn of(request: &Request<'_>) -> Self {
         let header = |name: &str| request.headers.get(name).map(String::as_str).unwrap_or_default();
         if let Some(name) = header("x-amz-target").strip_prefix("AmazonSQS.") {
             Self::Sqs(name.to_owned())
@@ -73,26 +79,27 @@ impl Operation {
 
 impl MemoryAws {
     /// Another account that is now as this one.
-    pub(crate) fn fork(&self) -> Self {
+    #[must_use]
+    pub fn fork(&self) -> Self {
         Self(Arc::new(Mutex::new(self.lock().clone())))
     }
 
     /// What was made since the last call, as `kind name`.
-    pub(crate) fn take_made(&self) -> Vec<String> {
+    pub fn take_made(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().made)
     }
 
     /// Everything that there is.
-    pub(crate) fn dump(&self) -> Value {
+    pub fn dump(&self) -> Value {
         json!(*self.lock())
     }
 
     /// Somebody behind each endpoint confirms what SNS asks for. Whether there was anything.
-    pub(crate) fn confirm(&self) -> bool {
+    pub fn confirm(&self) -> bool {
         self.lock().confirm()
     }
 
-    pub(crate) fn answer(&self, request: &Request<'_>) -> Answer {
+    pub fn answer(&self, request: &Request<'_>) -> Answer {
         let mut state = self.lock();
         match Operation::of(request) {
             Operation::S3 => state.answer_s3(request),
