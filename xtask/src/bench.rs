@@ -32,6 +32,8 @@ enum Bench {
     Fleet(Length),
     /// A zone of the local cluster that loses its power, by the local and by Kubernetes' own grace period
     Zone(Length),
+    /// The operator with ten thousand pipelines on an API server of its own: memory, creation, idle writes, calls of AWS
+    Operator(Length),
 }
 
 #[derive(clap::Args)]
@@ -57,6 +59,21 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
         }
         Bench::Fleet(length) => measure_cluster(cache, "fleet", length, &progress),
         Bench::Zone(length) => measure_cluster(cache, "zone", length, &progress),
+        Bench::Operator(length) => {
+            let mut build = cargo(&cache)?;
+            // The operator's own program lies beside the bench's, which starts it.
+            build.args([
+                "build",
+                "--locked",
+                "--release",
+                "--package",
+                "operator",
+                "--package",
+                "bench_operator",
+            ]);
+            let program = cache.cargo_target().join("release/bench_operator");
+            measure(&cache, build, &program, &[], length, &progress)
+        }
     }
 }
 

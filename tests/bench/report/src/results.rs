@@ -17,6 +17,7 @@ pub enum Part {
     Far,
     Cpu,
     Neighbour,
+    Operator,
 }
 
 impl Part {
@@ -30,6 +31,7 @@ impl Part {
             Self::Far => "far",
             Self::Cpu => "cpu",
             Self::Neighbour => "neighbour",
+            Self::Operator => "operator",
         }
     }
 }

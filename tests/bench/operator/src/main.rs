@@ -1,0 +1,155 @@
+//! `cargo xtask bench operator`: the operator with many pipelines on a real API server and etcd, beside bare clients
+//! that write, or keep, the same objects. What it costs in memory, in time, in writes while nothing happens, and in
+//! calls of AWS.
+//!
+//! Owns the measuring and what is written about it. There are no kubelets and no controllers: the bench itself tells
+//! that Deployments have their pods. AWS is in the bench's memory and counts its calls.
+
+mod bare;
+mod calls;
+mod control_plane;
+mod creation;
+mod fleet;
+mod idle;
+mod memory;
+mod programs;
+mod table;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use bench_report::{Part, load_average, write};
+use clap::{Args, Parser, Subcommand};
+use cluster::{Cache, binaries::Binaries, progress::Progress};
+
+use self::{
+    calls::CountedAws,
+    control_plane::ControlPlane,
+    creation::{Race, create},
+    fleet::Fleet,
+    memory::Memory,
+    programs::{BareCache, Operator},
+    table::Figures,
+};
+
+#[derive(Parser)]
+#[command(name = "bench_operator", about = "Measures the operator with many pipelines beside bare clients")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Keep the objects as the operator does, typed and pruned, and do nothing else
+    Keep,
+}
+
+#[derive(Args)]
+struct Run {
+    /// Fewer pipelines and less time: a direction, and no results
+    #[arg(long)]
+    quick: bool,
+    /// Pipelines, where that is not what the length of the run says; no results are written then
+    #[arg(long)]
+    pipelines: Option<usize>,
+    /// The checkout
+    #[arg(long, default_value = ".")]
+    checkout: PathBuf,
+}
+
+/// How much is measured.
+struct Plan {
+    /// In all.
+    pipelines: usize,
+    /// Of them, those that are made in turns with the bare client, a batch each.
+    raced: usize,
+    idle: Duration,
+    writes_results: bool,
+}
+
+/// Hours on two cores, most of them for making what is then measured.
+const FULL: Plan =
+    Plan { pipelines: 10_000, raced: 1_000, idle: Duration::from_mins(20), writes_results: true };
+const QUICK: Plan = Plan { pipelines: 300, raced: 300, idle: Duration::from_mins(1), writes_results: false };
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { command, run } = Arguments::parse();
+    let outcome = match command {
+        Some(Command::Keep) => bare::keep().await.map(|()| ExitCode::SUCCESS),
+        None => measure(&run).await,
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Measures, prints, and writes; fails where a figure is missed.
+async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
+    let plan = plan_of(run);
+    let progress = Progress::start();
+    let cache = Cache::locate()?;
+    let binaries = Binaries::ensure(&cache, &progress)?;
+    let plane = ControlPlane::start(&cache, &binaries.kube, &progress).await?;
+    let aws = CountedAws::serve().await?;
+    let fleet = Fleet::open(&plane).await?;
+
+    // What each process takes before there is anything.
+    let mut operator = Operator::start(&plane, &aws).await?;
+    let mut keeper = BareCache::start(&plane)?;
+    let empty = (operator.resident_bytes()?, keeper.resident_bytes_once_it_has(0)?);
+    drop(keeper);
+
+    let mut races: Vec<Race> = Vec::new();
+    for number in 0..fleet::batches(plan.pipelines) {
+        if number < fleet::batches(plan.raced) {
+            let race = create(&fleet, number).await?;
+            progress.say(race.to_string());
+            races.push(race);
+        } else {
+            fleet.create_batch(number).await?;
+        }
+        fleet.settle_batch(number).await.with_context(|| format!("batch {number}"))?;
+        progress.say(format!(
+            "{} pipelines are ready, load {:.1}",
+            (number + 1) * fleet::BATCH,
+            load_average()?
+        ));
+    }
+
+    operator.stop()?;
+    operator = Operator::start(&plane, &aws).await?;
+    operator.await_rounds(plan.pipelines, &progress)?;
+    keeper = BareCache::start(&plane)?;
+    let objects = fleet.count_children().await?;
+    let full = (operator.resident_bytes()?, keeper.resident_bytes_once_it_has(objects + plan.pipelines)?);
+    drop(keeper);
+    let memory = Memory::new(empty, full, plan.pipelines);
+    progress.say(memory.to_string());
+
+    let idle = idle::watch(&plane, &aws, &operator, plan.idle, plan.pipelines, &progress).await?;
+    operator.stop()?;
+    let figures = Figures { pipelines: plan.pipelines, races, memory, idle };
+    let text = figures.table()?;
+    println!("\n{text}");
+    if plan.writes_results {
+        write(&run.checkout, Part::Operator, &text)?;
+    } else {
+        println!("a quick run: a direction only, nothing is written");
+    }
+    Ok(if figures.are_reached()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn plan_of(run: &Run) -> Plan {
+    let plan = if run.quick { QUICK } else { FULL };
+    match run.pipelines {
+        Some(pipelines) => {
+            Plan { pipelines, raced: plan.raced.min(pipelines), writes_results: false, ..plan }
+        }
+        None => plan,
+    }
+}
