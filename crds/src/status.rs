@@ -69,6 +69,8 @@ pub mod condition_reason {
     pub const SINGLE_ZONE: &str = "SingleZone";
     /// No node that takes the pods tells its zone.
     pub const NO_ZONES: &str = "NoZones";
+    /// The operator does not watch nodes, or may not.
+    pub const NODES_UNSEEN: &str = "NodesUnseen";
     /// The AWS resources are not all there yet.
     pub const BINDINGS_NOT_READY: &str = "BindingsNotReady";
     /// The registry does not hold all tenants yet.

@@ -7,11 +7,12 @@ use std::{net::SocketAddr, num::NonZeroU32};
 use clap::Parser;
 use crds::NetworkPolicies;
 use ipnet::IpNet;
+use pipeline::settings::OnOff;
 
 pub use endpoints::{Endpoint, Endpoints, InvalidEndpoint};
 
 use self::endpoints::EndpointOptions;
-use crate::aws::Adoptable;
+use crate::{aws::Adoptable, scope::Scope};
 
 /// Reconciles `AssetPipeline` objects into workloads and AWS resources.
 #[derive(Debug, Parser)]
@@ -62,6 +63,20 @@ pub struct Options {
     /// is five minutes, or longer where there are too many pipelines for that.
     #[arg(long, env = "DRIFT_CALLS_PER_SECOND", default_value = "10")]
     drift_calls_per_second: NonZeroU32,
+    /// Namespaces in which the operator works, with commas between them; none means all. It lists, watches and writes
+    /// nothing elsewhere, its Lease aside.
+    #[arg(
+        long,
+        env = "WATCH_NAMESPACES",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NAMES"
+    )]
+    watch_namespaces: Scope,
+    /// Whether the cluster's nodes are watched, by which pods are counted zone by zone, and surplus ones moved to a
+    /// zone that has come back.
+    #[arg(long, env = "WATCH_NODES", default_value = "On")]
+    watch_nodes: OnOff,
     /// Name of the Lease by which one of several operators leads.
     #[arg(long, env = "LEASE_NAME", default_value = "assetpipeline-operator")]
     lease_name: String,
@@ -89,6 +104,8 @@ pub struct Config {
     pub adoptable: Adoptable,
     /// For looking for drift, of all pipelines together.
     pub drift_calls_per_second: NonZeroU32,
+    pub scope: Scope,
+    pub watch_nodes: OnOff,
     pub lease: LeaseConfig,
     pub listen: SocketAddr,
 }
@@ -146,6 +163,8 @@ impl From<Options> for Config {
             operation_networks,
             adoptable_bindings,
             drift_calls_per_second,
+            watch_namespaces,
+            watch_nodes,
             lease_name,
             lease_namespace,
             identity,
@@ -171,6 +190,8 @@ impl From<Options> for Config {
             aws_region,
             adoptable: adoptable_bindings,
             drift_calls_per_second,
+            scope: watch_namespaces,
+            watch_nodes,
             lease,
             listen,
         }
@@ -209,6 +230,8 @@ impl Config {
             aws_region: "eu-west-1".into(),
             adoptable: Adoptable::default(),
             drift_calls_per_second: NonZeroU32::MIN,
+            scope: Scope::Cluster,
+            watch_nodes: OnOff::On,
             lease: LeaseConfig {
                 name: "operator".into(),
                 namespace: Some("operators".into()),
@@ -272,6 +295,18 @@ mod tests {
         assert_eq!(parse(&["--drift-calls-per-second=200"]).unwrap().drift_calls_per_second.get(), 200);
         for wrong in ["0", "-1", "1.5", "many", ""] {
             assert!(parse(&[&format!("--drift-calls-per-second={wrong}")]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn operator_works_everywhere_unless_namespaces_are_named() {
+        let whole = parse(&[]).unwrap();
+        assert_eq!((whole.scope, whole.watch_nodes), (Scope::Cluster, OnOff::On));
+        assert_eq!(parse(&["--watch-namespaces="]).unwrap().scope, Scope::Cluster);
+        let some = parse(&["--watch-namespaces=shop,blog", "--watch-nodes=Off"]).unwrap();
+        assert_eq!((some.scope, some.watch_nodes), ("blog,shop".parse().unwrap(), OnOff::Off));
+        for wrong in ["--watch-namespaces=shop,", "--watch-namespaces=*", "--watch-nodes=false"] {
+            assert!(parse(&[wrong]).is_err(), "{wrong}");
         }
     }
 }

@@ -2,9 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{Stream, future::BoxFuture};
 use jiff::Timestamp;
-use kube::{Client, ResourceExt, runtime::events::Recorder};
+use kube::{
+    Client, ResourceExt,
+    runtime::{
+        events::Recorder,
+        watcher::{self, Event},
+    },
+};
 use pipeline::{
     Error, ErrorKind,
     ports::{Queue, Store},
@@ -21,6 +27,7 @@ use crate::{
     purges::HintOrder,
     reach::{AskEndpoint, ReachBoard},
     scaler::SampleBoard,
+    scope::Namespaced,
     settled::Settled,
 };
 
@@ -62,6 +69,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// What happens to the kind's objects where the operator works.
+    pub fn watch<K: Namespaced>(
+        &self,
+        config: &watcher::Config,
+    ) -> impl Stream<Item = Event<K>> + Send + use<K> {
+        self.config.scope.watch(&self.client, config)
+    }
+
     pub fn open_store(&self, bucket: &str) -> Arc<dyn Store> {
         (self.stores)(bucket)
     }

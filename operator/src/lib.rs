@@ -20,12 +20,13 @@ pub mod placement;
 pub mod purges;
 pub mod reach;
 pub mod scaler;
+pub mod scope;
 pub mod settled;
 pub mod tenant;
 pub mod tenants;
 pub mod uninstall;
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
 use ::pipeline::{
     aws::{S3Store, SqsQueue, sdk_config},
@@ -42,7 +43,7 @@ use crds::{AssetPipeline, AssetTenant};
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
 use kube::{
-    Api, Client, Resource,
+    Client,
     core::DeserializeGuard,
     runtime::{
         Controller, WatchStreamExt,
@@ -53,7 +54,6 @@ use kube::{
         watcher,
     },
 };
-use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +74,7 @@ use crate::{
     placement::watch_placement,
     purges::{HintOrder, HintTarget},
     reach::ReachBoard,
+    scope::Namespaced,
     settled::Settled,
 };
 
@@ -132,9 +133,9 @@ fn build_election(lease: &LeaseConfig, cluster: &kube::Config) -> anyhow::Result
 
 /// Reconciles and scales until the token is cancelled.
 async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<()> {
-    let (moved, placing) = watch_placement(&context.client, &context.placement, over.clone()).await;
-    let (changed, watching) = watch_children(&context.client, &context.children, over.clone()).await;
-    let controller = build_controller(&context.client, &over)
+    let (moved, placing) = watch_placement(&context, over.clone()).await;
+    let (changed, watching) = watch_children(&context, over.clone()).await;
+    let controller = build_controller(&context, &over)
         .reconcile_on(moved.map(|pipeline| guarded(&pipeline)))
         .reconcile_on(changed.map(|pipeline| guarded(&pipeline)));
     let pipelines = controller.store();
@@ -145,7 +146,7 @@ async fn lead(context: Arc<Context>, over: CancellationToken) -> anyhow::Result<
         |object, error, context| pipeline::error_policy(&context, &object, error),
         Arc::clone(&context),
     );
-    let tenant_rounds = build_tenant_controller(&context.client, &over).run(
+    let tenant_rounds = build_tenant_controller(&context, &over).run(
         tenant::reconcile,
         |object, error, context| tenant::error_policy(&context, &object, error),
         Arc::clone(&context),
@@ -231,39 +232,37 @@ async fn send_hints(client: PurgeHints, order: HintOrder) {
 
 /// Watches pipelines. Whatever else is to start a round is told to it.
 fn build_controller(
-    client: &Client,
+    context: &Context,
     shutdown: &CancellationToken,
 ) -> Controller<DeserializeGuard<AssetPipeline>> {
-    let (pipelines, events) = watch_pruned(Api::all(client.clone()));
-    Controller::for_stream(events.applied_objects(), pipelines)
+    let (pipelines, changes) = watch_pruned(context);
+    Controller::for_stream(changes, pipelines)
         .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }
 
 /// Watches tenants, and the pipelines that they belong to.
 fn build_tenant_controller(
-    client: &Client,
+    context: &Context,
     shutdown: &CancellationToken,
 ) -> Controller<DeserializeGuard<AssetTenant>> {
-    let (tenants, events) = watch_pruned(Api::<DeserializeGuard<AssetTenant>>::all(client.clone()));
-    let controller = Controller::for_stream(events.applied_objects(), tenants);
+    let (tenants, changes) = watch_pruned(context);
+    let controller = Controller::for_stream(changes, tenants);
     let wakes = tenant::Wakes::new(controller.store());
-    let pipelines: Api<DeserializeGuard<AssetPipeline>> = Api::all(client.clone());
+    let pipelines = context.watch::<DeserializeGuard<AssetPipeline>>(&watcher::Config::default());
     controller
-        .watches(pipelines, watcher::Config::default(), move |pipeline| wakes.of(&pipeline))
+        .watches_stream(pipelines.map(Ok).touched_objects(), move |pipeline| wakes.of(&pipeline))
         .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
 }
 
-/// All objects of a kind, without what nobody reads: who set which field is often more than the rest.
-fn watch_pruned<K>(
-    objects: Api<K>,
-) -> (reflector::Store<K>, impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
+/// All objects of a kind, without what nobody reads, and those that change: who set which field is often more than
+/// the rest.
+fn watch_pruned<K: Namespaced + Sync>(
+    context: &Context,
+) -> (reflector::Store<K>, impl Stream<Item = watcher::Result<K>> + Send + use<K>) {
     let (store, writer) = reflector::store();
-    let events = watcher(objects, watcher::Config::default())
-        .modify(|object: &mut K| prune_metadata(object.meta_mut()));
-    (store, events.reflect(writer))
+    let events = context.watch(&watcher::Config::default()).map(Ok);
+    let pruned = events.modify(|object: &mut K| prune_metadata(object.meta_mut()));
+    (store, pruned.reflect(writer).applied_objects())
 }

@@ -1,20 +1,29 @@
 //! Where pods run: which zones of the cluster take pods, and how many of a pipeline's are in each.
 //!
 //! Memory only, kept by two watches; of each pod and node only what is asked here is held. Until both have been
-//! listed nothing is known, and nothing is told.
+//! listed nothing is known, and nothing is told; where nodes cannot be seen at all, that is told.
 
 mod nodes;
 mod pods;
 mod watch;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use crds::AssetPipeline;
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::PodSpec};
-use kube::{ResourceExt, runtime::reflector::ObjectRef};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Node, PodSpec},
+};
+use kube::{
+    ResourceExt,
+    runtime::{reflector::ObjectRef, watcher::Event},
+};
 
-use crate::{names::Tier, pipeline::observe::Workloads};
+use crate::{names::Tier, pipeline::observe::Workloads, scope::Told};
 use nodes::NodeBoard;
 use pods::PodBoard;
 
@@ -30,6 +39,8 @@ pub const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 pub struct TierZones {
     pub web: Option<Vec<Zone>>,
     pub worker: Option<Vec<Zone>>,
+    /// Nothing is known, and nothing will be: see [`Placement::go_without_nodes`].
+    pub are_unseen: bool,
 }
 
 /// The pods of all pipelines, and all nodes.
@@ -37,13 +48,19 @@ pub struct TierZones {
 pub struct Placement {
     pods: PodBoard,
     nodes: NodeBoard,
+    /// The operator does not watch nodes, or has no right to.
+    is_without_nodes: AtomicBool,
 }
 
 impl Placement {
     /// The zones that take a tier's pods, and those that have some, in the order of their names.
     pub fn zones(&self, object: &AssetPipeline, workloads: &Workloads) -> TierZones {
         let Workloads { web, worker } = workloads;
+        if self.is_without_nodes() {
+            return TierZones { are_unseen: true, ..TierZones::default() };
+        }
         TierZones {
+            are_unseen: false,
             web: web.as_ref().and_then(|web| self.zones_of(object, Tier::Web, web)),
             worker: worker.as_ref().and_then(|worker| self.zones_of(object, Tier::Worker, worker)),
         }
@@ -55,14 +72,31 @@ impl Placement {
         self.nodes.zones(&template.unwrap_or_default(), pods)
     }
 
-    /// Whether both were listed.
-    pub fn is_known(&self) -> bool {
-        self.pods.is_known() && self.nodes.is_known()
+    /// From now on nodes cannot be seen, and zones not be told.
+    fn go_without_nodes(&self) {
+        self.is_without_nodes.store(true, Ordering::Relaxed);
     }
 
-    /// The pipelines that have pods, as far as they are known.
-    fn pipelines(&self) -> Vec<ObjectRef<AssetPipeline>> {
-        self.pods.pipelines()
+    fn is_without_nodes(&self) -> bool {
+        self.is_without_nodes.load(Ordering::Relaxed)
+    }
+
+    /// Whether both were listed, or cannot be.
+    fn is_decided(&self) -> bool {
+        self.is_without_nodes() || (self.pods.is_known() && self.nodes.is_known())
+    }
+
+    /// The pipelines that this concerns.
+    fn note_nodes(&self, told: Told<Node>) -> Vec<ObjectRef<AssetPipeline>> {
+        let has_changed = match told {
+            Told::Refused => !self.is_without_nodes.swap(true, Ordering::Relaxed),
+            Told::Event(event) => {
+                let are_seen_again =
+                    matches!(event, Event::InitDone) && self.is_without_nodes.swap(false, Ordering::Relaxed);
+                self.nodes.note(event) || are_seen_again
+            }
+        };
+        if has_changed { self.pods.pipelines() } else { Vec::new() }
     }
 }
 
@@ -79,5 +113,27 @@ impl<'a> Demand<'a> {
             selector: template.node_selector.as_ref(),
             tolerations: template.tolerations.as_deref().unwrap_or_default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_may_not_be_seen_are_told_and_seen_once_they_may() {
+        let placement = Placement::default();
+        let object = AssetPipeline::new("site", crds::AssetPipelineSpec::default());
+        let are_unseen = || placement.zones(&object, &Workloads::default()).are_unseen;
+        for event in [Event::Init, Event::InitDone] {
+            placement.pods.note(event);
+        }
+        assert_eq!((placement.is_decided(), are_unseen()), (false, false));
+        placement.note_nodes(Told::Refused);
+        assert_eq!((placement.is_decided(), are_unseen()), (true, true));
+        placement.note_nodes(Told::Event(Event::Init));
+        assert!(are_unseen());
+        placement.note_nodes(Told::Event(Event::InitDone));
+        assert_eq!((placement.is_decided(), are_unseen()), (true, false));
     }
 }

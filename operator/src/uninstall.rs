@@ -1,14 +1,15 @@
 //! Whether the operator may be uninstalled: only it can remove what pipelines have on AWS, and what tenants have
 //! in buckets. Helm asks by a Job of the chart before it removes anything. Nothing is written here.
 
-use std::{fmt::Debug, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
 use crds::{AssetPipeline, AssetTenant};
-use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
-use serde::de::DeserializeOwned;
+use kube::{Client, ResourceExt, api::ListParams};
 use tokio::time::timeout;
+
+use crate::scope::{Namespaced, Scope};
 
 /// Tells a refusal from a failure, which the Job tries again. The chart has the same number.
 const REFUSED: u8 = 3;
@@ -29,6 +30,9 @@ pub struct CheckUninstall {
     /// The release's revision.
     #[arg(long)]
     revision: String,
+    /// Namespaces in which the release's operator works, with commas between them; none means all.
+    #[arg(long, default_value = "", hide_default_value = true, value_name = "NAMES")]
+    watch_namespaces: Scope,
 }
 
 /// Something that needs the operator to go.
@@ -45,8 +49,8 @@ pub async fn check_uninstall(asked: &CheckUninstall) -> anyhow::Result<ExitCode>
     let client = Client::try_default().await.context("could not find the cluster's API server")?;
     let lists = async {
         // Tenants first, since their registrations lie in their pipeline's bucket.
-        let tenants = fetch_live::<AssetTenant>(&client, "assettenant").await?;
-        let pipelines = fetch_live::<AssetPipeline>(&client, "assetpipeline").await?;
+        let tenants = fetch_live::<AssetTenant>(&client, asked, "assettenant").await?;
+        let pipelines = fetch_live::<AssetPipeline>(&client, asked, "assetpipeline").await?;
         Ok::<_, kube::Error>([tenants, pipelines].concat())
     };
     let live = timeout(LIST_TIMEOUT, lists).await.context("the API server took too long")?;
@@ -65,7 +69,7 @@ fn decide_refusal(live: &[Live], asked: &CheckUninstall) -> Option<String> {
     if live.is_empty() {
         return None;
     }
-    let CheckUninstall { release, namespace, revision } = asked;
+    let CheckUninstall { release, namespace, revision, watch_namespaces: _ } = asked;
     let delete = |live: &Live| {
         let Live { kind, namespace, name } = live;
         format!("  kubectl delete {kind} {name} --namespace {namespace}\n")
@@ -85,24 +89,27 @@ fn decide_refusal(live: &[Live], asked: &CheckUninstall) -> Option<String> {
     ))
 }
 
-/// Every object of the kind, whatever it has; one that is being deleted needs the operator all the more.
-async fn fetch_live<K>(client: &Client, kind: &'static str) -> Result<Vec<Live>, kube::Error>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let all: Api<K> = Api::all(client.clone());
-    let found = match all.list_metadata(&ListParams::default()).await {
-        // Without the definition there is nothing of the kind.
-        Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
-        found => found?,
-    };
-    let objects = found.items.iter();
-    let live = objects.map(|object| Live {
-        kind,
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-    });
-    Ok(live.collect())
+/// Every object of the kind that is this operator's, whatever it has; one that is being deleted needs the operator
+/// all the more.
+async fn fetch_live<K: Namespaced>(
+    client: &Client,
+    asked: &CheckUninstall,
+    kind: &'static str,
+) -> Result<Vec<Live>, kube::Error> {
+    let mut live = Vec::new();
+    for objects in asked.watch_namespaces.apis::<K>(client) {
+        let found = match objects.list_metadata(&ListParams::default()).await {
+            // Without the definition there is nothing of the kind.
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
+            found => found?,
+        };
+        live.extend(found.items.iter().map(|object| Live {
+            kind,
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+        }));
+    }
+    Ok(live)
 }
 
 #[cfg(test)]

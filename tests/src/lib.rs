@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod control;
+pub mod control_plane;
 pub mod crowd;
 pub mod declared;
 pub mod ended;
@@ -14,6 +15,7 @@ pub mod memory_aws;
 pub mod metrics;
 pub mod moto;
 pub mod network;
+pub mod operator_process;
 pub mod origin;
 pub mod patience;
 pub mod permissions;

@@ -22,6 +22,11 @@
 {{- (.Values.networkPolicies).default | default (ternary "None" "Managed" (.Capabilities.APIVersions.Has "cilium.io/v2")) -}}
 {{- end -}}
 
+{{/* Whether nodes are watched: unless the values say no. Values of a release from before there was any say nothing. */}}
+{{- define "operator.watchesNodes" -}}
+{{- if ne (toString .Values.watchNodes) "false" }}true{{ end -}}
+{{- end -}}
+
 {{- define "operator.selectorLabels" -}}
 app.kubernetes.io/name: assetpipeline-operator
 app.kubernetes.io/instance: {{ .Release.Name }}

@@ -10,16 +10,15 @@ use k8s_openapi::api::{
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{
-    Api, Client,
-    runtime::{WatchStreamExt, reflector::ObjectRef, watcher},
-};
-use pipeline::chain;
+use kube::runtime::{reflector::ObjectRef, watcher};
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Child, ChildCache};
-use crate::names::{MANAGED_BY_LABEL, OPERATOR_MANAGER};
+use super::Child;
+use crate::{
+    context::Context,
+    names::{MANAGED_BY_LABEL, OPERATOR_MANAGER},
+};
 
 /// For which a start waits for the first lists, those of ten thousand pipelines. Without them it goes on, and asks
 /// for every child by name.
@@ -30,25 +29,19 @@ const WAITING: usize = 1_024;
 /// Begins to watch. Gives the pipelines whose children have changed, after the first lists are there, and the work
 /// that must be driven meanwhile.
 pub async fn watch_children(
-    client: &Client,
-    children: &Arc<ChildCache>,
+    context: &Context,
     over: CancellationToken,
 ) -> (impl Stream<Item = ObjectRef<AssetPipeline>> + Send + use<>, JoinSet<()>) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let mut watches = JoinSet::new();
-    watches.spawn(keep::<Deployment>(client.clone(), Arc::clone(children), sender.clone(), over.clone()));
-    watches.spawn(keep::<Service>(client.clone(), Arc::clone(children), sender.clone(), over.clone()));
-    watches.spawn(keep::<ServiceAccount>(client.clone(), Arc::clone(children), sender.clone(), over.clone()));
-    watches.spawn(keep::<PodDisruptionBudget>(
-        client.clone(),
-        Arc::clone(children),
-        sender.clone(),
-        over.clone(),
-    ));
-    watches.spawn(keep::<Ingress>(client.clone(), Arc::clone(children), sender.clone(), over.clone()));
-    watches.spawn(keep::<NetworkPolicy>(client.clone(), Arc::clone(children), sender, over.clone()));
+    watches.spawn(keep::<Deployment>(context, sender.clone(), over.clone()));
+    watches.spawn(keep::<Service>(context, sender.clone(), over.clone()));
+    watches.spawn(keep::<ServiceAccount>(context, sender.clone(), over.clone()));
+    watches.spawn(keep::<PodDisruptionBudget>(context, sender.clone(), over.clone()));
+    watches.spawn(keep::<Ingress>(context, sender.clone(), over.clone()));
+    watches.spawn(keep::<NetworkPolicy>(context, sender, over.clone()));
     let listed = async {
-        while !children.is_known() {
+        while !context.children.is_known() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -63,27 +56,21 @@ pub async fn watch_children(
     (changed, watches)
 }
 
-async fn keep<K: Child>(
-    client: Client,
-    children: Arc<ChildCache>,
+fn keep<K: Child>(
+    context: &Context,
     changed: mpsc::Sender<ObjectRef<AssetPipeline>>,
     over: CancellationToken,
-) {
-    let Some(board) = K::board(&children) else { return };
+) -> impl Future<Output = ()> + Send + use<K> {
     let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
-    let events = watcher(Api::<K>::all(client), ours).default_backoff().take_until(over.cancelled_owned());
-    let mut events = std::pin::pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                for pipeline in board.note(event) {
-                    // Nobody reads any more once the controller has ended.
-                    let _ = changed.send(pipeline).await;
-                }
-            }
-            Err(error) => {
-                let kind = &*K::kind(&());
-                tracing::warn!(kind, error = chain(&error), "a watch of children was disturbed");
+    let events = context.watch::<K>(&ours).take_until(over.cancelled_owned());
+    let children = Arc::clone(&context.children);
+    async move {
+        let Some(board) = K::board(&children) else { return };
+        let mut events = std::pin::pin!(events);
+        while let Some(event) = events.next().await {
+            for pipeline in board.note(event) {
+                // Nobody reads any more once the controller has ended.
+                let _ = changed.send(pipeline).await;
             }
         }
     }

@@ -262,11 +262,12 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
     }
 }
 
-/// Zones that are not known stand as they were last told.
+/// Zones that are not known yet stand as they were last told.
 fn fill_tiers(next: &mut AssetPipelineStatus, workloads: &Workloads, zones: &TierZones) {
     let Workloads { web, worker } = workloads;
+    let are_unseen = zones.are_unseen;
     let tier = |deployment: &Option<Deployment>, zones: &Option<Vec<Zone>>, told: Option<TierStatus>| {
-        let told = || told.map(|told| told.zones).unwrap_or_default();
+        let told = || told.filter(|_| !are_unseen).map(|told| told.zones).unwrap_or_default();
         let zones = zones.as_ref().map_or_else(told, |zones| zones.iter().map(tell_zone).collect());
         deployment.as_ref().map(|deployment| TierStatus { zones, ..count_pods(deployment) })
     };
@@ -350,7 +351,7 @@ fn tell_condition(condition: &Condition) -> Event {
         .chain([reason::TENANTS_NOT_READY, reason::NO_ENDPOINT, reason::WAITING_FOR_WEB])
         .chain([reason::PENDING_CONFIRMATION, reason::DELETING, reason::PIPELINE_NOT_READY])
         .chain([reason::PIPELINE_SUSPENDED, reason::WAITING_FOR_LOAD_BALANCER])
-        .chain([reason::SINGLE_ZONE, reason::NO_ZONES, reason::UNEVEN])
+        .chain([reason::SINGLE_ZONE, reason::NO_ZONES, reason::UNEVEN, reason::NODES_UNSEEN])
         .any(|expected| condition.reason == expected);
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
     let type_ = if is_good || is_expected { EventType::Normal } else { EventType::Warning };

@@ -8,9 +8,17 @@ use crate::placement::{TierZones, Zone, skew};
 /// As the pods' topology constraint has it.
 pub(in crate::pipeline) const MAX_SKEW: usize = 1;
 
+/// What is told where nodes cannot be seen.
+const NODES_UNSEEN: &str = "the operator does not watch the cluster's nodes, or has no right to (Helm value \
+                            watchNodes): pods are spread over the zones as ever, but not counted there, and none is \
+                            moved to a zone that comes back";
+
 /// `None` while it is not known.
 pub(in crate::pipeline) fn judge_zones(zones: &TierZones) -> Option<Verdict> {
-    let TierZones { web, worker } = zones;
+    let TierZones { web, worker, are_unseen } = zones;
+    if *are_unseen {
+        return Some(fails(reason::NODES_UNSEEN, NODES_UNSEEN));
+    }
     let web = web.as_deref()?;
     let worker = worker.as_deref().unwrap_or_default();
     let told = format!("web pods: {}", tell(web));
@@ -66,9 +74,12 @@ mod tests {
     #[test]
     fn spread_is_told_by_zones() {
         let judge = |web: &[_], worker: &[_]| {
-            let verdict =
-                judge_zones(&TierZones { web: Some(zones(web)), worker: Some(zones(worker)) }).unwrap();
-            (verdict.holds, verdict.reason, verdict.message)
+            let verdict = judge_zones(&TierZones {
+                web: Some(zones(web)),
+                worker: Some(zones(worker)),
+                are_unseen: false,
+            });
+            verdict.map(|verdict| (verdict.holds, verdict.reason, verdict.message)).unwrap()
         };
         assert_eq!(judge_zones(&TierZones::default()), None);
         let even = [("a", true, 1), ("b", true, 1), ("c", true, 0)];
@@ -80,5 +91,7 @@ mod tests {
         assert_eq!(judge(&lost, &[]), (true, "AsSpecified", "web pods: a 2, b 1, c 1 (takes none)".into()));
         assert_eq!(judge(&[("a", true, 3)], &[]).1, "SingleZone");
         assert_eq!(judge(&[], &[]).1, "NoZones");
+        let unseen = judge_zones(&TierZones { are_unseen: true, ..TierZones::default() }).unwrap();
+        assert_eq!((unseen.holds, unseen.reason), (false, "NodesUnseen"));
     }
 }
