@@ -9,6 +9,7 @@ use cluster::command::logged;
 use cluster::packages::{self, BENCH_WEB};
 use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options};
+use xtask::aws::Access;
 
 use crate::cargo::cargo;
 use crate::{images, npm, operator, profile, up};
@@ -82,7 +83,7 @@ fn measure_cluster(cache: Cache, name: &str, length: &Length, progress: &Progres
     up::start_cluster(&cluster, progress)?;
     let images = images::build(&cluster.cache, progress)?;
     images::import(&cluster, &images)?;
-    operator::install(&cluster, &images, progress)?;
+    operator::install(&cluster, &images, &Access::Emulator, progress)?;
     let mut build = cargo(&cluster.cache)?;
     build.args(["build", "--locked", "--package", "bench_fleet"]);
     let program = cluster.cache.cargo_target().join("debug/bench_fleet");

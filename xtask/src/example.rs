@@ -9,6 +9,7 @@ use cluster::Cluster;
 use cluster::command::{capture, logged};
 use cluster::http::{self, Answer};
 use cluster::progress::Progress;
+use xtask::aws::Access;
 
 use crate::npm::EXAMPLE;
 use crate::operator::create_credentials;
@@ -29,14 +30,22 @@ pub(crate) struct Front {
 }
 
 /// Applies the example and waits until its pipeline is ready.
-pub(crate) fn apply(cluster: &Cluster, progress: &Progress) -> Result<Front> {
-    create_credentials(cluster, NAMESPACE)?;
+pub(crate) fn apply(cluster: &Cluster, aws: &Access, progress: &Progress) -> Result<Front> {
+    create_credentials(cluster, aws, NAMESPACE)?;
     progress.say(format!("applying {MANIFEST}"));
-    capture(cluster.kubectl().args(["apply", "--filename"]).arg(cluster.cache.checkout.join(MANIFEST)))?;
+    let manifests = fs::read_to_string(cluster.cache.checkout.join(MANIFEST));
+    cluster.apply(&aws.adapt(&manifests.with_context(|| format!("cannot read {MANIFEST}"))?)?)?;
     wait(cluster, "condition=Available", "deployment/origin", progress)?;
     wait(cluster, "condition=Ready", &format!("assetpipeline/{PIPELINE}"), progress)
         .with_context(|| state_of_pipeline(cluster))?;
     find_front(cluster)
+}
+
+/// Deletes the example's pipeline, and waits until nothing is left of it on AWS.
+pub(crate) fn delete_pipeline(cluster: &Cluster) -> Result<()> {
+    let mut delete = cluster.kubectl();
+    delete.args(["delete", "--namespace", NAMESPACE, &format!("assetpipeline/{PIPELINE}")]);
+    capture(delete.args(["--ignore-not-found", READY_WITHIN])).map(drop)
 }
 
 fn wait(cluster: &Cluster, condition: &str, object: &str, progress: &Progress) -> Result<()> {

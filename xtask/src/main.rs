@@ -36,7 +36,7 @@ enum Command {
     /// Start a local three-zone cluster and the example on it; repair what is missing
     Up(up::Arguments),
     /// Take all of it down again and check that nothing is left
-    Down,
+    Down(down::Arguments),
     /// Stop one node of the local cluster as a power cut would, or start it again
     Node(node::Arguments),
     /// Run every check and every test; the last line is `N passed, M failed`
@@ -65,12 +65,13 @@ fn run(command: Command) -> Result<ExitCode> {
     let cache = Cache::locate()?;
     match command {
         Command::Up(arguments) => {
+            let aws = arguments.find_aws()?;
             let _lock = lock::take(&cache)?;
-            up::run(cache, &arguments)
+            up::run(cache, &arguments, &aws)
         }
-        Command::Down => {
+        Command::Down(arguments) => {
             let _lock = lock::take(&cache)?;
-            down::run(cache)
+            down::run(cache, &arguments)
         }
         Command::Node(arguments) => {
             let _lock = lock::take(&cache)?;

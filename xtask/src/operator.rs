@@ -3,42 +3,36 @@
 use anyhow::Result;
 use cluster::Cluster;
 use cluster::command::{capture, logged, output};
-use cluster::layout::REGION;
-use cluster::moto;
 use cluster::progress::Progress;
 use cluster::signer::Signer;
-use serde_json::json;
+use xtask::aws::Access;
 
 use crate::images::Images;
 
 pub(crate) const NAMESPACE: &str = "assetpipeline-system";
 const RELEASE: &str = "assetpipeline";
 const CHART: &str = "charts/assetpipeline-operator";
-/// The Secret with the emulator's credentials, in each namespace whose pods call it.
-const CREDENTIALS: &str = "aws-emulator";
 
 /// Installs or upgrades the operator and waits until it is ready.
-pub(crate) fn install(cluster: &Cluster, images: &Images, progress: &Progress) -> Result<()> {
-    create_credentials(cluster, NAMESPACE)?;
+pub(crate) fn install(cluster: &Cluster, images: &Images, aws: &Access, progress: &Progress) -> Result<()> {
+    create_credentials(cluster, aws, NAMESPACE)?;
     forget_interrupted(cluster)?;
     let mut helm = cluster.helm();
     helm.args(["upgrade", "--install", RELEASE]).arg(cluster.cache.checkout.join(CHART));
     helm.args(["--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m"]);
-    for value in [
+    let images = [
         format!("image.repository={}", images.operator.repository),
         format!("image.tag={}", images.operator.tag),
         format!("web.image={}", images.web.reference()),
         format!("worker.image={}", images.worker.reference()),
-        format!("aws.region={REGION}"),
-        format!("aws.endpointUrl={}", moto::endpoint()),
-        format!("aws.sns.certificateEndpoint={}", moto::endpoint()),
-        format!("aws.credentialsSecretName={CREDENTIALS}"),
-        "clusterName=local".to_owned(),
-    ] {
+    ];
+    for value in images.into_iter().chain(aws.values()) {
         helm.args(["--set-string", &value]);
     }
-    let authority = Signer::in_state(&cluster.cache.state()).authority();
-    helm.arg("--set-file").arg(format!("aws.sns.certificateAuthority={}", authority.display()));
+    if *aws == Access::Emulator {
+        let authority = Signer::in_state(&cluster.cache.state()).authority();
+        helm.arg("--set-file").arg(format!("aws.sns.certificateAuthority={}", authority.display()));
+    }
     progress.say("installing the operator with Helm");
     logged(
         &mut helm,
@@ -68,9 +62,8 @@ fn forget_interrupted(cluster: &Cluster) -> Result<()> {
     capture(delete.args(["delete", "secret", "--namespace", NAMESPACE, "--selector", &interrupted])).map(drop)
 }
 
-/// Creates a namespace unless it is there, and the emulator's credentials in it; their values mean
-/// nothing to moto.
-pub(crate) fn create_credentials(cluster: &Cluster, namespace: &str) -> Result<()> {
+/// Creates a namespace unless it is there, and the credentials for AWS in it.
+pub(crate) fn create_credentials(cluster: &Cluster, aws: &Access, namespace: &str) -> Result<()> {
     let phase =
         output(cluster.kubectl().args(["get", "namespace", namespace, "-o", "jsonpath={.status.phase}"]))?;
     if phase.stdout == b"Terminating" {
@@ -81,9 +74,5 @@ pub(crate) fn create_credentials(cluster: &Cluster, namespace: &str) -> Result<(
     if phase.stdout != b"Active" {
         capture(cluster.kubectl().args(["create", "namespace", namespace]))?;
     }
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": CREDENTIALS, "namespace": namespace},
-        "stringData": {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"},
-    });
-    cluster.apply(&secret.to_string())
+    cluster.apply(&aws.secret(namespace).to_string())
 }

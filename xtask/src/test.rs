@@ -10,6 +10,7 @@ use cluster::command::{capture, output};
 use cluster::packages::{self, BROWSER, NEEDED};
 use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options, moto};
+use xtask::aws::Access;
 
 use crate::cargo::{cargo, ensure_cargo_deny};
 use crate::test::report::Report;
@@ -106,7 +107,7 @@ fn test_cluster(cluster: &Cluster, arguments: &Arguments, report: &mut Report, p
         && report.check("build the images and install the operator", progress, || {
             let images = images::build(&cluster.cache, progress)?;
             images::import(cluster, &images)?;
-            operator::install(cluster, &images, progress)
+            operator::install(cluster, &images, &Access::Emulator, progress)
         });
     if ready {
         report.tests("suites on the cluster", progress, || {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use cluster::lifecycle::Started;
 use cluster::progress::Progress;
-use cluster::{Cache, Cluster, Options, moto};
+use cluster::{Aws, Cache, Cluster, Options, moto};
+use xtask::aws::{Access, Machine, RealAws};
 
 use crate::example::{self, Front};
 use crate::{images, npm, operator};
@@ -19,12 +20,41 @@ pub(crate) struct Arguments {
     /// When the cluster is started anew: how long a node may be silent before it counts as lost
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(4..))]
     node_grace: u64,
+    /// Which AWS operator and pods work on: `real` by this machine's credentials, region and endpoints
+    /// (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, …), where it costs what it costs
+    #[arg(long, default_value = "emulator")]
+    aws: AwsChoice,
 }
 
-pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AwsChoice {
+    Emulator,
+    Real,
+}
+
+impl Arguments {
+    /// What is needed of this machine for that, before anything is built, started or waited for.
+    pub(crate) fn find_aws(&self) -> Result<Access> {
+        match self.aws {
+            AwsChoice::Emulator => Ok(Access::Emulator),
+            AwsChoice::Real => {
+                let real = RealAws::find(&Machine::this())?;
+                real.check_reached_by_pods()?;
+                Ok(Access::Real(real))
+            }
+        }
+    }
+}
+
+pub(crate) fn run(cache: Cache, arguments: &Arguments, aws: &Access) -> Result<ExitCode> {
     let progress = Progress::start();
-    let options = Options { node_grace: Duration::from_secs(arguments.node_grace) };
+    let which = match aws {
+        Access::Emulator => Aws::Emulator,
+        Access::Real(_) => Aws::Real,
+    };
+    let options = Options { node_grace: Duration::from_secs(arguments.node_grace), aws: which };
     let cluster = Cluster::new(cache, options);
+    cluster.check_aws()?;
     if !arguments.cluster_only {
         // Before the cluster: what packages bring does not belong to it.
         npm::ensure(&npm::EXAMPLE, &cluster.cache, &progress)?;
@@ -36,13 +66,13 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
     let images = images::build(&cluster.cache, &progress)?;
     progress.say("bringing the images to the nodes");
     images::import(&cluster, &images)?;
-    operator::install(&cluster, &images, &progress)?;
+    operator::install(&cluster, &images, aws, &progress)?;
     if started.lost_aws_state() {
         operator::restart(&cluster, &progress)?;
     }
-    let front = example::apply(&cluster, &progress)?;
+    let front = example::apply(&cluster, aws, &progress)?;
     example::visit(&cluster, &front, &progress)?;
-    show_next(&cluster, &front);
+    show_next(&cluster, &front, which);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,7 +90,11 @@ pub(crate) fn start_cluster(cluster: &Cluster, progress: &Progress) -> Result<St
     Ok(started)
 }
 
-fn show_next(cluster: &Cluster, front: &Front) {
+fn show_next(cluster: &Cluster, front: &Front, aws: Aws) {
+    let aws = match aws {
+        Aws::Emulator => format!("\n  curl {}/moto-api/            # the AWS emulator", moto::endpoint()),
+        Aws::Real => String::new(),
+    };
     let tools = cluster.cache.binaries().join("path");
     println!(
         "
@@ -70,13 +104,11 @@ The example answers on this machine. Try next:
   curl -i -H 'Host: {host}' http://{address}/app.css
   kubectl get assetpipelines --all-namespaces
   kubectl --namespace {namespace} get pods --output wide --watch
-  kubectl --namespace {namespace} describe assetpipeline
-  curl {moto}/moto-api/            # the AWS emulator
+  kubectl --namespace {namespace} describe assetpipeline{aws}
   cargo xtask down",
         tools = tools.display(),
         host = front.host,
         address = front.address,
         namespace = example::NAMESPACE,
-        moto = moto::endpoint(),
     );
 }

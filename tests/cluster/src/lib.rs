@@ -33,4 +33,4 @@ pub mod snapshot;
 
 pub use cache::Cache;
 pub use layout::Node;
-pub use lifecycle::{Cluster, Options};
+pub use lifecycle::{Aws, Cluster, Options};

@@ -31,11 +31,30 @@ pub struct Options {
     /// After so long without a sign of life a node counts as not ready, in a cluster that is started anew.
     /// Shorter than [`DEFAULT_NODE_GRACE`] makes trials of lost zones shorter.
     pub node_grace: Duration,
+    pub aws: Aws,
+}
+
+/// Which AWS the cluster's pods work on, from its start to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aws {
+    /// One that runs beside the cluster.
+    Emulator,
+    /// Outside of this machine: nothing runs here, and what is made there outlives the cluster.
+    Real,
+}
+
+impl Aws {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Emulator => "emulator",
+            Self::Real => "real",
+        }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { node_grace: Duration::from_secs(10) }
+        Self { node_grace: Duration::from_secs(10), aws: Aws::Emulator }
     }
 }
 
@@ -43,6 +62,8 @@ impl Default for Options {
 pub const DEFAULT_NODE_GRACE: Duration = Duration::from_secs(50);
 /// In the state: seconds.
 const NODE_GRACE: &str = "node-grace";
+/// In the state: [`Aws::as_str`].
+const AWS: &str = "aws";
 
 /// Open for as long as this process uses the cluster.
 static IN_USE: OnceLock<File> = OnceLock::new();
@@ -157,6 +178,37 @@ impl Cluster {
         let text = fs::read_to_string(self.cache.state().join(NODE_GRACE));
         let text = text.context("the grace period of silent nodes is not known")?;
         Ok(Duration::from_secs(text.trim().parse().context("the grace period of silent nodes is no number")?))
+    }
+
+    /// Which AWS the cluster was started for; `None` where there is no cluster.
+    pub fn aws(&self) -> Result<Option<Aws>> {
+        if !self.exists() {
+            return Ok(None);
+        }
+        match fs::read_to_string(self.cache.state().join(AWS)) {
+            Ok(text) if text == Aws::Real.as_str() => Ok(Some(Aws::Real)),
+            Ok(_) => Ok(Some(Aws::Emulator)),
+            // One that did not come to its start, or was started before there was a choice.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(Aws::Emulator)),
+            Err(error) => Err(error).context("cannot read which AWS the cluster works on"),
+        }
+    }
+
+    /// Fails where a cluster runs for another AWS: its pipelines would lose what they have there.
+    pub fn check_aws(&self) -> Result<()> {
+        if Sandbox::open(&self.cache.state())?.is_none() {
+            return Ok(());
+        }
+        match (self.aws()?, self.options.aws) {
+            (Some(Aws::Emulator), Aws::Real) => {
+                bail!("the local cluster that runs works on the emulator of AWS: `cargo xtask down` first")
+            }
+            (Some(Aws::Real), Aws::Emulator) => bail!(
+                "the local cluster that runs works on the real AWS: `cargo xtask up --aws real` repairs it, and \
+                 `cargo xtask down` takes it down"
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// All nodes of the cluster.

@@ -13,7 +13,7 @@ use crate::control_plane::ControlPlane;
 use crate::dns::{self, Forward};
 use crate::images::{self, Image};
 use crate::layout::{NODES, Node};
-use crate::lifecycle::{Cluster, NODE_GRACE};
+use crate::lifecycle::{AWS, Aws, Cluster, NODE_GRACE};
 use crate::node::{NodeRun, NodeStart, write_resolver};
 use crate::pki::Keys;
 use crate::progress::Progress;
@@ -46,15 +46,22 @@ impl Cluster {
     pub fn up(&self, progress: &Progress) -> Result<Started> {
         let _lock = self.lock()?;
         check_root()?;
+        self.check_aws()?;
         packages::ensure(&packages::NEEDED, &self.cache, progress)?;
         let binaries = Binaries::ensure(&self.cache, progress)?;
-        let moto = moto::ensure_installed(&self.cache, progress)?;
+        let moto = match self.options.aws {
+            Aws::Emulator => Some(moto::ensure_installed(&self.cache, progress)?),
+            Aws::Real => None,
+        };
         let (pause, coredns) = images::build_own(&self.cache, &binaries, progress)?;
         let sandbox = self.ensure_sandbox(progress)?;
         let existed = sandbox.1 == Found::Running;
         let started = std::time::Instant::now();
         network::ensure()?;
-        let emulator_is_new = moto::ensure(&self.cache, &sandbox.0, &moto, progress)?;
+        let emulator_is_new = match moto {
+            Some(moto) => moto::ensure(&self.cache, &sandbox.0, &moto, progress)?,
+            None => false,
+        };
         if emulator_is_new && existed {
             progress.say(
                 "the AWS emulator had ended and was started again: its buckets, queues and topics are gone",
@@ -160,6 +167,7 @@ impl Cluster {
         }
         Cache::ensure(state.clone())?;
         write_whole(&state.join(NODE_GRACE), self.options.node_grace.as_secs().to_string())?;
+        write_whole(&state.join(AWS), self.options.aws.as_str())?;
         progress.say("starting the cluster");
         Ok((Sandbox::create(&state)?, Found::Nothing))
     }
