@@ -57,6 +57,15 @@ pub(crate) struct Operator {
     fault: Fault,
 }
 
+/// When rounds are over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// After a round that did nothing.
+    Quiet,
+    /// After another one that did nothing either, though it looked again at what was settled.
+    QuietWhenLookedAtAgain,
+}
+
 impl Operator {
     pub(crate) async fn start(world: &World, fault: Fault) -> Result<Self> {
         let wire = Wire::new(fault);
@@ -115,9 +124,9 @@ impl Operator {
         Ok(())
     }
 
-    /// Rounds until nothing is left to do, though the cluster did its part after each of them, and though what was
-    /// settled is looked at again. Whether there still is a pipeline then, the caller sees.
-    pub(crate) async fn run(&self, world: &World) -> Result<()> {
+    /// Rounds until nothing is left to do, though the cluster did its part after each of them. Whether there still is
+    /// a pipeline then, the caller sees.
+    pub(crate) async fn run_until(&self, world: &World, rest: Rest) -> Result<()> {
         let mut was_quiet = false;
         for round in 0..MOST_ROUNDS {
             if round == 0 || was_quiet || self.fault != Fault::LateWatches {
@@ -132,7 +141,7 @@ impl Operator {
             let round = Box::pin(reconcile(guarded, Arc::clone(&self.context))).await;
             let has_cluster_worked = world.work().await?;
             let is_quiet = round.is_ok() && self.wire.write_count() == before && !has_cluster_worked;
-            if is_quiet && was_quiet {
+            if is_quiet && (was_quiet || rest == Rest::Quiet) {
                 return Ok(());
             }
             if is_quiet {
@@ -142,6 +151,10 @@ impl Operator {
             was_quiet = is_quiet;
         }
         bail!("it does not come to rest")
+    }
+
+    pub(crate) async fn run(&self, world: &World) -> Result<()> {
+        self.run_until(world, Rest::QuietWhenLookedAtAgain).await
     }
 }
 

@@ -21,7 +21,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams},
+    api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, TypeMeta},
 };
 use operator::{aws::Clients, names::PIPELINE_LABEL};
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ pub(crate) async fn prepare(client: &Client) -> Result<MutexGuard<'static, ()>> 
     let quotas: Api<ResourceQuota> = Api::namespaced(client.clone(), NAMESPACE);
     quotas.patch("no-pods", &force, &Patch::Apply(&quota)).await?;
     eventually(ENDS_WITHIN, "the definition", async || {
-        let pipelines = dynamic::<AssetPipeline>(client, GROUP);
+        let pipelines = objects_of(client, &resource::<AssetPipeline>());
         pipelines.list(&ListParams::default()).await.map(drop).map_err(anyhow::Error::from)
     })
     .await?;
@@ -141,7 +141,7 @@ pub(crate) async fn prepare(client: &Client) -> Result<MutexGuard<'static, ()>> 
 
 /// The pipelines' finalizers would keep namespace and definition for ever.
 pub(crate) async fn clean(client: &Client) -> Result<()> {
-    let pipelines = dynamic::<AssetPipeline>(client, GROUP);
+    let pipelines = objects_of(client, &resource::<AssetPipeline>());
     let free = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     for pipeline in pipelines.list(&ListParams::default()).await? {
         pipelines.patch(&pipeline.name_any(), &PatchParams::default(), &free).await?;
@@ -160,11 +160,16 @@ pub(crate) async fn clean(client: &Client) -> Result<()> {
     .await
 }
 
-fn dynamic<K: Resource<DynamicType = ()>>(client: &Client, group: &str) -> Api<DynamicObject> {
+/// The operator's own kind is one of our group here.
+fn resource<K: Resource<DynamicType = ()>>() -> ApiResource {
     let mut resource = ApiResource::erase::<K>(&());
-    resource.api_version = resource.api_version.replace("assetpipeline.dev", group);
-    resource.group = resource.group.replace("assetpipeline.dev", group);
-    Api::namespaced_with(client.clone(), NAMESPACE, &resource)
+    resource.api_version = resource.api_version.replace("assetpipeline.dev", GROUP);
+    resource.group = resource.group.replace("assetpipeline.dev", GROUP);
+    resource
+}
+
+fn objects_of(client: &Client, resource: &ApiResource) -> Api<DynamicObject> {
+    Api::namespaced_with(client.clone(), NAMESPACE, resource)
 }
 
 /// Waits for what is deleted in the foreground. Whether there was any.
@@ -185,20 +190,24 @@ pub(crate) async fn until_deployments_are_gone(client: &Client, world: &World) -
 /// What bears the world's name. What a pipeline leaves to the garbage collector counts as gone with it.
 pub(crate) async fn objects(client: &Client, world: &World) -> Result<Vec<Value>> {
     let kinds = [
-        dynamic::<AssetPipeline>(client, GROUP),
-        dynamic::<ConfigMap>(client, GROUP),
-        dynamic::<Deployment>(client, GROUP),
-        dynamic::<Ingress>(client, GROUP),
-        dynamic::<NetworkPolicy>(client, GROUP),
-        dynamic::<PodDisruptionBudget>(client, GROUP),
-        dynamic::<Secret>(client, GROUP),
-        dynamic::<Service>(client, GROUP),
-        dynamic::<ServiceAccount>(client, GROUP),
+        resource::<AssetPipeline>(),
+        resource::<ConfigMap>(),
+        resource::<Deployment>(),
+        resource::<Ingress>(),
+        resource::<NetworkPolicy>(),
+        resource::<PodDisruptionBudget>(),
+        resource::<Secret>(),
+        resource::<Service>(),
+        resource::<ServiceAccount>(),
     ];
     let mut found = Vec::new();
-    for kind in kinds {
-        let all = kind.list(&ListParams::default()).await?;
-        found.extend(all.into_iter().filter(|object| object.name_any().contains(&world.name)));
+    for resource in kinds {
+        let all = objects_of(client, &resource).list(&ListParams::default()).await?;
+        let ours = all.into_iter().filter(|object| object.name_any().contains(&world.name));
+        // The API server leaves the kind out of what it lists.
+        let (api_version, kind) = (resource.api_version, resource.kind);
+        let types = Some(TypeMeta { api_version, kind });
+        found.extend(ours.map(|object| DynamicObject { types: types.clone(), ..object }));
     }
     let uids: Vec<String> = found.iter().filter_map(ResourceExt::uid).collect();
     let is_left = |object: &DynamicObject| {
