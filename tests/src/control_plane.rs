@@ -1,5 +1,6 @@
-//! A control plane of a test's own on loopback, gone with the test: etcd, the API server with its log of who asked
-//! for what, and of the controllers those that make pods of Deployments and collect garbage. No node, and no pod runs.
+//! A control plane of a test's own on loopback, gone with the test: etcd and the API server, and, unless it is bare,
+//! the log of who asked for what, and of the controllers those that make pods of Deployments and collect garbage. No
+//! node, and no pod runs.
 
 use std::{
     fs::{self, File},
@@ -58,13 +59,25 @@ pub struct Request {
 impl ControlPlane {
     /// Takes some ten seconds.
     pub async fn start() -> Result<Self> {
+        let [controllers] = free_ports()?;
+        let mut plane = Self::start_server(true).await?;
+        plane.start_controllers(controllers)?;
+        Ok(plane)
+    }
+
+    /// Without controllers, and without a log of requests: nothing but what is asked for takes time.
+    pub async fn start_bare() -> Result<Self> {
+        Self::start_server(false).await
+    }
+
+    async fn start_server(is_logged: bool) -> Result<Self> {
         let cache = Cache::locate()?;
         let binaries = Binaries::ensure(&cache, &Progress::start())?;
         let folder = Cache::ensure(cache.root.join("tmp"))?;
         let folder = tempfile::tempdir_in(folder).context("cannot make a folder for the control plane")?;
         let keys = Keys::in_state(folder.path());
         keys.ensure(folder.path())?;
-        let [etcd, peer, secure, controllers] = free_ports()?;
+        let [etcd, peer, secure] = free_ports()?;
         let server = format!("https://127.0.0.1:{secure}");
         let kubeconfig = write_kubeconfig(folder.path(), &server, ADMINISTRATOR, ADMINISTRATOR)?;
         let file = Kubeconfig::read_from(kubeconfig)?;
@@ -72,13 +85,12 @@ impl ControlPlane {
         let client = Client::try_from(config).context("cannot make a Kubernetes client")?;
         let mut plane = Self { client, binaries, processes: Vec::new(), server, folder };
         plane.start_etcd(etcd, peer)?;
-        plane.start_api_server(&keys, etcd, secure)?;
+        plane.start_api_server(&keys, etcd, secure, is_logged)?;
         eventually(STARTS_WITHIN, "the API server", async || {
             let answer = plane.client.apiserver_version().await;
             answer.map(drop).with_context(|| plane.tail_of("kube-apiserver"))
         })
         .await?;
-        plane.start_controllers(controllers)?;
         Ok(plane)
     }
 
@@ -95,10 +107,12 @@ impl ControlPlane {
     }
 
     pub async fn create_namespace(&self, name: &str) -> Result<()> {
-        let namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        let created = namespaces.create(&PostParams::default(), &namespace).await;
-        created.map(drop).with_context(|| format!("cannot create namespace {name}"))
+        create_namespace(&self.client, name).await
+    }
+
+    /// The kubeconfig of who may do everything.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder().join(format!("{ADMINISTRATOR}.kubeconfig"))
     }
 
     /// A kubeconfig by which a process is this account and nobody else.
@@ -125,8 +139,7 @@ impl ControlPlane {
     fn tool(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         let home = self.folder().join("home");
-        let kubeconfig = self.folder().join(format!("{ADMINISTRATOR}.kubeconfig"));
-        command.env("KUBECONFIG", kubeconfig);
+        command.env("KUBECONFIG", self.kubeconfig());
         command.envs(
             ["HOME", "KUBECACHEDIR", "HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"]
                 .map(|name| (name, &home)),
@@ -152,11 +165,11 @@ impl ControlPlane {
             .args([format!("--listen-client-urls={client}"), format!("--advertise-client-urls={client}")])
             .args([format!("--listen-peer-urls={peer}"), format!("--initial-advertise-peer-urls={peer}")])
             .arg(format!("--initial-cluster=default={peer}"))
-            .args(["--unsafe-no-fsync", "--log-level=error"]);
+            .args(["--unsafe-no-fsync", "--quota-backend-bytes=8589934592", "--log-level=error"]);
         self.start_process(etcd, "etcd")
     }
 
-    fn start_api_server(&mut self, keys: &Keys, etcd: u16, port: u16) -> Result<()> {
+    fn start_api_server(&mut self, keys: &Keys, etcd: u16, port: u16, is_logged: bool) -> Result<()> {
         let folder = self.folder();
         let (tokens, policy) = (folder.join("tokens.csv"), folder.join("audit.yaml"));
         fs::write(&tokens, format!("{ADMINISTRATOR},{ADMINISTRATOR},1,system:masters\n"))
@@ -170,19 +183,22 @@ impl ControlPlane {
             .arg(format!("--secure-port={port}"))
             .arg(format!("--cert-dir={}", folder.join("certificates").display()))
             .arg(format!("--token-auth-file={}", tokens.display()))
-            .arg(format!("--audit-policy-file={}", policy.display()))
-            .arg(format!("--audit-log-path={}", folder.join("audit.log").display()))
             .args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/16"])
             // No pod runs: what its token would be is not there.
             .arg("--disable-admission-plugins=ServiceAccount")
             .arg("--service-account-issuer=https://kubernetes.default.svc")
             .arg(format!("--service-account-key-file={}", keys.public_key("service-accounts")))
             .arg(format!("--service-account-signing-key-file={}", keys.key("service-accounts")));
+        if is_logged {
+            server
+                .arg(format!("--audit-policy-file={}", policy.display()))
+                .arg(format!("--audit-log-path={}", folder.join("audit.log").display()));
+        }
         self.start_process(server, "kube-apiserver")
     }
 
     fn start_controllers(&mut self, port: u16) -> Result<()> {
-        let kubeconfig = self.folder().join(format!("{ADMINISTRATOR}.kubeconfig"));
+        let kubeconfig = self.kubeconfig();
         let mut controllers = Command::new(&self.binaries.kube);
         controllers
             .arg("kube-controller-manager")
@@ -225,6 +241,13 @@ impl Drop for ControlPlane {
     }
 }
 
+pub async fn create_namespace(client: &Client, name: &str) -> Result<()> {
+    let namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let created = namespaces.create(&PostParams::default(), &namespace).await;
+    created.map(drop).with_context(|| format!("cannot create namespace {name}"))
+}
+
 /// A line of the API server's log.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -244,13 +267,13 @@ impl Entry {
     /// `None` for what asks for no object, such as the server's version.
     fn into_request(self) -> Option<Request> {
         let object = self.object_ref?;
-        let text = |field: &str| object[field].as_str().unwrap_or_default();
+        let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
         let parts = [text("resource"), text("subresource")];
         Some(Request {
             verb: self.verb,
             resource: parts.iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("/"),
             namespace: text("namespace").to_owned(),
-            is_forbidden: self.response_status.is_some_and(|status| status["code"] == 403),
+            is_forbidden: self.response_status.is_some_and(|status| status.get("code") == Some(&json!(403))),
         })
     }
 }

@@ -31,7 +31,7 @@ use tests::{
 
 const CHART: &str = "charts/assetpipeline-operator";
 const RELEASE: &str = "assets";
-/// The operator's ServiceAccount, Deployment and Lease.
+/// The operator's `ServiceAccount`, Deployment and Lease.
 const OPERATOR: &str = "assets-operator";
 /// Its namespace.
 const HOME: &str = "ops";

@@ -159,18 +159,15 @@ impl State {
 
     fn change(&mut self, key: &str, next: Option<Kept>) -> Vec<ObjectRef<AssetPipeline>> {
         let before = self.current(key).map(Box::from);
-        match next {
-            Some(next) => {
-                if self.written.get(key).is_some_and(|written| !written.is_newer_than(&next)) {
-                    self.written.remove(key);
-                }
-                self.kept.insert(key.into(), next);
+        if let Some(next) = next {
+            if self.written.get(key).is_some_and(|written| !written.is_newer_than(&next)) {
+                self.written.remove(key);
             }
-            None => {
-                // What we have written since is made anew by what the watch tells next.
-                self.kept.remove(key);
-                self.written.retain(|written, what| &**written != key || what.body.is_some());
-            }
+            self.kept.insert(key.into(), next);
+        } else {
+            // What we have written since is made anew by what the watch tells next.
+            self.kept.remove(key);
+            self.written.retain(|written, what| &**written != key || what.body.is_some());
         }
         let after = self.current(key);
         if before.as_deref() == after { Vec::new() } else { owners(key, [before.as_deref(), after]) }

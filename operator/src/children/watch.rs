@@ -45,12 +45,11 @@ pub async fn watch_children(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    match over.run_until_cancelled(timeout(LISTED_WITHIN, listed)).await {
-        Some(Err(_)) => tracing::warn!(
+    if let Some(Err(_)) = over.run_until_cancelled(timeout(LISTED_WITHIN, listed)).await {
+        tracing::warn!(
             timeout.seconds = LISTED_WITHIN.as_secs(),
             "the children of pipelines could not be listed yet: they are read one by one until they are"
-        ),
-        Some(Ok(())) | None => {}
+        );
     }
     let changed = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     (changed, watches)

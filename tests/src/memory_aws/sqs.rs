@@ -14,7 +14,7 @@ pub(super) struct Queue {
 impl State {
     pub(super) fn answer_sqs(&mut self, operation: &str, body: &[u8]) -> Answer {
         let asked: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
+        let text = |name: &str| asked.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match operation {
             "ListQueues" => {
                 let prefix = text("QueueNamePrefix");
@@ -27,7 +27,7 @@ impl State {
                 told(&json!({"QueueUrls": urls}))
             }
             "CreateQueue" => {
-                self.create_queue(text("QueueName"), pairs(&asked["Attributes"]), pairs(&asked["tags"]))
+                self.create_queue(text("QueueName"), pairs(asked.get("Attributes")), pairs(asked.get("tags")))
             }
             "GetQueueUrl" if self.queues.contains_key(&text("QueueName")) => {
                 told(&json!({"QueueUrl": url(&text("QueueName"))}))
@@ -72,17 +72,17 @@ impl Queue {
                 told(&json!({"Attributes": all}))
             }
             "SetQueueAttributes" => {
-                self.attributes.extend(pairs(&asked["Attributes"]));
+                self.attributes.extend(pairs(asked.get("Attributes")));
                 self.attributes.retain(|_, value| !value.is_empty());
                 told(&json!({}))
             }
             "ListQueueTags" => told(&json!({"Tags": self.tags})),
             "TagQueue" => {
-                self.tags.extend(pairs(&asked["Tags"]));
+                self.tags.extend(pairs(asked.get("Tags")));
                 told(&json!({}))
             }
             "UntagQueue" => {
-                let keys = asked["TagKeys"].as_array().cloned().unwrap_or_default();
+                let keys = asked.get("TagKeys").and_then(Value::as_array).cloned().unwrap_or_default();
                 self.tags.retain(|key, _| !keys.contains(&json!(key)));
                 told(&json!({}))
             }
@@ -95,8 +95,8 @@ fn url(name: &str) -> String {
     format!("http://aws.memory/{ACCOUNT}/{name}")
 }
 
-fn pairs(value: &Value) -> Pairs {
-    let all = value.as_object().into_iter().flatten();
+fn pairs(value: Option<&Value>) -> Pairs {
+    let all = value.and_then(Value::as_object).into_iter().flatten();
     all.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 

@@ -11,6 +11,7 @@ use kube::{
 };
 use operator::names::{MANAGED_BY_LABEL, PIPELINE_LABEL};
 use serde_json::{Value, json};
+use tests::control_plane::create_namespace;
 
 use crate::fleet::{BATCH, CONCURRENCY, Fleet, namespace_of};
 
@@ -36,7 +37,7 @@ impl fmt::Display for Race {
 
 /// The operator's time includes the pipelines themselves, its rounds, its calls of AWS and what it tells of them.
 pub(crate) async fn create(fleet: &Fleet, batch: usize) -> anyhow::Result<Race> {
-    fleet.create_namespace(&namespace_of(batch)).await?;
+    create_namespace(&fleet.client, &namespace_of(batch)).await?;
     let started = Instant::now();
     fleet.create_pipelines(batch).await?;
     fleet.await_children(batch).await?;
@@ -45,7 +46,7 @@ pub(crate) async fn create(fleet: &Fleet, batch: usize) -> anyhow::Result<Race> 
     // Their statuses and events come after that, and are nobody's concern here.
     fleet.settle_batch(batch).await?;
     let bare = format!("bare-{batch}");
-    fleet.create_namespace(&bare).await?;
+    create_namespace(&fleet.client, &bare).await?;
     let sets = read_sets(fleet, batch).await?;
     let started = Instant::now();
     let writes = stream::iter(&sets).map(|set| async move {
@@ -72,7 +73,7 @@ async fn read_sets(fleet: &Fleet, batch: usize) -> anyhow::Result<Vec<Set>> {
             let number = owner.and_then(|owner| owner.strip_prefix("site-")?.parse::<usize>().ok());
             let set = number.and_then(|number| sets.get_mut(number));
             let set = set.with_context(|| format!("{} belongs to nobody", object.name_any()))?;
-            set.push((target.clone(), written_by_hand(object, &kind.resource, &to)?));
+            set.push((target.clone(), written_by_hand(&object, &kind.resource, &to)?));
         }
     }
     Ok(sets)
@@ -80,11 +81,11 @@ async fn read_sets(fleet: &Fleet, batch: usize) -> anyhow::Result<Vec<Set>> {
 
 /// What an author of the object would write: without what the API server has added.
 fn written_by_hand(
-    object: DynamicObject,
+    object: &DynamicObject,
     resource: &kube::api::ApiResource,
     namespace: &str,
 ) -> anyhow::Result<DynamicObject> {
-    let mut value = serde_json::to_value(&object)?;
+    let mut value = serde_json::to_value(object)?;
     let metadata = &object.metadata;
     let mut labels = metadata.labels.clone().unwrap_or_default();
     // The operator does not watch these.

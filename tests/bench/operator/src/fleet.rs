@@ -3,17 +3,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use crds::{AssetPipeline, asset_pipeline_crd, asset_tenant_crd};
+use crds::{AssetPipeline, asset_pipeline_crd, asset_tenant_crd, condition_type};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::Deployment,
-        core::v1::{ConfigMap, Namespace, Secret, Service, ServiceAccount},
+        core::v1::{ConfigMap, Secret, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    apimachinery::pkg::apis::meta::v1::Condition,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -22,14 +23,14 @@ use kube::{
 use operator::names::{MANAGED_BY_LABEL, OPERATOR_MANAGER};
 use serde_json::{Value, json};
 
-use crate::control_plane::ControlPlane;
+use tests::control_plane::{ControlPlane, create_namespace};
 
 /// Pipelines of one namespace.
 pub(crate) const BATCH: usize = 100;
 /// What one client has under way at the same time, as many as the operator has rounds.
 pub(crate) const CONCURRENCY: usize = 16;
 /// For a batch, on a busy machine.
-const READY_WITHIN: Duration = Duration::from_mins(20);
+const READY_WITHIN: Duration = Duration::from_mins(5);
 const POLL: Duration = Duration::from_millis(100);
 /// Between two looks at a batch that becomes ready.
 const LOOK: Duration = Duration::from_secs(1);
@@ -95,17 +96,10 @@ impl Fleet {
         Ok(Self { client, kinds })
     }
 
-    pub(crate) async fn create_namespace(&self, name: &str) -> anyhow::Result<()> {
-        let namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces.create(&PostParams::default(), &namespace).await.context("cannot make a namespace")?;
-        Ok(())
-    }
-
     /// Somebody applies a batch of pipelines.
     pub(crate) async fn create_batch(&self, batch: usize) -> anyhow::Result<()> {
         let namespace = namespace_of(batch);
-        self.create_namespace(&namespace).await?;
+        create_namespace(&self.client, &namespace).await?;
         self.create_pipelines(batch).await
     }
 
@@ -129,7 +123,9 @@ impl Fleet {
         let started = Instant::now();
         for kind in &self.kinds {
             while self.count(kind, Some(&namespace_of(batch))).await? < kind.each * BATCH {
-                ensure!(started.elapsed() < READY_WITHIN, "{} are missing", kind.resource.plural);
+                if started.elapsed() > READY_WITHIN {
+                    bail!("{} are missing: {}", kind.resource.plural, self.tell_unready(batch).await?);
+                }
                 tokio::time::sleep(POLL).await;
             }
         }
@@ -147,13 +143,12 @@ impl Fleet {
 
     /// Those that are the operator's, without reading them: of a list of one the server says how many are left.
     async fn count(&self, kind: &Kind, namespace: Option<&str>) -> anyhow::Result<usize> {
-        let (api, one) = match namespace {
+        let (api, one) = if let Some(namespace) = namespace {
             // A label would have the server read them all.
-            Some(namespace) => (self.api(kind, namespace), ListParams::default().limit(1)),
-            None => {
-                let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
-                (Api::all_with(self.client.clone(), &kind.resource), ours)
-            }
+            (self.api(kind, namespace), ListParams::default().limit(1))
+        } else {
+            let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
+            (Api::all_with(self.client.clone(), &kind.resource), ours)
         };
         let listed =
             api.list_metadata(&one).await.with_context(|| format!("cannot list {}", kind.resource.plural))?;
@@ -187,7 +182,15 @@ impl Fleet {
             }
             tokio::time::sleep(LOOK).await;
         }
-        bail!("its pipelines are not ready")
+        bail!("its pipelines are not ready: {}", self.tell_unready(batch).await?)
+    }
+
+    /// What the first pipeline of a batch that is not ready says of it.
+    async fn tell_unready(&self, batch: usize) -> anyhow::Result<String> {
+        let pipelines: Api<AssetPipeline> = Api::namespaced(self.client.clone(), &namespace_of(batch));
+        let all = pipelines.list(&ListParams::default()).await?;
+        let told = all.iter().find(|pipeline| !is_ready(pipeline)).and_then(ready_condition);
+        Ok(told.map_or_else(|| "they say nothing".to_owned(), |condition| condition.message.clone()))
     }
 }
 
@@ -216,6 +219,10 @@ async fn tell_pods(deployments: &Api<Deployment>, deployment: &Deployment) -> an
 }
 
 fn is_ready(pipeline: &AssetPipeline) -> bool {
+    ready_condition(pipeline).is_some_and(|condition| condition.status == "True")
+}
+
+fn ready_condition(pipeline: &AssetPipeline) -> Option<&Condition> {
     let conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    conditions.into_iter().find(|condition| condition.type_ == condition_type::READY)
 }

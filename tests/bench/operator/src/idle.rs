@@ -6,10 +6,10 @@ use anyhow::Context;
 use bench_report::thread_seconds;
 use cluster::progress::Progress;
 use http::Request;
+use tests::control_plane::ControlPlane;
 
 use crate::{
     calls::{CountedAws, Counts, since},
-    control_plane::ControlPlane,
     programs::Operator,
 };
 

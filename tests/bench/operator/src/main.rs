@@ -7,7 +7,6 @@
 
 mod bare;
 mod calls;
-mod control_plane;
 mod creation;
 mod fleet;
 mod idle;
@@ -20,11 +19,15 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use anyhow::Context;
 use bench_report::{Part, load_average, write};
 use clap::{Args, Parser, Subcommand};
-use cluster::{Cache, binaries::Binaries, progress::Progress};
+use cluster::{
+    Cache,
+    packages::{self, Package, Shown},
+    progress::Progress,
+};
+use tests::control_plane::ControlPlane;
 
 use self::{
     calls::CountedAws,
-    control_plane::ControlPlane,
     creation::{Race, create},
     fleet::Fleet,
     memory::Memory,
@@ -60,6 +63,8 @@ struct Run {
     checkout: PathBuf,
 }
 
+const ETCD: Package = Package { name: "etcd-server", shown_by: Shown::Program("etcd") };
+
 /// How much is measured.
 struct Plan {
     /// In all.
@@ -92,9 +97,8 @@ async fn main() -> ExitCode {
 async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
     let plan = plan_of(run);
     let progress = Progress::start();
-    let cache = Cache::locate()?;
-    let binaries = Binaries::ensure(&cache, &progress)?;
-    let plane = ControlPlane::start(&cache, &binaries.kube, &progress).await?;
+    packages::ensure(&[ETCD], &Cache::locate()?, &progress)?;
+    let plane = ControlPlane::start_bare().await?;
     let aws = CountedAws::serve().await?;
     let fleet = Fleet::open(&plane).await?;
 

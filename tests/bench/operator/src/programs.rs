@@ -13,8 +13,9 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use cluster::{http, progress::Progress};
 use rustix::process::{Pid, Signal, kill_process};
+use tests::{control_plane::ControlPlane, memory_aws::REGION};
 
-use crate::{calls::CountedAws, control_plane::ControlPlane};
+use crate::calls::CountedAws;
 
 /// For a Lease that nobody gave back.
 const LEADS_WITHIN: Duration = Duration::from_mins(1);
@@ -44,7 +45,8 @@ impl Operator {
             .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("RUST_LOG", "warn")])
             .args(["--web-image=registry.example/assets/web:1.0.0"])
             .args(["--worker-image=registry.example/assets/worker:1.0.0", "--cluster-name=bench"])
-            .args(["--aws-region=eu-central-1", &format!("--aws-endpoint-url=http://{}", aws.address)])
+            .env("AWS_REGION", REGION)
+            .args([&format!("--aws-region={REGION}"), &format!("--aws-endpoint-url=http://{}", aws.address)])
             .args(["--lease-namespace=default", &format!("--listen={listen}")])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

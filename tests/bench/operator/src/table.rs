@@ -1,5 +1,7 @@
 //! The figures as a reader sees them.
 
+use std::fmt::Write;
+
 use anyhow::Context;
 use bench_report::{Spread, load_average, machine, verdict};
 
@@ -69,8 +71,11 @@ impl Figures {
             ),
         ]
         .concat();
-        let what: String =
-            idle.writes.iter().map(|(what, count)| format!("\nWritten: {what}, {count} times.\n")).collect();
+        let mut what = String::new();
+        for (written, count) in &idle.writes {
+            // A `String` takes whatever is written to it.
+            let _ = writeln!(what, "\nWritten: {written}, {count} times.");
+        }
         Ok(format!(
             "Machine: {}. Load at the end: {:.1}.\n\n| figure | is | must be | |\n|---|--:|--:|---|\n{rows}\n\
              {pipelines} pipelines. The operator's process takes {} MB with them, the bare client's {} MB, {:.1} KB for each \
@@ -100,7 +105,7 @@ impl Figures {
         for (kind, calls) in calls {
             let dollars = calls * dollars_of(kind) * HOURS_OF_A_MONTH;
             all += dollars;
-            rows.push_str(&format!("| {kind} | {calls:.1} | {dollars:.3} |\n"));
+            let _ = writeln!(rows, "| {kind} | {calls:.1} | {dollars:.3} |");
         }
         format!(
             "| calls of AWS for an idle pipeline | an hour | $ a month |\n|---|--:|--:|\n{rows}| together | | {all:.3} |\n\n\
