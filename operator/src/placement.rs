@@ -39,7 +39,7 @@ pub const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
 pub struct TierZones {
     pub web: Option<Vec<Zone>>,
     pub worker: Option<Vec<Zone>>,
-    /// Nothing is known, and nothing will be: see [`Placement::go_without_nodes`].
+    /// Nothing is known, and nothing will be, since the operator cannot see nodes.
     pub are_unseen: bool,
 }
 

@@ -143,6 +143,8 @@ struct Subject {
     /// Pods of it that the cluster takes for ready.
     ready: u32,
     deployment: String,
+    /// Of the Deployment: one that has taken its place is left alone.
+    uid: Option<String>,
     namespace: String,
 }
 
@@ -167,6 +169,7 @@ fn find_subject(children: &ChildCache, object: &AssetPipeline) -> Option<Subject
         limits: validate_limits(&object.spec.worker).ok()?,
         replicas: found.replicas()?,
         ready: found.ready(),
+        uid: found.uid().map(str::to_owned),
         deployment,
         namespace,
     })
@@ -183,7 +186,7 @@ async fn scale(
     let body = json!({
         "apiVersion": Deployment::api_version(&()),
         "kind": Deployment::kind(&()),
-        "metadata": {"name": subject.deployment, "namespace": subject.namespace},
+        "metadata": {"name": subject.deployment, "namespace": subject.namespace, "uid": subject.uid},
         "spec": {"replicas": replicas},
     });
     let api: Api<Deployment> = Api::namespaced(context.client.clone(), &subject.namespace);
@@ -292,6 +295,7 @@ mod tests {
             replicas: 0,
             ready: 0,
             deployment: "storefront-worker".into(),
+            uid: None,
             namespace: "shop".into(),
         };
         let depth = measure(&context, &subject).await.unwrap();

@@ -8,8 +8,11 @@ mod machine;
 mod profile;
 
 use std::net::IpAddr;
+use std::path::Path;
+use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
+use cluster::cache::write_whole;
 use cluster::layout::{HOST_ADDRESS, REGION};
 use cluster::moto;
 use serde_json::{Map, Value, json};
@@ -26,6 +29,8 @@ const REAL_SECRET: &str = "aws-credentials";
 const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// In the cluster's state: where on AWS it works.
+const REMEMBERED: &str = "aws-place";
 /// In the order in which they count.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The variable for all services, and each service's own, with the Helm value that says the same.
@@ -92,7 +97,10 @@ impl RealAws {
         for (name, url) in &self.endpoints {
             let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
             let host = host.split(['/', '?']).next().unwrap_or_default();
-            let host = host.rsplit_once(':').map_or(host, |(host, _)| host).trim_matches(['[', ']']);
+            let host = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+                Some((address, _)) => address,
+                None => host.rsplit_once(':').map_or(host, |(host, _)| host),
+            };
             if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
                 bail!(
                     "--aws real: {name} is {url}, which pods cannot reach: name an address of this machine that they \
@@ -101,6 +109,34 @@ impl RealAws {
             }
         }
         Ok(())
+    }
+}
+
+impl RealAws {
+    /// Fails where the cluster of this state works on another region or by other endpoints: its pipelines would lose
+    /// what they have there. Keys may change; whose account they are of nobody asks.
+    pub fn check_same(&self, state: &Path) -> Result<()> {
+        let (file, ours) = (state.join(REMEMBERED), self.tell_place());
+        match fs::read_to_string(&file) {
+            Ok(before) if before != ours => bail!(
+                "--aws real: the local cluster that runs works on {before}, and not on {ours}: set the same, or \
+                 `cargo xtask down` first"
+            ),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("cannot read {}", file.display()))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// For as long as the cluster of this state is there.
+    pub fn remember(&self, state: &Path) -> Result<()> {
+        write_whole(&state.join(REMEMBERED), self.tell_place())
+    }
+
+    fn tell_place(&self) -> String {
+        let set = self.endpoints.iter().map(|(name, url)| format!(", {name}={url}"));
+        format!("{}{}", self.region, set.collect::<String>())
     }
 }
 

@@ -55,11 +55,17 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments, aws: &Access) -> Result<E
     let options = Options { node_grace: Duration::from_secs(arguments.node_grace), aws: which };
     let cluster = Cluster::new(cache, options);
     cluster.check_aws()?;
+    if let Access::Real(real) = aws {
+        real.check_same(&cluster.cache.state())?;
+    }
     if !arguments.cluster_only {
         // Before the cluster: what packages bring does not belong to it.
         npm::ensure(&npm::EXAMPLE, &cluster.cache, &progress)?;
     }
     let started = start_cluster(&cluster, &progress)?;
+    if let Access::Real(real) = aws {
+        real.remember(&cluster.cache.state())?;
+    }
     if arguments.cluster_only {
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,7 +1,7 @@
 //! The objects of one kind.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     mem,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -46,7 +46,11 @@ struct State {
     kept: Objects,
     /// What a list has brought so far.
     listed: Option<Objects>,
+    /// Since when a list is under way: it has what was written before.
+    listed_since: Option<Instant>,
     is_known: bool,
+    /// By namespace, each of which may be watched for itself: up to this version the watch has told everything.
+    told: HashMap<Box<str>, u64>,
     /// Our own writes that the watch has not told of yet.
     written: HashMap<Key, Written>,
 }
@@ -97,7 +101,8 @@ impl Board {
         let kept = keep(written.clone());
         let mut state = self.lock();
         state.written.retain(|_, written| written.at.elapsed() < LATEST);
-        if state.kept.get(&key).is_none_or(|known| known.version < kept.version) {
+        // An answer that comes late may be of what the watch has told to be gone since.
+        if state.told_of(&key) < kept.version {
             let Kept { version, body } = kept;
             state.written.insert(key, Written { at: Instant::now(), version, body: Some(body) });
         }
@@ -121,7 +126,10 @@ impl Board {
     pub fn note<K: Child>(&self, event: Event<K>) -> Vec<ObjectRef<AssetPipeline>> {
         let mut state = self.lock();
         match event {
-            Event::Init => state.listed = Some(Objects::new()),
+            Event::Init => {
+                state.listed = Some(Objects::new());
+                state.listed_since = Some(Instant::now());
+            }
             Event::InitApply(object) => {
                 let State { kept, listed, .. } = &mut *state;
                 listed.as_mut().unwrap_or(kept).insert(key_of(&object), keep(object));
@@ -133,10 +141,16 @@ impl Board {
                 return if was_known { changed } else { Vec::new() };
             }
             Event::Apply(object) => {
-                let key = key_of(&object);
-                return state.change(&key, Some(keep(object)));
+                let (key, next) = (key_of(&object), keep(object));
+                state.note_told(&key, next.version);
+                return state.change(&key, Some(next));
             }
-            Event::Delete(object) => return state.change(&key_of(&object), None),
+            // In the version that the deletion made.
+            Event::Delete(object) => {
+                let key = key_of(&object);
+                state.note_told(&key, keep(object).version);
+                return state.change(&key, None);
+            }
         }
         Vec::new()
     }
@@ -157,28 +171,46 @@ impl State {
         }
     }
 
+    fn told_of(&self, key: &str) -> u64 {
+        self.told.get(namespace_of(key)).copied().unwrap_or_default()
+    }
+
+    fn note_told(&mut self, key: &str, version: u64) {
+        let told = self.told.entry(namespace_of(key).into()).or_default();
+        *told = version.max(*told);
+    }
+
     fn change(&mut self, key: &str, next: Option<Kept>) -> Vec<ObjectRef<AssetPipeline>> {
         let before = self.current(key).map(Box::from);
-        if let Some(next) = next {
-            if self.written.get(key).is_some_and(|written| !written.is_newer_than(&next)) {
-                self.written.remove(key);
-            }
-            self.kept.insert(key.into(), next);
-        } else {
+        let (told, since) = (self.told_of(key), self.listed_since);
+        let is_told = |written: &Written| match &next {
+            _ if since.is_some_and(|since| written.at < since) => true,
+            Some(next) => !written.is_newer_than(next),
             // What we have written since is made anew by what the watch tells next.
-            self.kept.remove(key);
-            self.written.retain(|written, what| &**written != key || what.body.is_some());
+            None => written.body.is_none() || written.version <= told,
+        };
+        if self.written.get(key).is_some_and(is_told) {
+            self.written.remove(key);
+        }
+        match next {
+            Some(next) => drop(self.kept.insert(key.into(), next)),
+            None => drop(self.kept.remove(key)),
         }
         let after = self.current(key);
         if before.as_deref() == after { Vec::new() } else { owners(key, [before.as_deref(), after]) }
     }
 
     fn replace(&mut self, listed: Objects) -> Vec<ObjectRef<AssetPipeline>> {
-        let gone: Vec<Key> = self.kept.keys().filter(|key| !listed.contains_key(&**key)).cloned().collect();
+        for (key, next) in &listed {
+            self.note_told(key, next.version);
+        }
+        let known: HashSet<&Key> = self.kept.keys().chain(self.written.keys()).collect();
+        let gone: Vec<Key> = known.into_iter().filter(|key| !listed.contains_key(&**key)).cloned().collect();
         let mut changed: Vec<_> = gone.iter().flat_map(|key| self.change(key, None)).collect();
         for (key, next) in listed {
             changed.extend(self.change(&key, Some(next)));
         }
+        self.listed_since = None;
         self.kept.shrink_to_fit();
         changed
     }
@@ -193,6 +225,10 @@ impl Written {
 
 fn key_of(object: &impl ResourceExt) -> Key {
     build_key(&object.namespace().unwrap_or_default(), &object.name_any())
+}
+
+fn namespace_of(key: &str) -> &str {
+    key.split_once('/').map_or("", |(namespace, _)| namespace)
 }
 
 fn build_key(namespace: &str, name: &str) -> Key {
@@ -217,7 +253,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 
 /// Whose the object was, and whose it is.
 fn owners(key: &str, bodies: [Option<&[u8]>; 2]) -> Vec<ObjectRef<AssetPipeline>> {
-    let namespace = key.split_once('/').map_or("", |(namespace, _)| namespace);
+    let namespace = namespace_of(key);
     let mut found = Vec::new();
     for owned in bodies.into_iter().flatten().filter_map(parse::<Owned>) {
         let owner = owned

@@ -69,6 +69,10 @@ impl WorkerSight {
         self.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(APPLIED_ANNOTATION))
     }
 
+    pub fn uid(&self) -> Option<&str> {
+        self.metadata.uid.as_deref()
+    }
+
     /// What it asks for.
     pub fn replicas(&self) -> Option<u32> {
         self.spec.replicas.and_then(|replicas| u32::try_from(replicas).ok())
@@ -136,8 +140,11 @@ impl Child for Ingress {
         Some(&children.ingresses)
     }
 
+    /// The spec may ask for any annotation.
     fn prune(&mut self) {
+        let annotations = self.metadata.annotations.take();
         prune_metadata(&mut self.metadata);
+        self.metadata.annotations = annotations;
     }
 }
 

@@ -14,7 +14,7 @@ use k8s_openapi::{
 };
 use kube::{
     Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
     runtime::events::{Event, EventType},
 };
 use serde::de::DeserializeOwned;
@@ -104,11 +104,11 @@ pub struct RemainingBindings {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Removal {
     /// Delete the Ingress: load balancers send no visitor any more.
-    DeleteIngress(String),
+    DeleteIngress(Target),
     WaitForLoadBalancer,
     /// Delete this Deployment and wait until its pods are gone. Held visitors still need the workers, and pods all the
     /// rest.
-    DeleteWorkload(String),
+    DeleteWorkload(Target),
     WaitForPods,
     Release {
         names: BindingNames,
@@ -122,6 +122,19 @@ pub enum Removal {
     Abandon(Vec<String>),
     /// Nothing is left but what stays.
     LetGo,
+}
+
+/// What is to be deleted, and nothing that has taken its name meanwhile.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target {
+    name: String,
+    uid: Option<String>,
+}
+
+impl Target {
+    fn of(found: &impl ResourceExt) -> Self {
+        Self { name: found.name_any(), uid: found.uid() }
+    }
 }
 
 pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
@@ -182,9 +195,9 @@ fn plan_end_of_service(serving: Serving) -> Removal {
     let is_asked = |metadata: &ObjectMeta| metadata.deletion_timestamp.is_some();
     match (ingress, web.or(worker)) {
         (Some(ingress), _) if is_asked(&ingress.metadata) => Removal::WaitForLoadBalancer,
-        (Some(ingress), _) => Removal::DeleteIngress(ingress.name_any()),
+        (Some(ingress), _) => Removal::DeleteIngress(Target::of(&ingress)),
         (None, Some(workload)) if !is_asked(&workload.metadata) => {
-            Removal::DeleteWorkload(workload.name_any())
+            Removal::DeleteWorkload(Target::of(&workload))
         }
         (None, Some(_) | None) => Removal::WaitForPods,
     }
@@ -204,14 +217,14 @@ pub async fn apply_removal(
     removal: Removal,
 ) -> Result<Option<&'static str>, FinalizeError> {
     match removal {
-        Removal::DeleteIngress(name) => {
-            delete::<Ingress>(context, object, &name, &DeleteParams::background()).await?;
+        Removal::DeleteIngress(target) => {
+            delete::<Ingress>(context, object, target, DeleteParams::background()).await?;
             Ok(Some("waiting for the load balancer to let go of the pods"))
         }
         Removal::WaitForLoadBalancer => Ok(Some("waiting for the load balancer to let go of the pods")),
         // In the foreground: the Deployment stays visible until its pods are gone.
-        Removal::DeleteWorkload(name) => {
-            delete::<Deployment>(context, object, &name, &DeleteParams::foreground()).await?;
+        Removal::DeleteWorkload(target) => {
+            delete::<Deployment>(context, object, target, DeleteParams::foreground()).await?;
             Ok(Some("waiting for the pods to end"))
         }
         Removal::WaitForPods => Ok(Some("waiting for the pods to end")),
@@ -255,18 +268,20 @@ fn build_left((number, note): (usize, String)) -> Event {
     build_event(EventType::Normal, KEPT, format!("Leave{number}"), note)
 }
 
-/// What is gone already is no error.
+/// What is gone already is no error, and neither is another one in its place: the next round sees whose that is.
 async fn delete<K>(
     context: &Context,
     object: &AssetPipeline,
-    name: &str,
-    how: &DeleteParams,
+    Target { name, uid }: Target,
+    how: DeleteParams,
 ) -> Result<(), FinalizeError>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    match namespaced::<K>(context, object).delete(name, how).await {
-        Err(source) if !is_gone(&source) => Err(FinalizeError::Apply(wrap::<K>("delete", name, source))),
+    let only = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
+    match namespaced::<K>(context, object).delete(&name, &DeleteParams { preconditions: only, ..how }).await {
+        Err(kube::Error::Api(refusal)) if refusal.code == 409 => Ok(()),
+        Err(source) if !is_gone(&source) => Err(FinalizeError::Apply(wrap::<K>("delete", &name, source))),
         Ok(_) | Err(_) => Ok(()),
     }
 }

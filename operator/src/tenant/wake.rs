@@ -28,7 +28,7 @@ struct Face {
 /// Remembers each pipeline as its tenants last saw it.
 pub struct Wakes {
     tenants: Store<Tenant>,
-    /// By namespace and name; as many as there are pipelines.
+    /// By namespace and name; at most as many as there are pipelines that stay.
     seen: Mutex<HashMap<(String, String), Face>>,
 }
 
@@ -60,6 +60,11 @@ impl Wakes {
     fn is_news(&self, name: &(String, String), face: Face) -> bool {
         // Every entry is whole after every call, so a panic elsewhere leaves nothing half written.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // All that is heard of one that goes is news: nothing tells when to forget it.
+        if face.is_going {
+            seen.remove(name);
+            return true;
+        }
         if seen.get(name) == Some(&face) {
             return false;
         }

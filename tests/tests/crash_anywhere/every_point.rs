@@ -86,8 +86,8 @@ impl Stage {
             Box::pin(play(self.scenario, &self.world.fork(), fault, victim)).await?;
         ensure!(made == self.made, "made {made:#?} and not {:#?}", self.made);
         ensure!(state == self.state, "{}", difference(&self.state, &state));
-        let is_late = fault == Fault::StaleReads;
-        ensure!(!is_late || disturbed.wire.stale_count() > 0, "no read was late");
+        let is_late = matches!(fault, Fault::StaleReads | Fault::LateWatches);
+        ensure!(!is_late || disturbed.wire.late_count() > 0, "nothing was late");
         Ok(())
     }
 

@@ -131,6 +131,8 @@ impl Operator {
         for round in 0..MOST_ROUNDS {
             if round == 0 || was_quiet || self.fault != Fault::LateWatches {
                 self.hear(world).await?;
+            } else {
+                self.wire.note_late();
             }
             let before = self.wire.write_count();
             let Some(object) = self.pipeline(world).await? else {

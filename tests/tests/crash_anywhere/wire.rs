@@ -61,7 +61,7 @@ struct State {
     reads: usize,
     /// The last answer to each read, where stale ones are wanted.
     remembered: HashMap<String, Answer>,
-    stale: usize,
+    late: usize,
 }
 
 impl Wire {
@@ -116,7 +116,7 @@ impl Wire {
         };
         match state.remembered.insert(call.text, answer.clone()) {
             Some(before) if is_due && before != answer => {
-                state.stale += 1;
+                state.late += 1;
                 before
             }
             Some(_) | None => answer,
@@ -147,9 +147,14 @@ impl Wire {
         self.lock().reads
     }
 
-    /// Reads that were answered with what was no longer so.
-    pub(crate) fn stale_count(&self) -> usize {
-        self.lock().stale
+    /// A round begins though the watches have not told of what the one before it did.
+    pub(crate) fn note_late(&self) {
+        self.lock().late += 1;
+    }
+
+    /// Reads that were answered with what was no longer so, and rounds that the watches were behind.
+    pub(crate) fn late_count(&self) -> usize {
+        self.lock().late
     }
 
     /// The write of this number, for people.

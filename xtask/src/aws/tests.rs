@@ -111,13 +111,41 @@ fn chart_is_told_the_endpoints_that_are_set_and_no_emulator() {
 
 #[test]
 fn endpoint_on_loopback_is_refused_with_one_that_pods_reach() {
-    for url in ["http://127.0.0.1:5000", "http://localhost:5000/", "http://[::1]:5000", "http://127.9.9.9"] {
+    for url in [
+        "http://127.0.0.1:5000",
+        "http://localhost:5000/",
+        "http://[::1]:5000",
+        "http://[::1]",
+        "http://127.9.9.9",
+    ] {
         let refused = real(&[("AWS_ENDPOINT_URL_SQS", url)]).check_reached_by_pods();
         let said = refused.unwrap_err().to_string();
         assert!(said.contains("AWS_ENDPOINT_URL_SQS") && said.contains("10.88.0.1"), "{said}");
     }
-    for url in ["http://10.88.0.1:5000", "https://s3.eu-west-1.amazonaws.com", "http://[fd00::1]:5000"] {
+    for url in [
+        "http://10.88.0.1:5000",
+        "https://s3.eu-west-1.amazonaws.com",
+        "http://[fd00::1]:5000",
+        "http://[fd00::1]",
+    ] {
         real(&[("AWS_ENDPOINT_URL", url)]).check_reached_by_pods().unwrap();
+    }
+}
+
+#[test]
+fn cluster_stays_with_the_region_and_the_endpoints_that_it_was_started_for() {
+    let state = tempfile::tempdir().unwrap();
+    let place = ("AWS_ENDPOINT_URL_SQS", "https://sqs.internal");
+    let started = real(&[place]);
+    started.check_same(state.path()).unwrap();
+    started.remember(state.path()).unwrap();
+    real(&[place, ("AWS_ACCESS_KEY_ID", "another")]).check_same(state.path()).unwrap();
+    for other in [real(&[]), real(&[place, ("AWS_REGION", "eu-north-1")])] {
+        let refused = other.check_same(state.path()).unwrap_err().to_string();
+        assert!(
+            refused.contains("works on eu-west-1, AWS_ENDPOINT_URL_SQS=https://sqs.internal,"),
+            "{refused}"
+        );
     }
 }
 

@@ -103,11 +103,49 @@ async fn own_write_is_known_before_the_watch_tells_of_it_and_is_no_news() {
 async fn list_from_before_a_write_does_not_take_it_back_until_it_must_have_gone() {
     let board = Board::default();
     list(&board, vec![]);
+    assert_eq!(board.note::<Service>(Event::Init), []);
     board.note_written(&service("a", 3, 83));
-    assert_eq!(list(&board, vec![]), []);
+    assert_eq!(board.note::<Service>(Event::InitDone), []);
     assert_eq!(port(&board, "a"), Some(83));
     advance(LATEST).await;
     assert_eq!(port(&board, "a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_that_begins_after_a_write_takes_back_what_somebody_deleted_meanwhile() {
+    let board = Board::default();
+    list(&board, vec![service("b", 2, 80)]);
+    board.note_written(&service("a", 3, 83));
+    board.note_deleted("shop", "b");
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(list(&board, vec![service("b", 2, 80)]), [site(), site()].concat());
+    assert_eq!((port(&board, "a"), port(&board, "b")), (None, Some(80)));
+    // So does one that began before it and has what came after it.
+    board.note::<Service>(Event::Init);
+    board.note_written(&service("c", 5, 85));
+    board.note(Event::InitApply(service("b", 7, 80)));
+    assert_eq!(board.note::<Service>(Event::InitDone), site());
+    assert_eq!(port(&board, "c"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_that_comes_after_the_watch_told_of_the_end_brings_nothing_back() {
+    let board = Board::default();
+    list(&board, vec![]);
+    assert_eq!(board.note(Event::Apply(service("a", 3, 83))), site());
+    assert_eq!(board.note(Event::Delete(service("a", 4, 83))), site());
+    board.note_written(&service("a", 3, 83));
+    assert_eq!(port(&board, "a"), None);
+    // What the watch has not told yet goes when it does.
+    board.note_written(&service("a", 5, 85));
+    assert_eq!(port(&board, "a"), Some(85));
+    assert_eq!(board.note(Event::Delete(service("a", 6, 85))), site());
+    assert_eq!(port(&board, "a"), None);
+    // Another namespace may have a watch of its own, which is not as far.
+    let mut elsewhere = service("a", 2, 82);
+    elsewhere.metadata.namespace = Some("blog".to_owned());
+    board.note_written(&elsewhere);
+    assert!(matches!(board.find::<Service>("blog", "a"), Found::Known(_)));
 }
 
 #[tokio::test(start_paused = true)]

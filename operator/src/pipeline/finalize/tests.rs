@@ -56,6 +56,10 @@ fn bindings() -> ObservedBindings {
     }
 }
 
+fn target(name: &str) -> Target {
+    Target { name: name.to_owned(), uid: None }
+}
+
 fn deployment(name: &str, is_going: bool) -> Deployment {
     let deletion = is_going.then_some("2026-01-01T00:00:00Z");
     serde_json::from_value(json!({"metadata": {"name": name, "deletionTimestamp": deletion}})).unwrap()
@@ -85,11 +89,11 @@ fn visitors_are_led_away_then_web_goes_then_the_workers() {
     };
     let going = ingress(Some("2026-01-01T00:00:00Z"));
     for (ingress, web, worker, expected) in [
-        (Some(ingress(None)), Some(false), Some(false), Removal::DeleteIngress("storefront".into())),
+        (Some(ingress(None)), Some(false), Some(false), Removal::DeleteIngress(target("storefront"))),
         (Some(going), Some(false), Some(false), Removal::WaitForLoadBalancer),
-        (None, Some(false), Some(false), Removal::DeleteWorkload("web".into())),
+        (None, Some(false), Some(false), Removal::DeleteWorkload(target("web"))),
         (None, Some(true), Some(false), Removal::WaitForPods),
-        (None, None, Some(false), Removal::DeleteWorkload("worker".into())),
+        (None, None, Some(false), Removal::DeleteWorkload(target("worker"))),
         (None, None, Some(true), Removal::WaitForPods),
     ] {
         assert_eq!(removal(ingress, web, worker), expected);
