@@ -20,6 +20,10 @@ use crate::{npm, profile};
 const PREFIX: &str = "localhost/assetpipeline";
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const BUSYBOX: &str = "/bin/busybox";
+/// For the linker, a tenth of a program: functions that came out the same are kept once, and what is to be relocated
+/// at its start is told in a short form.
+const LINKED_SMALL: [&str; 4] =
+    ["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
 /// Of what an image unpacks to.
 const LARGEST: u64 = 40 * 1000 * 1000;
 /// The name by which `examples/storefront.yaml` calls the origin, whatever its content.
@@ -88,15 +92,13 @@ pub(crate) fn import(cluster: &Cluster, images: &Images) -> Result<()> {
 /// Builds the programs without any library to load at run time, and answers their folder.
 fn build_binaries(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
     progress.say("building the static binaries (minutes the first time, then what changed)");
-    let builds = [
-        ("web and operator", profile::STATIC.to_owned(), &["--package", "web", "--package", "operator"][..]),
-        ("worker", profile::worker_flags(cache)?, &["--package", "worker"]),
-    ];
-    for (what, flags, packages) in builds {
-        let mut build = profile::build(cache, &flags)?;
-        build.args(packages).arg("--bins");
-        let log = cache.root.join(format!("log/build-{}.log", what.replace(' ', "-")));
-        logged(&mut build, &log, &format!("building the static binaries of {what}"), progress)?;
+    let flags = profile::STATIC.to_owned();
+    let builds = [("web", flags.clone()), ("operator", flags), ("worker", profile::worker_flags(cache)?)];
+    for (program, flags) in builds {
+        let mut build = profile::command(cache, "rustc", &flags)?;
+        build.args(["--package", program, "--bin", program, "--"]).args(LINKED_SMALL);
+        let log = cache.root.join(format!("log/build-{program}.log"));
+        logged(&mut build, &log, &format!("building the static binary of {program}"), progress)?;
     }
     profile::built(cache)
 }

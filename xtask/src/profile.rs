@@ -59,9 +59,14 @@ pub(crate) fn run(cache: &Cache) -> Result<ExitCode> {
 
 /// `cargo build` of what ships, or is to be measured as if it did, by these compiler's flags.
 pub(crate) fn build(cache: &Cache, flags: &str) -> Result<Command> {
+    command(cache, "build", flags)
+}
+
+/// Likewise, by `cargo rustc` where the program alone, and no crate of it, takes further flags.
+pub(crate) fn command(cache: &Cache, command: &str, flags: &str) -> Result<Command> {
     let mut build = cargo(cache)?;
     build.env("CARGO_TARGET_DIR", cache.root.join(FOLDER)).env("RUSTFLAGS", flags);
-    build.args(["build", "--locked", "--release", "--target", &host_triple()?]);
+    build.args([command, "--locked", "--release", "--target", &host_triple()?]);
     Ok(build)
 }
 
