@@ -60,6 +60,7 @@ pub fn run_if_child() -> Option<ExitCode> {
 
 fn serve(terms: Option<Terms>) -> io::Result<()> {
     let terms = terms.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "these are no terms"))?;
+    env::set_current_dir("/")?;
     let work = move |confinement, cpu_timer| serve_confined(confinement, cpu_timer, terms);
     match confine::run(terms.limits, work) {
         Ok(done) => done,

@@ -118,7 +118,8 @@ impl WarmChildren {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its environment holds nothing of anybody's.
+    /// Its environment holds nothing of anybody's. It goes to its own folder itself: to start it there, this process
+    /// would have to be copied first.
     fn start(&self) -> io::Result<WarmChild> {
         let mut process = Command::new(&self.program)
             .arg(CHILD_ARGUMENT)
@@ -126,7 +127,6 @@ impl WarmChildren {
             .env_clear()
             .envs([ALLOCATOR])
             .envs(profile_file())
-            .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
