@@ -45,6 +45,9 @@ use sources::ParentSources;
 /// The argument that makes a program of ours a compile child; its terms follow.
 pub const CHILD_ARGUMENT: &str = "compile-child";
 
+/// Whatever compiles gives way to the worker itself, which fetches, stores and answers for all tenants.
+const NICENESS: i32 = 5;
+
 /// Call first in main: compiles and gives the exit code where this process is a compile child,
 /// gives `None` everywhere else.
 pub fn run_if_child() -> Option<ExitCode> {
@@ -61,6 +64,7 @@ pub fn run_if_child() -> Option<ExitCode> {
 fn serve(terms: Option<Terms>) -> io::Result<()> {
     let terms = terms.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "these are no terms"))?;
     env::set_current_dir("/")?;
+    rustix::process::nice(NICENESS)?;
     let work = move |confinement, cpu_timer| serve_confined(confinement, cpu_timer, terms);
     match confine::run(terms.limits, work) {
         Ok(done) => done,

@@ -20,7 +20,6 @@ fn start(stdin: Stdio) -> Child {
         .arg(CHILD_ARGUMENT)
         .args(TERMS)
         .env_clear()
-        .current_dir("/")
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -64,6 +63,9 @@ fn waiting_child_is_confined_in_every_way_before_it_is_told_anything() {
         assert_eq!(limit(name), ["0", "0"], "{name}");
     }
     assert_eq!(proc(&child, "environ"), "");
+    let stat = proc(&child, "stat");
+    let niceness = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap();
+    assert_eq!(niceness, "5", "it gives way to the worker");
     let at = |link: &str| fs::read_link(format!("/proc/{}/{link}", child.id())).unwrap();
     assert_eq!(at("cwd").to_str(), Some("/"));
     let descriptors = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
