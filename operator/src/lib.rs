@@ -13,6 +13,7 @@ mod events;
 pub mod iam;
 pub mod metrics;
 pub mod names;
+mod news;
 pub mod order;
 pub mod pace;
 pub mod pipeline;

@@ -40,6 +40,11 @@ pub const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
 /// On the operator's own pods, by its chart.
 pub const OPERATOR_LABELS: [(&str, &str); 1] = [("app.kubernetes.io/name", "assetpipeline-operator")];
 
+/// Selects all that we make and watch.
+pub fn ours() -> String {
+    format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}")
+}
+
 /// Which tier of pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tier {

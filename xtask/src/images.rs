@@ -20,7 +20,7 @@ use crate::{npm, profile};
 const PREFIX: &str = "localhost/assetpipeline";
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const BUSYBOX: &str = "/bin/busybox";
-/// For the linker, a tenth of a program: functions that came out the same are kept once, and what is to be relocated
+/// For the operator's linker, a tenth of the program: functions that came out the same are kept once, and what is to be relocated
 /// at its start is told in a short form.
 const LINKED_SMALL: [&str; 4] =
     ["-C", "link-arg=-Wl,--icf=all", "-C", "link-arg=-Wl,-z,pack-relative-relocs"];
@@ -92,11 +92,14 @@ pub(crate) fn import(cluster: &Cluster, images: &Images) -> Result<()> {
 /// Builds the programs without any library to load at run time, and answers their folder.
 fn build_binaries(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
     progress.say("building the static binaries (minutes the first time, then what changed)");
-    let flags = profile::STATIC.to_owned();
-    let builds = [("web", flags.clone()), ("operator", flags), ("worker", profile::worker_flags(cache)?)];
-    for (program, flags) in builds {
-        let mut build = profile::command(cache, "rustc", &flags)?;
-        build.args(["--package", program, "--bin", program, "--"]).args(LINKED_SMALL);
+    // Both packages are named, so that what they share is built once and for both.
+    let mut web = profile::build(cache, profile::STATIC)?;
+    web.args(["--package", "web", "--package", "operator", "--bin", "web"]);
+    let mut operator = profile::command(cache, "rustc", profile::STATIC)?;
+    operator.args(["--package", "operator", "--bin", "operator", "--"]).args(LINKED_SMALL);
+    let mut worker = profile::build(cache, &profile::worker_flags(cache)?)?;
+    worker.args(["--package", "worker", "--bins"]);
+    for (program, mut build) in [("web", web), ("operator", operator), ("worker", worker)] {
         let log = cache.root.join(format!("log/build-{program}.log"));
         logged(&mut build, &log, &format!("building the static binary of {program}"), progress)?;
     }

@@ -37,7 +37,9 @@ pub trait Child:
     fn board(children: &ChildCache) -> Option<&Board>;
 
     /// Drops what no round reads, so that it takes no room and its changes wake nobody.
-    fn prune(&mut self);
+    fn prune(&mut self) {
+        prune_metadata(self.metadata_mut());
+    }
 }
 
 /// What the scaler reads of a worker Deployment: some bytes of thousands, once a second.
@@ -117,10 +119,6 @@ impl Child for ServiceAccount {
     fn board(children: &ChildCache) -> Option<&Board> {
         Some(&children.service_accounts)
     }
-
-    fn prune(&mut self) {
-        prune_metadata(&mut self.metadata);
-    }
 }
 
 impl Child for PodDisruptionBudget {
@@ -152,29 +150,17 @@ impl Child for NetworkPolicy {
     fn board(children: &ChildCache) -> Option<&Board> {
         Some(&children.network_policies)
     }
-
-    fn prune(&mut self) {
-        prune_metadata(&mut self.metadata);
-    }
 }
 
 impl Child for Secret {
     fn board(_: &ChildCache) -> Option<&Board> {
         None
     }
-
-    fn prune(&mut self) {
-        prune_metadata(&mut self.metadata);
-    }
 }
 
 impl Child for ConfigMap {
     fn board(_: &ChildCache) -> Option<&Board> {
         None
-    }
-
-    fn prune(&mut self) {
-        prune_metadata(&mut self.metadata);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crds::AssetPipeline;
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Service, ServiceAccount},
@@ -11,20 +11,19 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::runtime::{reflector::ObjectRef, watcher};
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Child;
 use crate::{
     context::Context,
-    names::{MANAGED_BY_LABEL, OPERATOR_MANAGER},
+    names::ours,
+    news::{await_lists, channel, tell},
 };
 
 /// For which a start waits for the first lists, those of ten thousand pipelines. Without them it goes on, and asks
 /// for every child by name.
 const LISTED_WITHIN: Duration = Duration::from_mins(2);
-/// Pipelines that wait to be looked at; the watches wait beyond that.
-const WAITING: usize = 1_024;
 
 /// Begins to watch. Gives the pipelines whose children have changed, after the first lists are there, and the work
 /// that must be driven meanwhile.
@@ -32,7 +31,7 @@ pub async fn watch_children(
     context: &Context,
     over: CancellationToken,
 ) -> (impl Stream<Item = ObjectRef<AssetPipeline>> + Send + use<>, JoinSet<()>) {
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let (sender, changed) = channel();
     let mut watches = JoinSet::new();
     watches.spawn(keep::<Deployment>(context, sender.clone(), over.clone()));
     watches.spawn(keep::<Service>(context, sender.clone(), over.clone()));
@@ -40,18 +39,12 @@ pub async fn watch_children(
     watches.spawn(keep::<PodDisruptionBudget>(context, sender.clone(), over.clone()));
     watches.spawn(keep::<Ingress>(context, sender.clone(), over.clone()));
     watches.spawn(keep::<NetworkPolicy>(context, sender, over.clone()));
-    let listed = async {
-        while !context.children.is_known() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    if let Some(Err(_)) = over.run_until_cancelled(timeout(LISTED_WITHIN, listed)).await {
+    if !await_lists(|| context.children.is_known(), LISTED_WITHIN, &over).await {
         tracing::warn!(
             timeout.seconds = LISTED_WITHIN.as_secs(),
             "the children of pipelines could not be listed yet: they are read one by one until they are"
         );
     }
-    let changed = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
     (changed, watches)
 }
 
@@ -60,17 +53,10 @@ fn keep<K: Child>(
     changed: mpsc::Sender<ObjectRef<AssetPipeline>>,
     over: CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<K> {
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
-    let events = context.watch::<K>(&ours).take_until(over.cancelled_owned());
+    let events = context.watch::<K>(&watcher::Config::default().labels(&ours()));
     let children = Arc::clone(&context.children);
     async move {
         let Some(board) = K::board(&children) else { return };
-        let mut events = std::pin::pin!(events);
-        while let Some(event) = events.next().await {
-            for pipeline in board.note(event) {
-                // Nobody reads any more once the controller has ended.
-                let _ = changed.send(pipeline).await;
-            }
-        }
+        tell(events.map(|event| board.note(event)).take_until(over.cancelled_owned()), changed).await;
     }
 }

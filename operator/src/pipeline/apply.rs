@@ -326,22 +326,43 @@ async fn apply_change<K: Child>(
             Ok(Some(written))
         }
         Change::Delete { name, uid } => {
-            let only = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
-            let how = DeleteParams { preconditions: only, ..DeleteParams::background() };
             let namespace = object.namespace().unwrap_or_default();
-            match api.delete(&name, &how).await {
-                // A finalizer may hold it.
-                Ok(answer) => match answer.left().filter(|left| left.meta().deletion_timestamp.is_some()) {
-                    Some(going) => context.children.note_written(&going),
-                    None => context.children.note_deleted::<K>(&namespace, &name),
-                },
-                Err(source) if is_gone(&source) => context.children.note_deleted::<K>(&namespace, &name),
-                // Another one stands there now, which the watch will tell of.
-                Err(kube::Error::Api(refusal)) if refusal.code == 409 => {}
-                Err(source) => return Err(wrap::<K>("delete", &name, source)),
+            match delete(&api, &name, uid, DeleteParams::background()).await? {
+                Deletion::Going(left) => context.children.note_written(&*left),
+                Deletion::Gone => context.children.note_deleted::<K>(&namespace, &name),
+                // The watch will tell of it.
+                Deletion::Replaced => {}
             }
             Ok(None)
         }
+    }
+}
+
+/// What a deletion came to.
+pub(super) enum Deletion<K> {
+    /// Something holds it, such as a finalizer.
+    Going(Box<K>),
+    Gone,
+    /// Another one stands there, which is left alone.
+    Replaced,
+}
+
+/// Deletes the object of that name and UID. What is gone already is no error.
+pub(super) async fn delete<K: Child>(
+    api: &Api<K>,
+    name: &str,
+    uid: Option<String>,
+    how: DeleteParams,
+) -> Result<Deletion<K>, ApplyError> {
+    let only = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
+    match api.delete(name, &DeleteParams { preconditions: only, ..how }).await {
+        Ok(answer) => {
+            let left = answer.left().filter(|left| left.meta().deletion_timestamp.is_some());
+            Ok(left.map_or(Deletion::Gone, |left| Deletion::Going(Box::new(left))))
+        }
+        Err(source) if is_gone(&source) => Ok(Deletion::Gone),
+        Err(kube::Error::Api(refusal)) if refusal.code == 409 => Ok(Deletion::Replaced),
+        Err(source) => Err(wrap::<K>("delete", name, source)),
     }
 }
 

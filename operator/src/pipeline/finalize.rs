@@ -3,27 +3,23 @@
 
 mod abandonment;
 
-use std::fmt::Debug;
-
 use crds::AssetPipeline;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{
-    NamespaceResourceScope,
     api::{apps::v1::Deployment, networking::v1::Ingress},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
     Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
-use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use self::abandonment::list_left;
 pub(crate) use self::abandonment::{build_left_behind, is_abandoned};
 use super::{
-    apply::{ApplyError, is_gone, namespaced, wrap},
+    apply::{ApplyError, delete, is_gone, namespaced, wrap},
     observe::{
         ObserveError, Workloads, binding_names, fetch, fetch_workloads, has_finalizer, owner_of, terms_of,
     },
@@ -34,6 +30,7 @@ use crate::{
         BindingNames, BindingsTerms, ObservedBindings, Owner, ReleasePlan, apply_release, holds_registry,
         observe_bindings, plan_release,
     },
+    children::Child,
     context::Context,
     events::{build_event, publish},
     names::{FINALIZER, qualified},
@@ -135,6 +132,17 @@ impl Target {
     fn of(found: &impl ResourceExt) -> Self {
         Self { name: found.name_any(), uid: found.uid() }
     }
+
+    /// What stands in its place by now is the next round's to see.
+    async fn delete<K: Child>(
+        self,
+        context: &Context,
+        object: &AssetPipeline,
+        how: DeleteParams,
+    ) -> Result<(), FinalizeError> {
+        let deleted = delete::<K>(&namespaced(context, object), &self.name, self.uid, how).await;
+        deleted.map(drop).map_err(FinalizeError::Apply)
+    }
 }
 
 pub async fn observe_remains(context: &Context, object: &AssetPipeline) -> Result<Remains, FinalizeError> {
@@ -218,13 +226,13 @@ pub async fn apply_removal(
 ) -> Result<Option<&'static str>, FinalizeError> {
     match removal {
         Removal::DeleteIngress(target) => {
-            delete::<Ingress>(context, object, target, DeleteParams::background()).await?;
+            target.delete::<Ingress>(context, object, DeleteParams::background()).await?;
             Ok(Some("waiting for the load balancer to let go of the pods"))
         }
         Removal::WaitForLoadBalancer => Ok(Some("waiting for the load balancer to let go of the pods")),
         // In the foreground: the Deployment stays visible until its pods are gone.
         Removal::DeleteWorkload(target) => {
-            delete::<Deployment>(context, object, target, DeleteParams::foreground()).await?;
+            target.delete::<Deployment>(context, object, DeleteParams::foreground()).await?;
             Ok(Some("waiting for the pods to end"))
         }
         Removal::WaitForPods => Ok(Some("waiting for the pods to end")),
@@ -266,24 +274,6 @@ fn build_kept((number, note): (usize, String)) -> Event {
 
 fn build_left((number, note): (usize, String)) -> Event {
     build_event(EventType::Normal, KEPT, format!("Leave{number}"), note)
-}
-
-/// What is gone already is no error, and neither is another one in its place: the next round sees whose that is.
-async fn delete<K>(
-    context: &Context,
-    object: &AssetPipeline,
-    Target { name, uid }: Target,
-    how: DeleteParams,
-) -> Result<(), FinalizeError>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + DeserializeOwned + Debug,
-{
-    let only = uid.map(|uid| Preconditions { uid: Some(uid), resource_version: None });
-    match namespaced::<K>(context, object).delete(&name, &DeleteParams { preconditions: only, ..how }).await {
-        Err(kube::Error::Api(refusal)) if refusal.code == 409 => Ok(()),
-        Err(source) if !is_gone(&source) => Err(FinalizeError::Apply(wrap::<K>("delete", &name, source))),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 /// A merge under the object's version: whoever wrote our finalizer, a restored backup included, it goes.

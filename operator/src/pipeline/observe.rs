@@ -107,6 +107,16 @@ impl<T> Sight<T> {
     }
 }
 
+impl Workloads {
+    fn only_of(self, object: &AssetPipeline) -> Self {
+        let uid = object.uid().unwrap_or_default();
+        let Self { web, worker } = self;
+        let [web, worker] = [web, worker]
+            .map(|found| found.filter(|found: &Deployment| is_controlled_by(&found.metadata, &uid)));
+        Self { web, worker }
+    }
+}
+
 impl ObservedChildren {
     /// Whether there is a web pod of the pipeline with this UID that would answer.
     pub fn is_web_ready(&self, uid: &str) -> bool {
@@ -129,10 +139,9 @@ pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observ
 /// All that is looked at while a pipeline is suspended. Nothing hangs on it but what the status tells.
 pub async fn observe_workloads(context: &Context, object: &AssetPipeline) -> Result<Workloads, ObserveError> {
     let [web, worker] = [Tier::Web, Tier::Worker].map(|tier| tier.child_name(&object.name_any()));
-    Ok(Workloads {
-        web: only_ours(object, look(context, object, &web, Wanted::No).await?),
-        worker: only_ours(object, look(context, object, &worker, Wanted::No).await?),
-    })
+    let web = look(context, object, &web, Wanted::No).await?;
+    let worker = look(context, object, &worker, Wanted::No).await?;
+    Ok(Workloads { web, worker }.only_of(object))
 }
 
 /// As the API server has them now.
@@ -141,15 +150,8 @@ pub(super) async fn fetch_workloads(
     object: &AssetPipeline,
 ) -> Result<Workloads, ObserveError> {
     let [web, worker] = [Tier::Web, Tier::Worker].map(|tier| tier.child_name(&object.name_any()));
-    Ok(Workloads {
-        web: only_ours(object, fetch(context, object, &web).await?),
-        worker: only_ours(object, fetch(context, object, &worker).await?),
-    })
-}
-
-fn only_ours(object: &AssetPipeline, found: Option<Deployment>) -> Option<Deployment> {
-    let uid = object.uid().unwrap_or_default();
-    found.filter(|found| is_controlled_by(&found.metadata, &uid))
+    let (web, worker) = (fetch(context, object, &web).await?, fetch(context, object, &worker).await?);
+    Ok(Workloads { web, worker }.only_of(object))
 }
 
 pub fn has_finalizer(object: &AssetPipeline) -> bool {

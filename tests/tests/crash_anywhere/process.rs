@@ -27,7 +27,7 @@ use operator::{
     children::Child,
     context::Context,
     metrics::Metrics,
-    names::{MANAGED_BY_LABEL, OPERATOR_MANAGER},
+    names::ours,
     pace::Pace,
     pipeline::{rebalance::Moves, reconcile},
     reach::ReachBoard,
@@ -113,7 +113,7 @@ impl Operator {
 
     async fn hear_of<K: Child>(&self, world: &World) -> Result<()> {
         let board = K::board(&self.context.children).context("a kind that is not watched")?;
-        let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
+        let ours = ListParams::default().labels(&ours());
         let objects: Api<K> = Api::namespaced(self.context.client.clone(), &world.namespace);
         let listed = objects.list(&ours).await.with_context(|| format!("cannot list {}", K::kind(&())))?;
         board.note::<K>(Event::Init);

@@ -14,10 +14,7 @@ use kube::{
     Api, Client, Resource,
     runtime::{WatchStreamExt, reflector, watcher},
 };
-use operator::{
-    children::Child,
-    names::{MANAGED_BY_LABEL, OPERATOR_MANAGER},
-};
+use operator::{children::Child, names::ours};
 use serde::de::DeserializeOwned;
 
 /// Between two counts of what is kept.
@@ -28,7 +25,7 @@ type Kept = (Box<dyn Fn() -> usize + Send>, BoxFuture<'static, ()>);
 /// Prints how many objects there are, as often as that changes.
 pub(crate) async fn keep() -> anyhow::Result<()> {
     let client = Client::try_default().await?;
-    let ours = watcher::Config::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
+    let ours = watcher::Config::default().labels(&ours());
     let pipelines = reflect::<AssetPipeline>(&client, watcher::Config::default(), |pipeline| {
         pipeline.metadata.managed_fields = None;
     });

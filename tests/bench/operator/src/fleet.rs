@@ -20,7 +20,7 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
-use operator::names::{MANAGED_BY_LABEL, OPERATOR_MANAGER};
+use operator::names::ours;
 use serde_json::{Value, json};
 
 use tests::control_plane::{ControlPlane, create_namespace};
@@ -147,7 +147,7 @@ impl Fleet {
             // A label would have the server read them all.
             (self.api(kind, namespace), ListParams::default().limit(1))
         } else {
-            let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={OPERATOR_MANAGER}"));
+            let ours = ListParams::default().labels(&ours());
             (Api::all_with(self.client.clone(), &kind.resource), ours)
         };
         let listed =
@@ -223,6 +223,5 @@ fn is_ready(pipeline: &AssetPipeline) -> bool {
 }
 
 fn ready_condition(pipeline: &AssetPipeline) -> Option<&Condition> {
-    let conditions = pipeline.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().find(|condition| condition.type_ == condition_type::READY)
+    pipeline.status.as_ref()?.condition(condition_type::READY)
 }
