@@ -44,7 +44,7 @@ pub struct LostZone {
     pub noticed: Duration,
     /// Until both tiers had all their pods ready in the other zones.
     pub replaced: Duration,
-    /// The last try of a visitor that failed.
+    /// When the last try of a visitor began that failed.
     pub last_failure: Duration,
     /// Visits from shortly before the loss until the zone was back, by visitors who try again at once.
     pub visits: usize,
@@ -53,7 +53,7 @@ pub struct LostZone {
     /// The most that one of them needed, and the longest that one took, all tries together.
     pub most_tries: usize,
     pub longest: Duration,
-    /// Tries that failed after the zone was replaced, its return included, in words.
+    /// Tries that began after the zone was replaced, its return included, and failed, in words.
     pub late_failures: Vec<String>,
     /// Requests without a second try that were made once the zone was replaced, and those that failed, in words.
     pub settled: usize,
@@ -121,6 +121,7 @@ async fn lose(scene: &Scene, node: Node, grace: Duration, load: &Load) -> Result
         let seen = async {
             let noticed = wait_until_noticed(scene, node, lost_at, settles_after(grace)).await?;
             let replaced = wait_until_replaced(scene, node, lost_at, settles_after(grace)).await?;
+            load.go_on();
             tokio::time::sleep_until((lost_at + settles_after(grace)).into()).await;
             let settled_failures = ask_all(scene, load, SETTLED_REQUESTS).await?;
             Ok((noticed, replaced, settled_failures))

@@ -38,6 +38,9 @@ const PHASES: [(Visitors, Duration); 4] = [
 ];
 /// Who come one after the other, each time on a connection of their own.
 const LINES: usize = 12;
+/// Between two visitors of a line. All of them take fewer ports in two minutes than there are: so long the kernel keeps
+/// the port of a connection that has ended, and where kube-proxy has led it.
+const PACE: Duration = Duration::from_millis(60);
 const RESYNC: Duration = Duration::from_secs(5);
 /// Between two times that the workers are scaled by hand.
 const BY_HAND: Duration = Duration::from_secs(75);
@@ -116,7 +119,7 @@ async fn prepare(scene: &Scene) -> Result<()> {
             "scaleTargetRef": {"apiVersion": "assetpipeline.dev/v1alpha1", "kind": "AssetPipeline", "name": PIPELINE},
             "minReplicas": 1, "maxReplicas": 3,
             "metrics": [{"type": "Resource",
-                "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "20m"}}}],
+                "resource": {"name": "cpu", "target": {"type": "AverageValue", "averageValue": "10m"}}}],
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 30}},
         },
     }))?;
@@ -150,6 +153,7 @@ async fn visit(scene: &Scene) -> Result<()> {
                     Ok(answer) if answer.status == 200 => {}
                     failed => failures.push(format!("{failed:?}")),
                 }
+                sleep(PACE).await;
             }
             failures
         });

@@ -31,7 +31,7 @@ const WARM: &str = ".warm { width: 1px + 2px; }\n";
 pub(super) struct Visit {
     /// From the first try to the answer.
     pub(super) took: Duration,
-    /// When each try failed that did, and why.
+    /// When each try began that failed, and why.
     pub(super) failures: Vec<(Instant, String)>,
 }
 
@@ -62,6 +62,11 @@ impl Load {
         Ok(load)
     }
 
+    /// The zone is replaced.
+    pub(super) fn go_on(&self) {
+        self.is_replaced.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
@@ -73,8 +78,7 @@ impl Load {
         let lines = (0..LINES).map(async |_| {
             let mut visits = Vec::new();
             while !self.is_over.load(Ordering::Relaxed) {
-                let visitor = if self.is_replaced.load(Ordering::Relaxed) { &later } else { &first };
-                visits.push(self.visit_once(visitor).await);
+                visits.push(self.visit_once(&first, &later).await);
                 sleep(PACE).await;
             }
             visits
@@ -82,15 +86,18 @@ impl Load {
         Ok(join_all(lines).await.into_iter().flatten().collect())
     }
 
-    async fn visit_once(&self, visitor: &Visitor) -> Visit {
-        let (began, mut failures) = (Instant::now(), Vec::new());
-        while let Err(error) = self.ask_warm(visitor).await {
-            failures.push((Instant::now(), format!("{error:#}")));
+    async fn visit_once(&self, first: &Visitor, later: &Visitor) -> Visit {
+        let (came, mut failures) = (Instant::now(), Vec::new());
+        loop {
+            let began = Instant::now();
+            let visitor = if self.is_replaced.load(Ordering::Relaxed) { later } else { first };
+            let Err(error) = self.ask_warm(visitor).await else { break };
+            failures.push((began, format!("{error:#}")));
             if self.is_over.load(Ordering::Relaxed) {
                 break;
             }
         }
-        Visit { took: began.elapsed(), failures }
+        Visit { took: came.elapsed(), failures }
     }
 
     async fn ask_warm(&self, visitor: &Visitor) -> Result<()> {
@@ -103,7 +110,6 @@ impl Load {
 /// Once the zone is replaced: so many requests without a second try, some of them for new files. Those that
 /// failed, in words.
 pub(super) async fn ask_all(scene: &Scene, load: &Load, requests: usize) -> Result<Vec<String>> {
-    load.is_replaced.store(true, Ordering::Relaxed);
     let visitor = scene.visitor.others(LATER_ADDRESSES[1])?;
     let next = AtomicUsize::new(0);
     let lines = (0..LINES).map(async |_| {
