@@ -2,9 +2,9 @@
 //!
 //! One watch for each kind, of what bears our label, feeds the Controller's triggers and the rounds' observation.
 //! Of each object only what a round reads is kept, as JSON: typed, a Deployment is mostly room for fields that are
-//! not set. What is found here may be old. So an object that is not found is asked for by name before it is made
-//! (those of others bear no label of ours), each write says which object it is for (by UID), and what must be fresh
-//! is read from the API server: see `pipeline::observe` and `pipeline::finalize`.
+//! not set. What is found here may be old. So an object that is not found is made in a way that changes nothing that
+//! stands there all the same (those of others bear no label of ours), each write says which object it is for (by UID),
+//! and what must be fresh is read from the API server: see `pipeline::apply` and `pipeline::finalize`.
 //!
 //! `Secret`s and `ConfigMap`s are no part of it: to watch those of all namespaces the operator would have to be
 //! allowed to read everybody's.
@@ -14,10 +14,8 @@ mod kinds;
 mod watch;
 
 pub use board::{Board, Found};
-pub use kinds::{Child, WorkerSight};
+pub use kinds::{Child, WorkerSight, prune_metadata};
 pub use watch::watch_children;
-
-pub(crate) use kinds::prune_metadata;
 
 /// What is known of each kind.
 #[derive(Debug, Default)]

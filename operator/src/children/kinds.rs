@@ -165,7 +165,7 @@ impl Child for ConfigMap {
 }
 
 /// Of the metadata rounds read who owns the object and what it is called and marked with.
-pub(crate) fn prune_metadata(metadata: &mut ObjectMeta) {
+pub fn prune_metadata(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     metadata.creation_timestamp = None;
     drop_unread(metadata.annotations.as_mut());

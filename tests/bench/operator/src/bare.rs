@@ -14,7 +14,10 @@ use kube::{
     Api, Client, Resource,
     runtime::{WatchStreamExt, reflector, watcher},
 };
-use operator::{children::Child, names::ours};
+use operator::{
+    children::{Child, prune_metadata},
+    names::ours,
+};
 use serde::de::DeserializeOwned;
 
 /// Between two counts of what is kept.
@@ -27,7 +30,7 @@ pub(crate) async fn keep() -> anyhow::Result<()> {
     let client = Client::try_default().await?;
     let ours = watcher::Config::default().labels(&ours());
     let pipelines = reflect::<AssetPipeline>(&client, watcher::Config::default(), |pipeline| {
-        pipeline.metadata.managed_fields = None;
+        prune_metadata(&mut pipeline.metadata);
     });
     let all = [
         pipelines,

@@ -1,4 +1,4 @@
-//! AWS in the bench's memory, which counts its calls; and what they would cost.
+//! AWS, in the bench's memory or behind it as an emulator, with its calls counted; and what they would cost.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,11 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use tests::memory_aws::{self, MemoryAws, Operation};
+use reqwest::Client;
+use tests::{
+    memory_aws::{self, MemoryAws, Operation},
+    moto::Moto,
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 /// More than any request of the operator's has.
@@ -47,15 +51,32 @@ pub(crate) struct CountedAws {
     serving: JoinHandle<std::io::Result<()>>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Shared {
-    aws: MemoryAws,
+    backing: Backing,
     counts: Arc<Mutex<Counts>>,
+}
+
+/// Who answers.
+#[derive(Clone)]
+enum Backing {
+    Memory(MemoryAws),
+    Emulator(Client, Arc<Moto>),
 }
 
 impl CountedAws {
     pub(crate) async fn serve() -> anyhow::Result<Self> {
-        let shared = Shared::default();
+        Self::serve_by(Backing::Memory(MemoryAws::default())).await
+    }
+
+    /// Hands every call on.
+    pub(crate) async fn relay(emulator: Moto) -> anyhow::Result<Self> {
+        let client = Client::builder().no_proxy().build().context("no client for the emulator")?;
+        Self::serve_by(Backing::Emulator(client, Arc::new(emulator))).await
+    }
+
+    async fn serve_by(backing: Backing) -> anyhow::Result<Self> {
+        let shared = Shared { backing, counts: Arc::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no free port")?;
         let address = listener.local_addr()?;
         let router = Router::new().fallback(answer).with_state(shared.clone());
@@ -84,12 +105,32 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Result<Respon
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let asked = memory_aws::Request { method: parts.method.as_str(), target, headers: &headers, body: &body };
     *shared.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(kind_of(&asked)).or_default() += 1;
-    let answer = shared.aws.answer(&asked);
-    let mut response = Response::builder().status(answer.status);
-    for (name, value) in answer.headers {
+    match &shared.backing {
+        Backing::Memory(aws) => {
+            let answer = aws.answer(&asked);
+            let mut response = Response::builder().status(answer.status);
+            for (name, value) in answer.headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from(answer.body)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+        }
+        Backing::Emulator(client, emulator) => {
+            let url = format!("{}{target}", emulator.endpoint());
+            // The emulator makes the URLs of queues from the host that it was asked by, which is ours.
+            let asked =
+                client.request(parts.method.clone(), url).headers(parts.headers.clone()).body(body.clone());
+            hand_back(asked.send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
+        }
+    }
+}
+
+async fn hand_back(answer: reqwest::Result<reqwest::Response>) -> anyhow::Result<Response> {
+    let answer = answer?;
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
         response = response.header(name, value);
     }
-    response.body(Body::from(answer.body)).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+    Ok(response.body(Body::from(answer.bytes().await?))?)
 }
 
 /// As the list of prices calls it.

@@ -11,6 +11,7 @@ mod creation;
 mod fleet;
 mod idle;
 mod memory;
+mod on_moto;
 mod programs;
 mod table;
 
@@ -31,6 +32,7 @@ use self::{
     creation::{Race, create},
     fleet::Fleet,
     memory::Memory,
+    on_moto::compare,
     programs::{BareCache, Operator},
     table::Figures,
 };
@@ -55,7 +57,7 @@ struct Run {
     /// Fewer pipelines and less time: a direction, and no results
     #[arg(long)]
     quick: bool,
-    /// Pipelines, where that is not what the length of the run says; no results are written then
+    /// Pipelines, in hundreds, where that is not what the length of the run says; no results are written then
     #[arg(long)]
     pipelines: Option<usize>,
     /// The checkout
@@ -72,13 +74,26 @@ struct Plan {
     /// Of them, those that are made in turns with the bare client, a batch each.
     raced: usize,
     idle: Duration,
+    /// Of the hundred on moto, and those beside them.
+    small_idle: Duration,
     writes_results: bool,
 }
 
 /// Hours on two cores, most of them for making what is then measured.
-const FULL: Plan =
-    Plan { pipelines: 10_000, raced: 1_000, idle: Duration::from_mins(20), writes_results: true };
-const QUICK: Plan = Plan { pipelines: 300, raced: 300, idle: Duration::from_mins(1), writes_results: false };
+const FULL: Plan = Plan {
+    pipelines: 10_000,
+    raced: 1_000,
+    idle: Duration::from_mins(20),
+    small_idle: Duration::from_mins(2),
+    writes_results: true,
+};
+const QUICK: Plan = Plan {
+    pipelines: 300,
+    raced: 300,
+    idle: Duration::from_mins(1),
+    small_idle: Duration::from_mins(1),
+    writes_results: false,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -98,13 +113,14 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
     let plan = plan_of(run);
     let progress = Progress::start();
     packages::ensure(&[ETCD], &Cache::locate()?, &progress)?;
+    let small = compare(plan.small_idle, &progress).await?;
     let plane = ControlPlane::start_bare().await?;
     let aws = CountedAws::serve().await?;
     let fleet = Fleet::open(&plane).await?;
 
     // What each process takes before there is anything.
     let mut operator = Operator::start(&plane, &aws).await?;
-    let mut keeper = BareCache::start(&plane)?;
+    let keeper = BareCache::start(&plane)?;
     let empty = (operator.resident_bytes()?, keeper.resident_bytes_once_it_has(0)?);
     drop(keeper);
 
@@ -128,7 +144,7 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
     operator.stop()?;
     operator = Operator::start(&plane, &aws).await?;
     operator.await_rounds(plan.pipelines, &progress)?;
-    keeper = BareCache::start(&plane)?;
+    let keeper = BareCache::start(&plane)?;
     let objects = fleet.count_children().await?;
     let full = (operator.resident_bytes()?, keeper.resident_bytes_once_it_has(objects + plan.pipelines)?);
     drop(keeper);
@@ -137,7 +153,7 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
 
     let idle = idle::watch(&plane, &aws, &operator, plan.idle, plan.pipelines, &progress).await?;
     operator.stop()?;
-    let figures = Figures { pipelines: plan.pipelines, races, memory, idle };
+    let figures = Figures { pipelines: plan.pipelines, small, races, memory, idle };
     let text = figures.table()?;
     println!("\n{text}");
     if plan.writes_results {
@@ -151,7 +167,8 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
 fn plan_of(run: &Run) -> Plan {
     let plan = if run.quick { QUICK } else { FULL };
     match run.pipelines {
-        Some(pipelines) => {
+        Some(asked) => {
+            let pipelines = fleet::batches(asked) * fleet::BATCH;
             Plan { pipelines, raced: plan.raced.min(pipelines), writes_results: false, ..plan }
         }
         None => plan,

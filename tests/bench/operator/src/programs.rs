@@ -5,8 +5,9 @@ use std::{
     io::{BufRead, BufReader},
     net::{SocketAddr, TcpListener},
     path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
-    thread::sleep,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread::{self, sleep},
     time::{Duration, Instant},
 };
 
@@ -40,7 +41,9 @@ impl Operator {
         let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let listen = listen.context("no free port")?;
         let log = plane.log(&format!("operator-{}", listen.port()))?;
+        // Of this machine's settings none says what AWS or the cluster is.
         let child = Command::new(beside_us("operator")?)
+            .env_clear()
             .env("KUBECONFIG", plane.kubeconfig())
             .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("RUST_LOG", "warn")])
             .args(["--web-image=registry.example/assets/web:1.0.0"])
@@ -72,16 +75,21 @@ impl Operator {
         Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
 
-    /// Waits for so many rounds, and until what they needed is given back.
-    pub(crate) fn await_rounds(&self, rounds: usize, progress: &Progress) -> anyhow::Result<()> {
+    /// Waits until every pipeline was looked at: there were as many rounds, and then but a few for a while, in which what
+    /// the rounds needed is given back, too.
+    pub(crate) fn await_rounds(&self, pipelines: usize, progress: &Progress) -> anyhow::Result<()> {
         let started = Instant::now();
-        #[expect(clippy::cast_precision_loss, reason = "rounds are far below 2^52")]
-        while self.metric("assets_operator_rounds_total")? < rounds as f64 {
-            ensure!(started.elapsed() < FIRST_ROUNDS_WITHIN, "the operator has not looked at every pipeline");
-            sleep(POLL);
+        #[expect(clippy::cast_precision_loss, reason = "pipelines are far below 2^52")]
+        let (all, few) = (pipelines as f64, pipelines as f64 / 10.0);
+        let (mut before, mut rounds) = (0.0, 0.0);
+        while rounds < all || rounds - before > few {
+            ensure!(started.elapsed() < FIRST_ROUNDS_WITHIN, "the operator does not come to rest");
+            sleep(CALM);
+            before = rounds;
+            rounds = self.metric("assets_operator_rounds_total")?;
         }
-        progress.say(format!("a cold start: every pipeline was looked at in {:.0?}", started.elapsed()));
-        sleep(CALM);
+        let took = started.elapsed();
+        progress.say(format!("a cold start: {rounds} rounds for {pipelines} pipelines in {took:.0?}"));
         Ok(())
     }
 
@@ -118,30 +126,38 @@ impl Drop for Operator {
 /// See [`crate::bare`].
 pub(crate) struct BareCache {
     child: Child,
-    output: BufReader<ChildStdout>,
+    /// What it says, a line each.
+    said: Receiver<String>,
 }
 
 impl BareCache {
     pub(crate) fn start(plane: &ControlPlane) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
+            .env_clear()
             .env("KUBECONFIG", plane.kubeconfig())
             .arg("keep")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the bare client")?;
-        let output = BufReader::new(child.stdout.take().context("the bare client has no output")?);
-        Ok(Self { child, output })
+        let output = child.stdout.take().context("the bare client has no output")?;
+        let (sender, said) = mpsc::channel();
+        // Ends with the client, or with who listens.
+        thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Ok(Self { child, said })
     }
 
-    pub(crate) fn resident_bytes_once_it_has(&mut self, objects: usize) -> anyhow::Result<u64> {
+    pub(crate) fn resident_bytes_once_it_has(&self, objects: usize) -> anyhow::Result<u64> {
         let started = Instant::now();
-        let mut said = String::new();
-        while said.trim() != objects.to_string() {
-            ensure!(started.elapsed() < LISTS_WITHIN, "the bare client has {said} objects, not {objects}");
-            said.clear();
-            ensure!(self.output.read_line(&mut said)? > 0, "the bare client has ended");
+        let mut last = String::new();
+        while last != objects.to_string() {
+            let left = LISTS_WITHIN.saturating_sub(started.elapsed());
+            let said = self.said.recv_timeout(left);
+            last =
+                said.with_context(|| format!("the bare client last had {last:?} objects, not {objects}"))?;
         }
         sleep(CALM);
         resident_bytes(self.child.id())

@@ -6,17 +6,19 @@ use anyhow::Context;
 use bench_report::{Spread, load_average, machine, verdict};
 
 use crate::{
-    calls::dollars_of,
+    calls::{Counts, dollars_of},
     creation::{self, Race},
     fleet::BATCH,
     idle::Idle,
     memory::{self, Memory},
+    on_moto::{OnMoto, Small},
 };
 
 const HOURS_OF_A_MONTH: f64 = 730.0;
 
 pub(crate) struct Figures {
     pub(crate) pipelines: usize,
+    pub(crate) small: OnMoto,
     pub(crate) races: Vec<Race>,
     pub(crate) memory: Memory,
     pub(crate) idle: Idle,
@@ -27,7 +29,8 @@ impl Figures {
         Ok(self.memory.operator <= memory::MOST_BYTES
             && self.memory.times() <= memory::MOST_TIMES
             && self.creation()?.median <= creation::MOST_TIMES
-            && self.idle.writes.is_empty())
+            && self.idle.writes.is_empty()
+            && self.small.on_moto.idle.writes.is_empty())
     }
 
     /// The operator's time to the bare client's, batch by batch.
@@ -37,7 +40,7 @@ impl Figures {
     }
 
     pub(crate) fn table(&self) -> anyhow::Result<String> {
-        let Self { pipelines, races, memory, idle } = self;
+        let Self { pipelines, small, races, memory, idle } = self;
         let creation = self.creation()?;
         let seconds = |which: fn(&Race) -> f64| Spread::of(races.iter().map(which).collect());
         let operator = seconds(|race| race.operator).context("nothing was made in turns")?;
@@ -69,10 +72,16 @@ impl Figures {
                 "0",
                 idle.writes.is_empty(),
             ),
+            row(
+                &format!("the same of {BATCH} pipelines on moto, in {} minutes", minutes_of(&small.on_moto)),
+                &small.on_moto.idle.writes.values().sum::<u64>().to_string(),
+                "0",
+                small.on_moto.idle.writes.is_empty(),
+            ),
         ]
         .concat();
         let mut what = String::new();
-        for (written, count) in &idle.writes {
+        for (written, count) in idle.writes.iter().chain(&small.on_moto.idle.writes) {
             // A `String` takes whatever is written to it.
             let _ = writeln!(what, "\nWritten: {written}, {count} times.");
         }
@@ -80,7 +89,7 @@ impl Figures {
             "Machine: {}. Load at the end: {:.1}.\n\n| figure | is | must be | |\n|---|--:|--:|---|\n{rows}\n\
              {pipelines} pipelines. The operator's process takes {} MB with them, the bare client's {} MB, {:.1} KB for each \
              pipeline. A batch of {BATCH} pipelines was there after {} s, and by the bare client after {} s: median (least to \
-             most) of {} batches in turns, compared batch by batch. Idle, the operator takes {:.0} % of a core.\n{what}\n{}",
+             most) of {} batches in turns, compared batch by batch. Idle, the operator takes {:.0} % of a core.\n{what}\n{}\n{}",
             machine(),
             load_average()?,
             memory.operator_whole >> 20,
@@ -91,6 +100,7 @@ impl Figures {
             creation.runs,
             idle.cpu * 100.0,
             self.prices(),
+            compare(small),
         ))
     }
 
@@ -112,6 +122,35 @@ impl Figures {
              At the list prices of us-east-1 ([calls.rs](operator/src/calls.rs)).\n"
         )
     }
+}
+
+fn minutes_of(small: &Small) -> u64 {
+    small.idle.lasted.as_secs() / 60
+}
+
+/// Calls of a pipeline in memory and on moto.
+#[expect(clippy::cast_precision_loss, reason = "calls are far below 2^52")]
+fn compare(small: &OnMoto) -> String {
+    let OnMoto { in_memory, on_moto } = small;
+    let mut rows = String::new();
+    for kind in on_moto.made.keys() {
+        let made = [in_memory, on_moto].map(|side| count(&side.made, kind) / BATCH as f64);
+        let idle = [in_memory, on_moto].map(|side| {
+            count(&side.idle.calls, kind) / BATCH as f64 / side.idle.lasted.as_secs_f64() * 3600.0
+        });
+        // A `String` takes whatever is written to it.
+        let _ =
+            writeln!(rows, "| {kind} | {:.1} | {:.1} | {:.0} | {:.0} |", made[0], made[1], idle[0], idle[1]);
+    }
+    format!(
+        "| calls of AWS for one of {BATCH} pipelines | until it is ready, in memory | on moto | idle, an hour, in memory | on \
+         moto |\n|---|--:|--:|--:|--:|\n{rows}"
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "calls are far below 2^52")]
+fn count(counts: &Counts, kind: &str) -> f64 {
+    counts.get(kind).copied().unwrap_or_default() as f64
 }
 
 fn row(figure: &str, is: &str, must_be: &str, is_reached: bool) -> String {
