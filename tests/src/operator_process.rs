@@ -9,7 +9,7 @@ use std::{
     thread::panicking,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{EnvVar, Secret},
@@ -75,8 +75,11 @@ pub async fn fetch_settings(
             Some(entry) => {
                 let secret: Secret = plane.api(namespace).get(&entry.name).await?;
                 let value = secret.data.and_then(|mut data| data.remove(&entry.key));
-                let value = value.with_context(|| format!("Secret {} has no {}", entry.name, entry.key))?;
-                Some(String::from_utf8(value.0).context("a Secret holds no text")?)
+                if value.is_none() && entry.optional != Some(true) {
+                    bail!("Secret {} has no {}", entry.name, entry.key);
+                }
+                let text = value.map(|value| String::from_utf8(value.0)).transpose();
+                text.context("a Secret holds no text")?
             }
             None => value,
         };

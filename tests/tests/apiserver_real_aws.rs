@@ -23,6 +23,7 @@ use xtask::aws::{Access, Machine, RealAws};
 const HOME: &str = "assetpipeline-system";
 const OPERATOR: &str = "assetpipeline-operator";
 const EXAMPLE: &str = "storefront";
+const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
 const DONE_WITHIN: Duration = Duration::from_mins(2);
 
 #[tokio::test]
@@ -31,6 +32,7 @@ async fn example_works_on_aws_by_the_machines_keys_and_endpoint_and_leaves_nothi
     let machine = [
         ("AWS_ACCESS_KEY_ID", "machine"),
         ("AWS_SECRET_ACCESS_KEY", "its-secret"),
+        ("AWS_SESSION_TOKEN", "its-token"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ENDPOINT_URL", &moto.endpoint()),
     ];
@@ -39,7 +41,7 @@ async fn example_works_on_aws_by_the_machines_keys_and_endpoint_and_leaves_nothi
     install(&plane, &aws).await?;
     let settings = fetch_settings(&plane, HOME, OPERATOR).await?;
     let set = |name: &str| settings.get(name).map(String::as_str).unwrap_or_default();
-    assert_eq!((set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY")), ("machine", "its-secret"));
+    assert_eq!(KEYS.map(set), ["machine", "its-secret", "its-token"]);
     assert_eq!((set("AWS_ENDPOINT_URL"), set("AWS_REGION")), (moto.endpoint().as_str(), "eu-central-1"));
     assert_eq!((set("SNS_CERTIFICATE_ENDPOINT"), set("SNS_CERTIFICATE_AUTHORITY")), ("", ""));
 
@@ -59,7 +61,7 @@ async fn example_works_on_aws_by_the_machines_keys_and_endpoint_and_leaves_nothi
     .await?;
     for tier in ["storefront-web", "storefront-worker"] {
         let pods = fetch_settings(&plane, EXAMPLE, tier).await?;
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_REGION"] {
+        for name in [&KEYS[..], &["AWS_ENDPOINT_URL", "AWS_REGION"]].concat() {
             assert_eq!(pods.get(name), settings.get(name), "{tier} has another {name}");
         }
     }

@@ -1,8 +1,8 @@
 //! Which AWS the local cluster works on: the emulator, or the real one by the credentials and endpoints that this
 //! machine's environment names, in the order in which AWS's own tools read them.
 //!
-//! Only what pods can have for longer is taken: keys. What an identity of this machine gives ends after an hour or
-//! a day, and the pods with it.
+//! What pods are given is what they can have: keys, temporary ones for as long as these last. A profile that is a way to
+//! keys and has none (SSO, a role, a process) is turned into them by AWS's own command.
 
 mod machine;
 mod profile;
@@ -64,6 +64,8 @@ pub struct RealAws {
 struct Keys {
     id: String,
     secret: String,
+    /// Of temporary ones.
+    token: Option<String>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -90,6 +92,11 @@ impl RealAws {
         };
         let set = ENDPOINTS.iter().filter_map(|(name, _)| Some((*name, machine.variable(name)?)));
         Ok(Self { keys, region, endpoints: set.collect(), cluster_name: format!("local-{}", identify()?) })
+    }
+
+    /// Whether the keys end by themselves, hours from now at the most.
+    pub fn is_temporary(&self) -> bool {
+        self.keys.token.is_some()
     }
 
     /// Fails where an endpoint is on this machine's loopback, where each pod has one of its own.
@@ -143,19 +150,19 @@ impl RealAws {
 /// Keys of the environment count before those of the profile.
 fn find_keys(machine: &Machine, profile: &Profile) -> Result<Keys> {
     let set = [KEY_ID, SECRET_KEY].map(|name| machine.variable(name));
-    let (keys, token, source) = match set {
-        [Some(id), Some(secret)] => (Keys { id, secret }, machine.variable(SESSION_TOKEN), "the environment"),
+    match set {
+        [Some(id), Some(secret)] => Ok(Keys { id, secret, token: machine.variable(SESSION_TOKEN) }),
         [Some(_), None] => bail!("{KEY_ID} is set, but not {SECRET_KEY}: set both"),
         [None, Some(_)] => bail!("{SECRET_KEY} is set, but not {KEY_ID}: set both"),
         [None, None] => match (&profile.key_id, &profile.secret_key) {
             (Some(id), Some(secret)) => {
-                let keys = Keys { id: id.clone(), secret: secret.clone() };
-                (keys, profile.session_token.clone(), profile.name.as_str())
+                let token = profile.session_token.clone();
+                Ok(Keys { id: id.clone(), secret: secret.clone(), token })
             }
             (None, None) if profile.is_there => bail!(
-                "profile {} has no keys, but at most a way to temporary credentials, with which pods would end: set \
-                 {KEY_ID} and {SECRET_KEY} to keys of an IAM user, or AWS_PROFILE to a profile that has them",
-                profile.name
+                "profile {name} has no keys: if it is a way to them (SSO, a role, a process), \
+                 `eval \"$(aws configure export-credentials --profile {name} --format env)\"` sets those that it gives",
+                name = profile.name
             ),
             (None, None) => bail!(
                 "no credentials: set {KEY_ID} and {SECRET_KEY}, or AWS_PROFILE to a profile of {} that has keys",
@@ -166,14 +173,7 @@ fn find_keys(machine: &Machine, profile: &Profile) -> Result<Keys> {
                 profile.name
             ),
         },
-    };
-    if token.is_some() {
-        bail!(
-            "the credentials of {source} are temporary (they have a session token), and pods would end with them: \
-             take keys of an IAM user"
-        );
     }
-    Ok(keys)
 }
 
 impl Access {
@@ -203,13 +203,16 @@ impl Access {
 
     /// The Secret of operator and pods, for a namespace. The emulator asks for keys, whatever they are.
     pub fn secret(&self, namespace: &str) -> Value {
-        let (id, secret) = match self {
-            Self::Emulator => ("test", "test"),
-            Self::Real(real) => (real.keys.id.as_str(), real.keys.secret.as_str()),
+        let (id, secret, token) = match self {
+            Self::Emulator => ("test", "test", None),
+            Self::Real(RealAws { keys: Keys { id, secret, token }, .. }) => {
+                (id.as_str(), secret.as_str(), token.as_deref())
+            }
         };
         json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": self.secret_name(), "namespace": namespace},
-            "stringData": {KEY_ID: id, SECRET_KEY: secret},
+            // An empty one is none, and takes the place of what an earlier run has left there.
+            "stringData": {KEY_ID: id, SECRET_KEY: secret, SESSION_TOKEN: token.unwrap_or_default()},
         })
     }
 

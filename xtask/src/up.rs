@@ -79,6 +79,14 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments, aws: &Access) -> Result<E
     let front = example::apply(&cluster, aws, &progress)?;
     example::visit(&cluster, &front, &progress)?;
     show_next(&cluster, &front, which);
+    if matches!(aws, Access::Real(real) if real.is_temporary()) {
+        println!(
+            "\nThe keys for AWS are temporary. Before they end, run this again with new ones, and then:\n\
+             \n  kubectl --namespace {} rollout restart deployment\n  kubectl --namespace {} rollout restart deployment",
+            operator::NAMESPACE,
+            example::NAMESPACE
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AwsSpec {
-    /// A Secret of this namespace with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` for the pods.
-    /// Leave it out on EKS, where the pods' roles give access.
+    /// A Secret of this namespace with `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` for the pods, and with
+    /// `AWS_SESSION_TOKEN` where the keys are temporary. Pods read it when they start. Leave it out on EKS,
+    /// where the pods' roles give access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub credentials_secret_name: Option<String>,

@@ -58,8 +58,6 @@ fn what_is_missing_is_said_in_one_line_with_what_to_do() {
     let region = ("AWS_REGION", "eu-west-1");
     let sso = [("config", "[profile work]\nsso_session = company\n")];
     let half = [("credentials", "[default]\naws_access_key_id = d\n")];
-    let lasts =
-        [("credentials", "[default]\naws_access_key_id=d\naws_secret_access_key=s\naws_session_token=t\n")];
     let id = ("AWS_ACCESS_KEY_ID", "id");
     let cases: Vec<Case<'_>> = vec![
         (
@@ -71,16 +69,32 @@ fn what_is_missing_is_said_in_one_line_with_what_to_do() {
         (&[], vec![region, id], "AWS_ACCESS_KEY_ID is set, but not AWS_SECRET_ACCESS_KEY"),
         (&[], vec![region, ("AWS_SECRET_ACCESS_KEY", "s")], "AWS_SECRET_ACCESS_KEY is set, but not"),
         (&[], vec![region, id, ("AWS_SECRET_ACCESS_KEY", "")], "AWS_ACCESS_KEY_ID is set, but not"),
-        (&[], vec![region, id, ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "t")], "are temporary"),
-        (&sso, vec![region, ("AWS_PROFILE", "work")], "profile work has no keys"),
+        (&sso, vec![region, ("AWS_PROFILE", "work")], "export-credentials --profile work --format env"),
         (&sso, vec![region], "no credentials"),
         (&half, vec![region], "profile default has one of"),
-        (&lasts, vec![region], "the credentials of default are temporary"),
     ];
     for (files, variables, says) in cases {
         let said = find(files, &variables).unwrap_err();
         assert!(said.starts_with("--aws real: ") && said.contains(says), "{says:?} is not in: {said}");
         assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn temporary_keys_are_handed_on_with_their_token() {
+    let file =
+        [("credentials", "[default]\naws_access_key_id=d\naws_secret_access_key=s\naws_session_token=t\n")];
+    let region = ("AWS_REGION", "eu-west-1");
+    let set =
+        [region, ("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_SESSION_TOKEN", "u")];
+    for (files, variables, token) in
+        [(&file[..], &[region][..], "t"), (&file, &set, "u"), (&file, &set[..3], "")]
+    {
+        let home = home(files);
+        let found = RealAws::find(&machine(&home, variables)).unwrap();
+        assert_eq!(found.is_temporary(), !token.is_empty());
+        let secret = Access::Real(found).secret("storefront");
+        assert_eq!(secret["stringData"]["AWS_SESSION_TOKEN"], token);
     }
 }
 

@@ -173,13 +173,17 @@ fn build_shared_env(valid: &ValidPipeline, workloads: &WorkloadConfig) -> Vec<En
     let endpoints = workloads.endpoints.variables();
     shared.extend(endpoints.map(|(name, endpoint)| env_value(name, endpoint.to_string())));
     if let Some(secret) = &valid.aws.credentials_secret_name {
-        shared.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| env_secret(name, secret)));
+        shared.extend([
+            env_secret("AWS_ACCESS_KEY_ID", secret, None),
+            env_secret("AWS_SECRET_ACCESS_KEY", secret, None),
+            env_secret("AWS_SESSION_TOKEN", secret, Some(true)),
+        ]);
     }
     shared
 }
 
-fn env_secret(name: &str, secret: &str) -> EnvVar {
-    let entry = SecretKeySelector { name: secret.to_owned(), key: name.to_owned(), optional: None };
+fn env_secret(name: &str, secret: &str, optional: Option<bool>) -> EnvVar {
+    let entry = SecretKeySelector { name: secret.to_owned(), key: name.to_owned(), optional };
     let source = EnvVarSource { secret_key_ref: Some(entry), ..EnvVarSource::default() };
     EnvVar { name: name.to_owned(), value: None, value_from: Some(source) }
 }
