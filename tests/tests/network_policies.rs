@@ -74,7 +74,7 @@ fn render(spec: &Value, settings: &[&str]) -> Result<Vec<NetworkPolicy>> {
     };
     let policies = [settle.children.web_network_policy, settle.children.worker_network_policy];
     let applied = policies.into_iter().filter_map(|policy| match policy {
-        Change::Apply(policy) => Some(*policy),
+        Change::Create(policy) | Change::Apply(policy) => Some(*policy),
         _ => None,
     });
     Ok(applied.collect())

@@ -4,6 +4,8 @@
 //! names that they resolve, then the pods, then what leads visitors to them. A failure on AWS is an
 //! outcome; a failure in the cluster ends the round, and the next one starts from what is there.
 
+mod children;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use crds::{AssetPipeline, BindingsStatus, condition_reason as reason};
@@ -21,19 +23,18 @@ use pipeline::{
 };
 use serde_json::json;
 
+use self::children::{AppliedChildren, apply_children};
 use super::{
     conditions::Outlook,
     observe::{MissingSecret, Workloads},
-    plan::{
-        BindingsStep, Change, Children, ForeignChild, Front, Gone, RegistryStep, Settle, SubscriptionState,
-    },
+    plan::{BindingsStep, ForeignChild, Front, Gone, RegistryStep, Settle, SubscriptionState},
 };
 use crate::{
     aws::{BindingSuffix, Refusal, apply_bindings, bucket::Written},
     children::Child,
     context::Context,
     events::{build_event, publish},
-    names::{CLAIM_MANAGER, FINALIZER, OPERATOR_MANAGER, SCALER_MANAGER, SUFFIX_ANNOTATION, qualified},
+    names::{CLAIM_MANAGER, FINALIZER, SUFFIX_ANNOTATION, qualified},
     placement::TierZones,
     purges::{AppliedPurges, CarriedOut, HintOrder, HintTarget, PurgesPlan, apply_purges},
     tenants::{TenantsPlan, apply_tenants},
@@ -60,6 +61,11 @@ impl ApplyError {
             kube::Error::Api(refusal) => format!("{self}: {}", refusal.message),
             _ => chain(self),
         }
+    }
+
+    /// Whether what is there is not what the write was for.
+    fn is_conflict(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(refusal) if refusal.code == 409)
     }
 
     /// What the API server takes for wrong or forbidden it takes for that the next time, too. Webhooks and quotas may
@@ -163,8 +169,8 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     };
     let registry = do_registry(context, registry).await;
     let purges = do_purges(context, object, bucket.as_deref(), (purges, hints)).await?;
-    let foreign = children.foreign();
-    let (workloads, ingress) = apply_children(context, object, children).await?;
+    let applied = Box::pin(apply_children(context, object, children)).await?;
+    let AppliedChildren { workloads, ingress, foreign } = applied;
     Ok(Applied {
         bindings,
         registry,
@@ -255,87 +261,6 @@ async fn do_purges(
     }
     let left = asked - statuses.len();
     Ok(AppliedPurges { statuses, left })
-}
-
-async fn apply_children(
-    context: &Context,
-    object: &AssetPipeline,
-    children: Children,
-) -> Result<(Workloads, Option<Ingress>), ApplyError> {
-    let Children {
-        web_service_account,
-        worker_service_account,
-        notice_secret,
-        bindings_config_map,
-        peers_service,
-        service,
-        web_disruption_budget,
-        worker_disruption_budget,
-        web_network_policy,
-        worker_network_policy,
-        worker_birth,
-        worker_deployment,
-        web_deployment,
-        ingress,
-    } = children;
-    apply_change(context, object, web_service_account, OPERATOR_MANAGER).await?;
-    apply_change(context, object, worker_service_account, OPERATOR_MANAGER).await?;
-    apply_change(context, object, notice_secret, OPERATOR_MANAGER).await?;
-    apply_change(context, object, bindings_config_map, OPERATOR_MANAGER).await?;
-    apply_change(context, object, peers_service, OPERATOR_MANAGER).await?;
-    apply_change(context, object, service, OPERATOR_MANAGER).await?;
-    apply_change(context, object, web_disruption_budget, OPERATOR_MANAGER).await?;
-    apply_change(context, object, worker_disruption_budget, OPERATOR_MANAGER).await?;
-    // Before the pods: nothing passes in between that should not.
-    apply_change(context, object, web_network_policy, OPERATOR_MANAGER).await?;
-    apply_change(context, object, worker_network_policy, OPERATOR_MANAGER).await?;
-    // The scaler's manager must own the replicas from the first moment on.
-    apply_change(context, object, worker_birth, SCALER_MANAGER).await?;
-    let worker_deployment = apply_change(context, object, worker_deployment, OPERATOR_MANAGER).await?;
-    let web_deployment = apply_change(context, object, web_deployment, OPERATOR_MANAGER).await?;
-    let ingress = apply_change(context, object, ingress, OPERATOR_MANAGER).await?;
-    Ok((Workloads { web: web_deployment, worker: worker_deployment }, ingress))
-}
-
-/// Does one change, and gives the child as it is afterwards. What was seen may be old: the write is for the object
-/// that was seen, and for none that has taken its place.
-async fn apply_change<K: Child>(
-    context: &Context,
-    object: &AssetPipeline,
-    change: Change<K>,
-    manager: &str,
-) -> Result<Option<K>, ApplyError> {
-    let api: Api<K> = namespaced(context, object);
-    match change {
-        Change::Nothing | Change::Foreign { .. } => Ok(None),
-        Change::Keep(observed) => Ok(Some(*observed)),
-        Change::Apply(desired) => {
-            let name = desired.name_any();
-            let parameters = PatchParams::apply(manager).force();
-            let written = api.patch(&name, &parameters, &Patch::Apply(&*desired)).await;
-            let written = written.map_err(|source| wrap::<K>("apply", &name, source))?;
-            context.children.note_written(&written);
-            let pipeline = qualified(&object.namespace().unwrap_or_default(), &object.name_any());
-            tracing::info!(
-                pipeline.name = pipeline,
-                kind = &*K::kind(&()),
-                child = name,
-                manager,
-                "applied a child"
-            );
-            Ok(Some(written))
-        }
-        Change::Delete { name, uid } => {
-            let namespace = object.namespace().unwrap_or_default();
-            match delete(&api, &name, uid, DeleteParams::background()).await? {
-                Deletion::Going(left) => context.children.note_written(&*left),
-                Deletion::Gone => context.children.note_deleted::<K>(&namespace, &name),
-                // The watch will tell of it.
-                Deletion::Replaced => {}
-            }
-            Ok(None)
-        }
-    }
 }
 
 /// What a deletion came to.

@@ -1,10 +1,10 @@
 //! What is there: the pipeline's children in the cluster, its bindings on AWS, its tenants in the bucket.
 //!
 //! Children come from what the watches have told ([`crate::children`]), which may be old. Read from the API server
-//! are: what no watch tells of; a child that is wanted and not known, since another's object in its place bears no
-//! label of ours; and, by `finalize`, whether pods are gone, since what they use goes after that.
+//! are: what no watch tells of; and, by `finalize`, whether pods are gone, since what they use goes after that. What
+//! nobody has heard of may be there all the same: that is `apply`'s matter.
 
-use crds::{AssetPipeline, BindingMode, BindingsSpec, NetworkPolicies, PURGE_ANNOTATION_PREFIX};
+use crds::{AssetPipeline, BindingMode, BindingsSpec, PURGE_ANNOTATION_PREFIX};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Secret, Service, ServiceAccount},
@@ -127,11 +127,16 @@ impl ObservedChildren {
 }
 
 pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observed, ObserveError> {
-    let children = Box::pin(observe_children(context, object)).await?;
+    let has_finalizer = has_finalizer(object);
+    // Until it is claimed nothing else is done.
+    let is_claimed = has_finalizer && object.annotations().contains_key(SUFFIX_ANNOTATION);
+    let (children, missing_secrets) = if is_claimed {
+        (Box::pin(observe_children(context, object)).await?, observe_secrets(context, object).await?)
+    } else {
+        (ObservedChildren::default(), Vec::new())
+    };
     let (bindings, registry) = observe_outside(context, object).await;
     let left_behind = observe_left_behind(context, object).await;
-    let missing_secrets = observe_secrets(context, object).await?;
-    let has_finalizer = has_finalizer(object);
     let endpoint = observe_endpoint(context, object, &children, &bindings).await;
     Ok(Observed { has_finalizer, left_behind, bindings, registry, children, endpoint, missing_secrets })
 }
@@ -139,8 +144,8 @@ pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observ
 /// All that is looked at while a pipeline is suspended. Nothing hangs on it but what the status tells.
 pub async fn observe_workloads(context: &Context, object: &AssetPipeline) -> Result<Workloads, ObserveError> {
     let [web, worker] = [Tier::Web, Tier::Worker].map(|tier| tier.child_name(&object.name_any()));
-    let web = look(context, object, &web, Wanted::No).await?;
-    let worker = look(context, object, &worker, Wanted::No).await?;
+    let web = look(context, object, &web).await?;
+    let worker = look(context, object, &worker).await?;
     Ok(Workloads { web, worker }.only_of(object))
 }
 
@@ -302,26 +307,20 @@ async fn observe_children(
     let name = object.name_any();
     let (web, worker) = (Tier::Web.child_name(&name), Tier::Worker.child_name(&name));
     let (secret, told, peers) = (notice_secret(&name), bindings_config_map(&name), peers_service(&name));
-    let ingress = if object.spec.ingress.is_some() { Wanted::Yes } else { Wanted::No };
-    let policies = object.spec.network_policies.unwrap_or(context.config.network.policies);
-    let policies = match policies {
-        NetworkPolicies::Managed => Wanted::Yes,
-        NetworkPolicies::None => Wanted::No,
-    };
     let reads = tokio::try_join!(
-        look(context, object, &web, Wanted::Yes),
-        look(context, object, &worker, Wanted::Yes),
+        look(context, object, &web),
+        look(context, object, &worker),
         fetch(context, object, &secret),
         fetch(context, object, &told),
-        look(context, object, &peers, Wanted::Yes),
-        look(context, object, &name, Wanted::Yes),
-        look(context, object, &web, Wanted::Yes),
-        look(context, object, &worker, Wanted::Yes),
-        look(context, object, &web, policies),
-        look(context, object, &worker, policies),
-        look(context, object, &worker, Wanted::Yes),
-        look(context, object, &web, Wanted::Yes),
-        look(context, object, &name, ingress),
+        look(context, object, &peers),
+        look(context, object, &name),
+        look(context, object, &web),
+        look(context, object, &worker),
+        look(context, object, &web),
+        look(context, object, &worker),
+        look(context, object, &worker),
+        look(context, object, &web),
+        look(context, object, &name),
     )?;
     let (
         web_service_account,
@@ -381,26 +380,17 @@ async fn observe_secrets(
     Ok(missing)
 }
 
-/// Whether a child is going to be made where there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Yes,
-    /// It is not made now.
-    No,
-}
-
 /// The child of that name, as it was last heard of.
 async fn look<K: Child>(
     context: &Context,
     object: &AssetPipeline,
     name: &str,
-    wanted: Wanted,
 ) -> Result<Option<K>, ObserveError> {
     match context.children.find(&object.namespace().unwrap_or_default(), name) {
         Found::Known(found) => Ok(Some(*found)),
-        Found::Absent if wanted == Wanted::No => Ok(None),
-        // Whatever is there is somebody else's, or was made a moment ago.
-        Found::Absent | Found::Unlisted => fetch(context, object, name).await,
+        // Whatever is there is somebody else's, or was made a moment ago, and refuses to be made again.
+        Found::Absent => Ok(None),
+        Found::Unlisted => fetch(context, object, name).await,
     }
 }
 

@@ -323,15 +323,16 @@ pub(crate) fn set_condition(
     conditions.insert(position.unwrap_or(conditions.len()), condition);
 }
 
-/// One event for each condition whose status or reason changed. Three are left out: they say what Ready says, or that
-/// pods come and go.
+/// One event for each condition whose status or reason changed. Of a beginning only what is wrong is told, that all is
+/// ready, and what is seldom. Three are left out: they say what Ready says, or that pods come and go.
 pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Event> {
     let is_news = |condition: &&Condition| {
         let before = previous.iter().find(|previous| previous.type_ == condition.type_);
         ![kind::RECONCILING, kind::WEB_AVAILABLE, kind::WORKERS_AVAILABLE].contains(&condition.type_.as_str())
-            && before.is_none_or(|before| {
-                (&before.status, &before.reason) != (&condition.status, &condition.reason)
-            })
+            && before.map_or_else(
+                || !previous.is_empty() || is_told_first(condition),
+                |before| (&before.status, &before.reason) != (&condition.status, &condition.reason),
+            )
     };
     // A suspension is told by its own condition alone.
     let is_repeated =
@@ -343,7 +344,14 @@ pub(crate) fn plan_events(previous: &[Condition], next: &[Condition]) -> Vec<Eve
         .collect()
 }
 
-fn tell_condition(condition: &Condition) -> Event {
+fn is_told_first(condition: &Condition) -> bool {
+    is_wrong(condition)
+        || PASSING.contains(&condition.type_.as_str())
+        || (condition.type_ == kind::READY && condition.status == "True")
+}
+
+/// Neither good news nor what belongs to a beginning or an end.
+fn is_wrong(condition: &Condition) -> bool {
     let is_bad_news = [kind::STALLED, kind::DELETION_BLOCKED].contains(&condition.type_.as_str());
     let is_good = (condition.status == "True") != is_bad_news;
     let is_expected = [reason::IN_PROGRESS, reason::WEB_NOT_READY, reason::BINDINGS_NOT_READY]
@@ -353,8 +361,12 @@ fn tell_condition(condition: &Condition) -> Event {
         .chain([reason::PIPELINE_SUSPENDED, reason::WAITING_FOR_LOAD_BALANCER])
         .chain([reason::SINGLE_ZONE, reason::NO_ZONES, reason::UNEVEN, reason::NODES_UNSEEN])
         .any(|expected| condition.reason == expected);
+    !is_good && !is_expected
+}
+
+fn tell_condition(condition: &Condition) -> Event {
     let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
-    let type_ = if is_good || is_expected { EventType::Normal } else { EventType::Warning };
+    let type_ = if is_wrong(condition) { EventType::Warning } else { EventType::Normal };
     build_event(type_, &condition.reason, condition.type_.clone(), note.chars().take(MAX_NOTE).collect())
 }
 

@@ -9,7 +9,7 @@ use k8s_openapi::ByteString;
 use pipeline::purge::{HintScope, PurgeHint, read_pipeline_purge};
 use serde_json::{Value, json};
 
-use self::cluster::FakeCluster;
+use self::{cached::hear, cluster::FakeCluster};
 use super::*;
 use crate::{
     aws::{
@@ -253,35 +253,46 @@ async fn objects_of_others_are_left_alone_and_told() {
         ("deployments/storefront-worker", "Deployment storefront-worker"),
         ("deployments/storefront-web", "Deployment storefront-web"),
     ] {
-        let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
         let name = key.split_once('/').unwrap().1;
-        cluster.merge(key, &json!({"metadata": {"name": name, "uid": "u-9", "namespace": "shop"}}));
-        let before = cluster.object(key);
-        let context = Arc::new(cluster.context());
-        round(&cluster, &context).await.unwrap();
-        assert_eq!(cluster.object(key), before);
-        assert!(!cluster.take_writes().iter().any(|write| write.contains(&format!("{key} "))), "{key}");
-        for type_ in ["Ready", "Stalled"] {
-            let condition = condition(&cluster, type_);
-            assert_eq!(condition["reason"], "ForeignResource", "{condition}");
-            let message = condition["message"].as_str().unwrap();
-            assert!(message.contains(told) && message.contains("rename the pipeline"), "{message}");
+        // Read by name, and not heard of.
+        for is_listed in [false, true] {
+            let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
+            cluster.merge(key, &json!({"metadata": {"name": name, "uid": "u-9", "namespace": "shop"}}));
+            let before = cluster.object(key);
+            let context = Arc::new(cluster.context());
+            if is_listed {
+                hear(&FakeCluster::default(), &context);
+            }
+            round(&cluster, &context).await.unwrap();
+            assert_eq!(cluster.object(key), before);
+            assert!(!cluster.take_writes().iter().any(|write| write.contains(&format!("{key} "))), "{key}");
+            for type_ in ["Ready", "Stalled"] {
+                let condition = condition(&cluster, type_);
+                assert_eq!(condition["reason"], "ForeignResource", "{condition}");
+                let message = condition["message"].as_str().unwrap();
+                assert!(message.contains(told) && message.contains("rename the pipeline"), "{message}");
+            }
         }
     }
 }
 
 #[tokio::test]
 async fn pods_do_not_run_under_an_identity_or_a_key_of_others() {
-    for (key, held) in [
+    let cases = [
         ("serviceaccounts/storefront-web", vec!["storefront-web"]),
         ("serviceaccounts/storefront-worker", vec!["storefront-worker"]),
         ("secrets/storefront-notice-key", vec!["storefront-web", "storefront-worker"]),
-    ] {
+    ];
+    for ((key, held), is_listed) in cases.iter().flat_map(|case| [(case, false), (case, true)]) {
         let cluster = FakeCluster::with("assetpipelines/storefront", pipeline());
         cluster.merge(key, &json!({"metadata": {"name": key.split_once('/').unwrap().1}}));
-        round(&cluster, &Arc::new(cluster.context())).await.unwrap();
-        for tier in ["storefront-web", "storefront-worker"] {
-            assert_eq!(cluster.has(&format!("deployments/{tier}")), !held.contains(&tier), "{key} {tier}");
+        let context = Arc::new(cluster.context());
+        if is_listed {
+            hear(&FakeCluster::default(), &context);
+        }
+        round(&cluster, &context).await.unwrap();
+        for tier in &["storefront-web", "storefront-worker"] {
+            assert_eq!(cluster.has(&format!("deployments/{tier}")), !held.contains(tier), "{key} {tier}");
         }
     }
 }

@@ -22,12 +22,19 @@ const FOREGROUND: &str = "foregroundDeletion";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MemoryApiServer(Arc<Mutex<State>>);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct State {
     objects: BTreeMap<Key, Stored>,
+    /// The latest one. etcd's first write is its second revision.
     version: u64,
     /// What was made so far, as `plural/name`.
     made: Vec<String>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { objects: BTreeMap::new(), version: 1, made: Vec::new() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,6 +13,9 @@ use crate::{names::APPLIED_ANNOTATION, pipeline::ownership::is_controlled_by};
 pub enum Change<K> {
     /// It is as it should be.
     Keep(Box<K>),
+    /// Nobody has heard of one: it is to be made as it stands here, the digest annotation included, and nothing that
+    /// stands there all the same is to be changed.
+    Create(Box<K>),
     /// It is to be applied as it stands here, the digest annotation included.
     Apply(Box<K>),
     /// It is there, with this UID, and should not be.
@@ -26,6 +29,22 @@ pub enum Change<K> {
 impl<K> Change<K> {
     pub fn is_foreign(&self) -> bool {
         matches!(self, Self::Foreign { .. })
+    }
+
+    /// The same where somebody else begins what is to be made: on what came of that, or not at all.
+    #[must_use]
+    pub fn begun_by(self, born: Option<&K>) -> Self
+    where
+        K: Metadata<Ty = ObjectMeta>,
+    {
+        match (self, born) {
+            (Self::Create(mut desired), Some(born)) => {
+                desired.metadata_mut().uid.clone_from(&born.metadata().uid);
+                Self::Apply(desired)
+            }
+            (Self::Create(_), None) => Self::Nothing,
+            (other, _) => other,
+        }
     }
 }
 
@@ -49,7 +68,8 @@ where
     desired.metadata_mut().uid = observed.as_ref().and_then(|observed| observed.metadata().uid.clone());
     match observed {
         Some(observed) if holds(&to_json(&desired), &to_json(&observed)) => Change::Keep(Box::new(observed)),
-        Some(_) | None => Change::Apply(Box::new(desired)),
+        Some(_) => Change::Apply(Box::new(desired)),
+        None => Change::Create(Box::new(desired)),
     }
 }
 
@@ -127,7 +147,7 @@ mod tests {
 
     fn applied(desired: &Service) -> Service {
         match plan(None, desired.clone()) {
-            Change::Apply(object) => *object,
+            Change::Create(object) | Change::Apply(object) => *object,
             other => panic!("a missing child must be applied, not {other:?}"),
         }
     }

@@ -105,7 +105,9 @@ fn foreign_child<K: Resource<DynamicType = ()>>(change: &Change<K>) -> Option<Fo
         Change::Foreign { name } => {
             Some(ForeignChild { kind: K::kind(&()).into_owned(), name: name.clone() })
         }
-        Change::Keep(_) | Change::Apply(_) | Change::Delete { .. } | Change::Nothing => None,
+        Change::Keep(_) | Change::Create(_) | Change::Apply(_) | Change::Delete { .. } | Change::Nothing => {
+            None
+        }
     }
 }
 
@@ -138,7 +140,7 @@ pub(super) fn plan_children(
     let worker_service_account =
         plan_change(owner, worker_service_account, build_service_account(valid, Tier::Worker));
     let notice_secret = plan_change(owner, notice_secret, secret);
-    // No pod runs under an identity, or trusts a key, that somebody else handed out.
+    // No pod runs under an identity, or trusts a key, that somebody else handed out; `apply` sees to what it meets.
     let web_known = known.filter(|_| !web_service_account.is_foreign() && !notice_secret.is_foreign());
     let worker_known = known.filter(|_| !worker_service_account.is_foreign() && !notice_secret.is_foreign());
     let worker = worker_known.map(|known| build_worker_deployment(valid, known, &config.workloads));
@@ -177,7 +179,7 @@ where
 
 fn plan_birth(observed: Option<&Deployment>, desired: Option<&Deployment>) -> Change<Deployment> {
     match (observed, desired) {
-        (None, Some(desired)) => Change::Apply(Box::new(build_newborn(desired))),
+        (None, Some(desired)) => Change::Create(Box::new(build_newborn(desired))),
         (Some(_), _) | (None, None) => Change::Nothing,
     }
 }

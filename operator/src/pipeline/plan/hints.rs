@@ -12,7 +12,7 @@ pub(super) fn plan_hints(
     workloads: &WorkloadConfig,
 ) -> Option<HintTarget> {
     let secret = match secret {
-        Change::Keep(secret) | Change::Apply(secret) => secret,
+        Change::Keep(secret) | Change::Create(secret) | Change::Apply(secret) => secret,
         Change::Delete { .. } | Change::Nothing | Change::Foreign { .. } => return None,
     };
     Some(HintTarget { peers_host: peers_host(valid, workloads), keys: keys_of(secret)? })

@@ -131,7 +131,7 @@ fn settle_by(
 
 fn applied<K: Clone>(change: &Change<K>) -> K {
     match change {
-        Change::Apply(object) => (**object).clone(),
+        Change::Create(object) | Change::Apply(object) => (**object).clone(),
         Change::Keep(_) | Change::Delete { .. } | Change::Nothing | Change::Foreign { .. } => {
             panic!("the child is not applied")
         }
@@ -382,7 +382,7 @@ fn pods_wait_for_the_bindings_and_outlive_an_outage_of_aws() {
     assert_eq!(new.children.web_deployment, Change::Nothing);
     assert_eq!(new.children.worker_birth, Change::Nothing);
     assert_eq!(new.children.bindings_config_map, Change::Nothing);
-    assert!(matches!(new.children.service, Change::Apply(_)), "what needs no bindings is made all the same");
+    assert!(matches!(new.children.service, Change::Create(_)), "what needs no bindings is made all the same");
     let running = settle(&fixture(), Sight::Seen(bindings()), ObservedChildren::default()).children;
     let during = settle(&fixture(), failed(), stored_children(&running));
     assert!(is_kept(&during.children.web_deployment) && is_kept(&during.children.worker_deployment));

@@ -13,7 +13,7 @@ use super::{FakeCluster, round, settled};
 use crate::{children::Child, context::Context};
 
 /// What the watches tell of the cluster as it is now, for them to have been listed.
-fn hear(cluster: &FakeCluster, context: &Context) {
+pub(super) fn hear(cluster: &FakeCluster, context: &Context) {
     hear_of::<Deployment>(cluster, context);
     hear_of::<Service>(cluster, context);
     hear_of::<ServiceAccount>(cluster, context);
@@ -39,16 +39,12 @@ async fn settled_round_reads_only_what_no_watch_tells_of() {
     round(&cluster, &context).await.unwrap();
     let mut reads = cluster.take_reads();
     reads.sort();
-    // The fixture's Ingress is wanted and has no host, so that there is none.
-    assert_eq!(
-        reads,
-        ["configmaps/storefront-bindings", "ingresses/storefront", "secrets/storefront-notice-key"]
-    );
+    assert_eq!(reads, ["configmaps/storefront-bindings", "secrets/storefront-notice-key"]);
     assert_eq!(cluster.take_writes(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn child_that_no_watch_tells_of_is_read_before_it_is_made() {
+async fn child_that_no_watch_tells_of_is_made_where_nothing_stands() {
     let (cluster, context) = settled().await;
     hear(&cluster, &context);
     let ours: Service = serde_json::from_value(cluster.object("services/storefront")).unwrap();
@@ -59,6 +55,8 @@ async fn child_that_no_watch_tells_of_is_read_before_it_is_made() {
     round(&cluster, &context).await.unwrap();
     let written = cluster.take_writes().into_iter().filter(|write| write.contains("services/")).count();
     assert_eq!(written, 0);
+    let told = &cluster.object("assetpipelines/storefront")["status"]["conditions"];
+    assert!(told.to_string().contains("Service storefront"), "{told}");
     cluster.remove("services/storefront");
     round(&cluster, &context).await.unwrap();
     let writes = cluster.take_writes();

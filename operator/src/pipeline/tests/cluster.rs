@@ -226,6 +226,12 @@ impl FakeCluster {
                 .get(&key)
                 .map_or_else(|| failure(404, "NotFound"), |object| (200, object.clone()));
         }
+        let mut body = body.clone();
+        let asked = body.pointer_mut("/metadata/resourceVersion").map(Value::take);
+        let present = state.objects.get(&key).map(|object| &object["metadata"]["resourceVersion"]);
+        if asked.zip(present).is_some_and(|(asked, present)| asked != *present) {
+            return failure(409, "Conflict");
+        }
         let by = manager.map(|manager| format!(" by {manager}")).unwrap_or_default();
         state.writes.push(format!("{method} {path}{by}"));
         if path == "events" {
@@ -245,7 +251,7 @@ impl FakeCluster {
         if path.ends_with("/status") {
             object["status"] = body["status"].clone();
         } else {
-            merge(object, body);
+            merge(object, &body);
         }
         (200, object.clone())
     }

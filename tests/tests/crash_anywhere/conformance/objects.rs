@@ -73,6 +73,7 @@ async fn versions(world: &World) -> Result<Told> {
     let first = map.version.clone().unwrap_or_default();
     map.force("in this version", "one", at(&first, "2")).await?;
     map.force("in an older one", "one", at(&first, "3")).await?;
+    map.force("in one from before all", "one", at("1", "4")).await?;
     map.merge("merged in an older one", at(&first, "4")).await?;
     map.get("in the end").await?;
     let of = |uid: &str| json!({"metadata": {"uid": uid, "labels": {"conformance": "uid"}}});
