@@ -39,6 +39,7 @@ fn unknown_and_malformed_values_are_refused_by_name() -> Result<()> {
     for (value, names) in [
         ("replica=2", "replica"),
         ("replicas=0", "replicas"),
+        ("image.digest=latest", "digest"),
         ("aws.regoin=eu-west-1", "regoin"),
         ("aws.endpointUrl=sqs.example.internal", "endpointUrl"),
         ("aws.endpointUrls.sqs=https://sqs.example.internal/queues", "sqs"),

@@ -17,6 +17,15 @@
 {{- printf "%s-%s" .Release.Namespace (include "operator.name" .) -}}
 {{- end -}}
 
+{{/* The operator's own image: by its digest, where that is known. */}}
+{{- define "operator.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Whether pipelines have NetworkPolicies where neither they nor the values say so: not beside Cilium, see there. */}}
 {{- define "operator.networkPolicies" -}}
 {{- (.Values.networkPolicies).default | default (ternary "None" "Managed" (.Capabilities.APIVersions.Has "cilium.io/v2")) -}}
