@@ -1,4 +1,4 @@
-//! Which AWS the local cluster works on: the emulator, or the real one by the credentials and endpoints that this
+//! Which AWS a cluster works on: the emulator, or the real one by the credentials and endpoints that this
 //! machine's environment names, in the order in which AWS's own tools read them.
 //!
 //! What pods are given is what they can have: keys, temporary ones for as long as these last. A profile that is a way to
@@ -7,7 +7,6 @@
 mod machine;
 mod profile;
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::{fs, io};
 
@@ -21,6 +20,8 @@ pub use machine::Machine;
 
 use machine::identify;
 use profile::Profile;
+
+use crate::loopback::is_loopback;
 
 /// The Secret with the emulator's credentials, in each namespace whose pods call it.
 const EMULATOR_SECRET: &str = "aws-emulator";
@@ -99,16 +100,16 @@ impl RealAws {
         self.keys.token.is_some()
     }
 
+    /// The same for a cluster that is not the local one, by what tells it from all others.
+    pub fn of_cluster(self, id: &str) -> Self {
+        Self { cluster_name: format!("xtask-{id}"), ..self }
+    }
+
     /// Fails where an endpoint is on this machine's loopback, where each pod has one of its own.
     pub fn check_reached_by_pods(&self) -> Result<()> {
         for (name, url) in &self.endpoints {
             let host = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
-            let host = host.split(['/', '?']).next().unwrap_or_default();
-            let host = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
-                Some((address, _)) => address,
-                None => host.rsplit_once(':').map_or(host, |(host, _)| host),
-            };
-            if host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
+            if is_loopback(host.split(['/', '?']).next().unwrap_or_default()) {
                 bail!(
                     "--aws real: {name} is {url}, which pods cannot reach: name an address of this machine that they \
                      can, such as {HOST_ADDRESS}"
@@ -141,7 +142,8 @@ impl RealAws {
         write_whole(&state.join(REMEMBERED), self.tell_place())
     }
 
-    fn tell_place(&self) -> String {
+    /// Region and endpoints, on one line.
+    pub fn tell_place(&self) -> String {
         let set = self.endpoints.iter().map(|(name, url)| format!(", {name}={url}"));
         format!("{}{}", self.region, set.collect::<String>())
     }

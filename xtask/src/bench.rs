@@ -10,9 +10,10 @@ use cluster::packages::{self, BENCH_WEB};
 use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options};
 use xtask::aws::Access;
+use xtask::cargo::cargo;
+use xtask::{npm, profile};
 
-use crate::cargo::cargo;
-use crate::{images, npm, operator, profile, up};
+use crate::up;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -81,9 +82,7 @@ pub(crate) fn run(cache: Cache, arguments: &Arguments) -> Result<ExitCode> {
 fn measure_cluster(cache: Cache, name: &str, length: &Length, progress: &Progress) -> Result<ExitCode> {
     let cluster = Cluster::new(cache, Options::default());
     up::start_cluster(&cluster, progress)?;
-    let images = images::build(&cluster.cache, progress)?;
-    images::import(&cluster, &images)?;
-    operator::install(&cluster, &images, &Access::Emulator, progress)?;
+    up::install_operator(&cluster, &Access::Emulator, progress)?;
     let mut build = cargo(&cluster.cache)?;
     build.args(["build", "--locked", "--package", "bench_fleet"]);
     let program = cluster.cache.cargo_target().join("debug/bench_fleet");

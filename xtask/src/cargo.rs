@@ -13,7 +13,7 @@ use cluster::progress::Progress;
 const CARGO_DENY: &str = "0.20.2";
 
 /// `cargo` in the checkout.
-pub(crate) fn cargo(cache: &Cache) -> Result<Command> {
+pub fn cargo(cache: &Cache) -> Result<Command> {
     let temporary = Cache::ensure(cache.root.join("tmp"))?;
     let mut command = Command::new("cargo");
     command
@@ -31,14 +31,14 @@ pub(crate) fn cargo(cache: &Cache) -> Result<Command> {
 }
 
 /// The target triple of this machine.
-pub(crate) fn host_triple() -> Result<String> {
+pub fn host_triple() -> Result<String> {
     let version = capture(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("`rustc -vV` names no host")
 }
 
 /// Builds cargo-deny unless it is there, and answers its program.
-pub(crate) fn ensure_cargo_deny(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
+pub fn ensure_cargo_deny(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
     let root = cache.root.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
     let done = root.join("done");
     if !done.exists() {

@@ -6,9 +6,8 @@ use anyhow::{Context, Result, bail};
 use cluster::command::capture;
 use cluster::lifecycle::Leftovers;
 use cluster::progress::Progress;
-use cluster::{Aws, Cache, Cluster, Options};
-
-use crate::example;
+use cluster::{Aws, Cache, Cluster, Options, Target};
+use xtask::example::{self, Example};
 
 const OTHERS_SHOWN: usize = 5;
 
@@ -41,7 +40,7 @@ fn clear_aws(cluster: &Cluster, progress: &Progress) -> Result<()> {
         return Ok(());
     }
     progress.say("removing what the example has on AWS");
-    example::delete_pipeline(cluster)?;
+    Example { target: &Target::Local(cluster.clone()), name: example::NAME }.delete_pipeline()?;
     let columns = "--output=custom-columns=KIND:.kind,NAMESPACE:.metadata.namespace,NAME:.metadata.name";
     let mut list = cluster.kubectl();
     list.args(["get", "assettenants,assetpipelines", "--all-namespaces", "--no-headers", columns]);

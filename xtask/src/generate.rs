@@ -8,8 +8,7 @@ use anyhow::{Context, Result, bail};
 use cluster::Cache;
 use cluster::cache::write_whole;
 use cluster::command::capture;
-
-use crate::cargo::cargo;
+use xtask::cargo::cargo;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {

@@ -28,27 +28,47 @@ const LINKED_SMALL: [&str; 4] =
 const LARGEST: u64 = 40 * 1000 * 1000;
 /// The name by which `examples/storefront.yaml` calls the origin, whatever its content.
 const ORIGIN_IN_MANIFEST: &str = "localhost/assetpipeline/origin:latest";
+/// In the cache: the references of the latest build.
+const LATEST: &str = "images.json";
 
 /// The images of one build, by reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Images {
-    pub(crate) web: Tagged,
-    pub(crate) worker: Tagged,
-    pub(crate) operator: Tagged,
-    pub(crate) origin: Tagged,
+pub struct Images {
+    pub web: Tagged,
+    pub worker: Tagged,
+    pub operator: Tagged,
+    pub origin: Tagged,
 }
 
 /// A reference in the two parts that charts ask for, and its archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Tagged {
-    pub(crate) repository: String,
-    pub(crate) tag: String,
-    archive: PathBuf,
+pub struct Tagged {
+    pub repository: String,
+    pub tag: String,
+    pub(crate) archive: PathBuf,
+}
+
+impl Images {
+    /// The Helm values that name them on the nodes of the local cluster.
+    pub fn values(&self) -> Vec<String> {
+        let Self { web, worker, operator, origin: _ } = self;
+        vec![
+            format!("image.repository={}", operator.repository),
+            format!("image.tag={}", operator.tag),
+            format!("web.image={}", web.reference()),
+            format!("worker.image={}", worker.reference()),
+        ]
+    }
 }
 
 impl Tagged {
-    pub(crate) fn reference(&self) -> String {
+    pub fn reference(&self) -> String {
         format!("{}:{}", self.repository, self.tag)
+    }
+
+    /// The last part of its repository.
+    pub(crate) fn name(&self) -> &str {
+        self.repository.rsplit('/').next().unwrap_or(&self.repository)
     }
 
     fn image(&self) -> Image {
@@ -56,7 +76,7 @@ impl Tagged {
     }
 }
 
-pub(crate) fn run(cache: &Cache) -> Result<ExitCode> {
+pub fn run(cache: &Cache) -> Result<ExitCode> {
     let progress = Progress::start();
     packages::ensure(&packages::NEEDED, cache, &progress)?;
     let images = build(cache, &progress)?;
@@ -66,8 +86,8 @@ pub(crate) fn run(cache: &Cache) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds what changed and writes all references to `images.json` in the cache, where tests read them.
-pub(crate) fn build(cache: &Cache, progress: &Progress) -> Result<Images> {
+/// Builds what changed and writes all references to the cache, where tests read them.
+pub fn build(cache: &Cache, progress: &Progress) -> Result<Images> {
     let binaries = build_binaries(cache, progress)?;
     let image = |name: &str| build_program(cache, name, &binaries.join(name), progress);
     let images = Images {
@@ -76,12 +96,18 @@ pub(crate) fn build(cache: &Cache, progress: &Progress) -> Result<Images> {
         operator: image("operator")?,
         origin: build_origin(cache, progress)?,
     };
-    write_whole(&cache.root.join("images.json"), serde_json::to_vec_pretty(&images)?)?;
+    write_whole(&cache.root.join(LATEST), serde_json::to_vec_pretty(&images)?)?;
     Ok(images)
 }
 
+/// What was built last.
+pub fn latest(cache: &Cache) -> Result<Images> {
+    let file = fs::read(cache.root.join(LATEST)).context("no images: `cargo xtask images` builds them")?;
+    serde_json::from_slice(&file).context("the list of images is none: `cargo xtask images` writes it anew")
+}
+
 /// Brings the images to the nodes of the running cluster.
-pub(crate) fn import(cluster: &Cluster, images: &Images) -> Result<()> {
+pub fn import(cluster: &Cluster, images: &Images) -> Result<()> {
     let state = cluster.cache.state();
     for image in [&images.web, &images.worker, &images.operator, &images.origin] {
         images::import(&state, &image.image())?;

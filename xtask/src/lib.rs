@@ -1,3 +1,14 @@
-//! What of the project's commands the tests ask for, too: which AWS the local cluster works on.
+//! What of the project's commands the tests ask for, too: builds of what ships, and the operator and the example on a
+//! cluster.
 
 pub mod aws;
+pub mod cargo;
+pub mod example;
+pub mod foreign;
+pub mod images;
+pub mod loopback;
+pub mod namespace;
+pub mod npm;
+pub mod operator;
+pub mod profile;
+pub mod registry;

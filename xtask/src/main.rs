@@ -5,16 +5,10 @@
 //! `cluster`.
 
 mod bench;
-mod cargo;
 mod down;
-mod example;
 mod generate;
-mod images;
 mod lock;
 mod node;
-mod npm;
-mod operator;
-mod profile;
 mod test;
 mod up;
 
@@ -23,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use cluster::Cache;
+use xtask::{images, profile};
 
 #[derive(Parser)]
 #[command(name = "xtask", about = "Builds, starts, tests and stops everything")]
@@ -33,7 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start a local three-zone cluster and the example on it; repair what is missing
+    /// Start a local three-zone cluster and the example on it; repair what is missing. Or install operator and example
+    /// on another cluster
     Up(up::Arguments),
     /// Take all of it down again and check that nothing is left
     Down(down::Arguments),
@@ -65,9 +61,9 @@ fn run(command: Command) -> Result<ExitCode> {
     let cache = Cache::locate()?;
     match command {
         Command::Up(arguments) => {
-            let aws = arguments.find_aws()?;
+            let wanted = arguments.find_wanted()?;
             let _lock = lock::take(&cache)?;
-            up::run(cache, &arguments, &aws)
+            up::run(cache, wanted)
         }
         Command::Down(arguments) => {
             let _lock = lock::take(&cache)?;

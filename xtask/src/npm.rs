@@ -11,22 +11,22 @@ use cluster::packages::{self, NODE};
 use cluster::progress::Progress;
 
 /// A folder with a lock file.
-pub(crate) struct Site {
+pub struct Site {
     /// In the checkout.
-    pub(crate) folder: &'static str,
+    pub folder: &'static str,
     install: &'static [&'static str],
 }
 
 /// The example's site.
-pub(crate) const EXAMPLE: Site = Site { folder: "examples/origin", install: &["ci"] };
+pub const EXAMPLE: Site = Site { folder: "examples/origin", install: &["ci"] };
 
 /// The reference compiler, and the code bases that it compiles. Not by `ci`, which wants the lock file to pin
 /// what belongs to other platforms, too: not every registry has all of that.
-pub(crate) const CORPUS: Site =
+pub const CORPUS: Site =
     Site { folder: "tests/corpus/oracle", install: &["install", "--no-save", "--no-progress"] };
 
 /// Fetches the packages unless those of this lock file are there.
-pub(crate) fn ensure(site: &Site, cache: &Cache, progress: &Progress) -> Result<()> {
+pub fn ensure(site: &Site, cache: &Cache, progress: &Progress) -> Result<()> {
     let Site { folder, install } = site;
     let site = cache.checkout.join(folder);
     let modules = site.join("node_modules");

@@ -18,14 +18,14 @@ use crate::cargo::{cargo, host_triple};
 use crate::npm;
 
 /// Of all that ships: without any library to load at run time.
-pub(crate) const STATIC: &str = "-C target-feature=+crt-static";
+pub const STATIC: &str = "-C target-feature=+crt-static";
 /// What a profiled build counts with.
 const COUNTING: &str = "-C profile-generate --cfg training";
 /// Where LLVM writes the counts, a file for each process.
 const COUNTS: &str = "LLVM_PROFILE_FILE";
 const TRAINED: &str = "bench_compile";
 
-pub(crate) fn run(cache: &Cache) -> Result<ExitCode> {
+pub fn run(cache: &Cache) -> Result<ExitCode> {
     let progress = Progress::start();
     npm::ensure(&npm::EXAMPLE, cache, &progress)?;
     npm::ensure(&npm::CORPUS, cache, &progress)?;
@@ -58,12 +58,12 @@ pub(crate) fn run(cache: &Cache) -> Result<ExitCode> {
 }
 
 /// `cargo build` of what ships, or is to be measured as if it did, by these compiler's flags.
-pub(crate) fn build(cache: &Cache, flags: &str) -> Result<Command> {
+pub fn build(cache: &Cache, flags: &str) -> Result<Command> {
     command(cache, "build", flags)
 }
 
 /// Likewise, by `cargo rustc` where the program alone, and no crate of it, takes further flags.
-pub(crate) fn command(cache: &Cache, command: &str, flags: &str) -> Result<Command> {
+pub fn command(cache: &Cache, command: &str, flags: &str) -> Result<Command> {
     let mut build = cargo(cache)?;
     build.env("CARGO_TARGET_DIR", cache.root.join(FOLDER)).env("RUSTFLAGS", flags);
     build.args([command, "--locked", "--release", "--target", &host_triple()?]);
@@ -71,14 +71,14 @@ pub(crate) fn command(cache: &Cache, command: &str, flags: &str) -> Result<Comma
 }
 
 /// Where such a build leaves its programs.
-pub(crate) fn built(cache: &Cache) -> Result<PathBuf> {
+pub fn built(cache: &Cache) -> Result<PathBuf> {
     Ok(cache.root.join(FOLDER).join(host_triple()?).join("release"))
 }
 
 const FOLDER: &str = "target-images";
 
 /// The compiler's flags for the worker, as it ships.
-pub(crate) fn worker_flags(cache: &Cache) -> Result<String> {
+pub fn worker_flags(cache: &Cache) -> Result<String> {
     let profile = file(cache)?;
     if !profile.exists() {
         bail!("{} is not there: `cargo xtask profile` makes it for this version of rustc", profile.display());

@@ -7,14 +7,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use cluster::command::{capture, output};
-use cluster::packages::{self, BROWSER, NEEDED};
+use cluster::packages::{self, BROWSER, NEEDED, PUSHING, REGISTRY};
 use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options, moto};
 use xtask::aws::Access;
+use xtask::cargo::{cargo, ensure_cargo_deny};
+use xtask::npm;
 
-use crate::cargo::{cargo, ensure_cargo_deny};
 use crate::test::report::Report;
-use crate::{down, generate, images, npm, operator, up};
+use crate::{down, generate, up};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -44,8 +45,9 @@ fn prepare(cache: &Cache, progress: &Progress) -> Result<()> {
             bail!("{component} is missing: run `rustup component add {component}`");
         }
     }
-    packages::ensure(&NEEDED, cache, progress)?;
-    packages::ensure(&BROWSER, cache, progress)?;
+    for packages in [&NEEDED[..], &BROWSER, &PUSHING, &REGISTRY] {
+        packages::ensure(packages, cache, progress)?;
+    }
     for site in [&npm::EXAMPLE, &npm::CORPUS] {
         npm::ensure(site, cache, progress)?;
     }
@@ -105,9 +107,7 @@ fn test_cluster(cluster: &Cluster, arguments: &Arguments, report: &mut Report, p
     let ready = report
         .check("start the cluster", progress, || up::start_cluster(cluster, progress).map(drop))
         && report.check("build the images and install the operator", progress, || {
-            let images = images::build(&cluster.cache, progress)?;
-            images::import(cluster, &images)?;
-            operator::install(cluster, &images, &Access::Emulator, progress)
+            up::install_operator(cluster, &Access::Emulator, progress)
         });
     if ready {
         report.tests("suites on the cluster", progress, || {

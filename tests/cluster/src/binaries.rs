@@ -34,18 +34,7 @@ pub struct Binaries {
 impl Binaries {
     /// Builds what is missing, which takes minutes the first time.
     pub fn ensure(cache: &Cache, progress: &Progress) -> Result<Self> {
-        let version = format!("-X k8s.io/component-base/version.gitVersion=v{KUBERNETES}");
-        let mut numbers = KUBERNETES.split('.');
-        let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-        let flags = format!(
-            "{version} -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor}"
-        );
-        let helm = Published {
-            name: "helm",
-            package: "helm.sh/helm/v4/cmd/helm",
-            version: HELM,
-            version_symbol: "helm.sh/helm/v4/internal/version.version",
-        };
+        let Clients { kube, helm } = Clients::ensure(cache, progress)?;
         let metrics_server = Published {
             name: "metrics-server",
             package: "sigs.k8s.io/metrics-server/cmd/metrics-server",
@@ -53,10 +42,10 @@ impl Binaries {
             version_symbol: "k8s.io/client-go/pkg/version.gitVersion",
         };
         let built = Self {
-            kube: build_module(cache, "kube", &flags, progress)?,
+            kube,
             coredns: build_module(cache, "coredns", "", progress)?,
             pause: build_module(cache, "pause", "", progress)?,
-            helm: install(cache, &helm, progress)?,
+            helm,
             metrics_server: install(cache, &metrics_server, progress)?,
             path: Cache::ensure(cache.binaries().join("path"))?,
         };
@@ -73,6 +62,34 @@ impl Binaries {
         write_program(&built.path.join("kubectl"), &wrapped(&built.kube, " kubectl"))?;
         write_program(&built.path.join("helm"), &wrapped(&built.helm, ""))?;
         Ok(built)
+    }
+}
+
+/// Those of the programs that talk to a cluster.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// All of Kubernetes, as in [`Binaries`]: `kubectl` is its first argument.
+    pub kube: PathBuf,
+    pub helm: PathBuf,
+}
+
+impl Clients {
+    /// As [`Binaries::ensure`].
+    pub fn ensure(cache: &Cache, progress: &Progress) -> Result<Self> {
+        let version = format!("-X k8s.io/component-base/version.gitVersion=v{KUBERNETES}");
+        let mut numbers = KUBERNETES.split('.');
+        let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+        let flags = format!(
+            "{version} -X k8s.io/component-base/version.gitMajor={major} -X k8s.io/component-base/version.gitMinor={minor}"
+        );
+        let helm = Published {
+            name: "helm",
+            package: "helm.sh/helm/v4/cmd/helm",
+            version: HELM,
+            version_symbol: "helm.sh/helm/v4/internal/version.version",
+        };
+        let kube = build_module(cache, "kube", &flags, progress)?;
+        Ok(Self { kube, helm: install(cache, &helm, progress)? })
     }
 }
 

@@ -30,7 +30,9 @@ pub mod progress;
 pub mod sandbox;
 pub mod signer;
 pub mod snapshot;
+pub mod target;
 
 pub use cache::Cache;
 pub use layout::Node;
 pub use lifecycle::{Aws, Cluster, Options};
+pub use target::{KubeContext, Target};

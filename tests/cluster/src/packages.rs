@@ -33,11 +33,15 @@ const fn file(name: &'static str, path: &'static str) -> Package {
     Package { name, shown_by: Shown::File(path) }
 }
 
+const BUILDAH: Package = program("buildah", "buildah");
+const BUSYBOX: Package = file("busybox-static", "/bin/busybox");
+const AUTHORITIES: Package = file("ca-certificates", "/etc/ssl/certs/ca-certificates.crt");
+
 /// What the cluster, the emulator and the images need.
 pub const NEEDED: [Package; 13] = [
-    program("buildah", "buildah"),
-    file("busybox-static", "/bin/busybox"),
-    file("ca-certificates", "/etc/ssl/certs/ca-certificates.crt"),
+    BUILDAH,
+    BUSYBOX,
+    AUTHORITIES,
     program("containerd", "containerd"),
     file("containernetworking-plugins", "/usr/lib/cni/bridge"),
     program("etcd-server", "etcd"),
@@ -49,6 +53,12 @@ pub const NEEDED: [Package; 13] = [
     program("runc", "runc"),
     program("util-linux", "nsenter"),
 ];
+
+/// What building images and pushing them to a registry needs.
+pub const PUSHING: [Package; 4] = [BUILDAH, BUSYBOX, AUTHORITIES, program("skopeo", "skopeo")];
+
+/// The registry that tests push to.
+pub const REGISTRY: [Package; 1] = [program("docker-registry", "docker-registry")];
 
 /// What fetches npm packages.
 pub const NODE: [Package; 2] = [program("nodejs", "node"), program("npm", "npm")];
