@@ -20,6 +20,7 @@ pub mod origin;
 pub mod patience;
 pub mod permissions;
 pub mod places;
+pub mod registry;
 pub mod rollout;
 pub mod sass;
 pub mod scene;

@@ -11,7 +11,7 @@ const MARK: &str = "assetpipeline.dev/made-by-xtask-for";
 /// An API server that does not answer within it is not there.
 const ANSWERS_WITHIN: &str = "--request-timeout=20s";
 
-/// Creates a namespace unless it is there; one that is going is waited for.
+/// Creates a namespace unless it is there, with the mark of this place on AWS; one that is going is waited for.
 pub fn ensure(target: &Target, name: &str, place: Option<&str>) -> Result<()> {
     let mut phase = target.kubectl();
     let phase = output(phase.args(["get", "namespace", name, "--output=jsonpath={.status.phase}"]))?;
