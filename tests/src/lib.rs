@@ -21,6 +21,7 @@ pub mod patience;
 pub mod permissions;
 pub mod places;
 pub mod registry;
+pub mod release;
 pub mod rollout;
 pub mod sass;
 pub mod scene;

@@ -1,5 +1,4 @@
-//! The web tier is restarted pod by pod while visitors come, for files that are there and for some that
-//! have to be compiled first.
+//! Pods are replaced while visitors come, for files that are there and for some that have to be compiled first.
 
 use std::{
     sync::{
@@ -11,7 +10,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use crds::WorkerSpec;
-use futures::future::{join_all, try_join};
+use futures::future::{join, join_all};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use tokio::time::sleep;
@@ -35,15 +34,21 @@ const TOLD: usize = 10;
 
 /// What came of the visits.
 #[derive(Debug)]
-pub struct Restarted {
+pub struct Visits {
     pub requests: usize,
     /// Those for files that had to be compiled first, which were held.
     pub held: usize,
-    pub restarts: usize,
     /// The first failures in words.
     pub failures: Vec<String>,
     pub failed: usize,
     pub took: Duration,
+}
+
+/// What came of the visits to a tier that was restarted so many times.
+#[derive(Debug)]
+pub struct Restarted {
+    pub visits: Visits,
+    pub restarts: usize,
 }
 
 /// A pipeline of three web pods.
@@ -54,35 +59,42 @@ pub fn setting() -> Setting {
 
 /// Restarts the web tier again and again, each time to the end, until so many visitors have come.
 pub async fn restart_under_load(scene: &Scene, requests: usize) -> Result<Restarted> {
+    let act =
+        async |load: &Load| restart_until(scene, || load.asked.load(Ordering::Relaxed) >= requests).await;
+    let (visits, restarts) = visit_during(scene, act).await?;
+    Ok(Restarted { visits, restarts })
+}
+
+/// Visitors come from its beginning to its end.
+pub async fn visit_during<T>(
+    scene: &Scene,
+    act: impl AsyncFnOnce(&Load) -> Result<T>,
+) -> Result<(Visits, T)> {
     scene.origin.put("/warm.scss", SASS);
-    for file in 0..requests / COLD {
-        scene.origin.put(&format!("/cold-{file}.scss"), &cold_sass(file));
-    }
     let started = Instant::now();
     let load = Load {
         warm: sass::compile(SASS)?,
-        cold_files: requests / COLD,
         asked: AtomicUsize::new(0),
         held: AtomicUsize::new(0),
         failed: AtomicUsize::new(0),
         failures: Mutex::default(),
         is_over: AtomicBool::new(false),
     };
-    let lines = async { Ok(join_all((0..LINES).map(|_| load.visit(scene))).await) };
-    let restarts = async {
-        let restarts = restart_until(scene, || load.asked.load(Ordering::Relaxed) >= requests).await;
+    let lines = join_all((0..LINES).map(|_| load.visit(scene)));
+    let acted = async {
+        let acted = act(&load).await;
         load.is_over.store(true, Ordering::Relaxed);
-        restarts
+        acted
     };
-    let (_, restarts) = try_join(lines, restarts).await?;
-    Ok(Restarted {
+    let (_, acted) = join(lines, acted).await;
+    let visits = Visits {
         requests: load.asked.into_inner(),
         held: load.held.into_inner(),
-        restarts,
         failed: load.failed.into_inner(),
         failures: load.failures.into_inner()?,
         took: started.elapsed(),
-    })
+    };
+    Ok((visits, acted?))
 }
 
 async fn restart_until(scene: &Scene, is_enough: impl Fn() -> bool) -> Result<usize> {
@@ -102,9 +114,9 @@ async fn restart_until(scene: &Scene, is_enough: impl Fn() -> bool) -> Result<us
     Ok(restarts)
 }
 
-struct Load {
+/// Visitors who come.
+pub struct Load {
     warm: String,
-    cold_files: usize,
     asked: AtomicUsize,
     held: AtomicUsize,
     failed: AtomicUsize,
@@ -130,7 +142,8 @@ impl Load {
 
     async fn visit_once(&self, scene: &Scene, number: usize) -> Result<()> {
         let (file, is_cold) = (number / COLD, number % COLD == COLD - 1);
-        let answer = if is_cold && file < self.cold_files {
+        let answer = if is_cold {
+            scene.origin.put(&format!("/cold-{file}.scss"), &cold_sass(file));
             self.held.fetch_add(1, Ordering::Relaxed);
             let answer = scene.visitor.get(&format!("/cold-{file}.css")).await?;
             ensure!(answer.status != 200 || answer.body == sass::compile(&cold_sass(file))?, "{answer:?}");

@@ -21,8 +21,13 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    control::Control, ended::Ended, origin::Origin, patience::eventually, places,
-    scene::report::print_report, visitor::Visitor,
+    control::Control,
+    ended::Ended,
+    origin::Origin,
+    patience::eventually,
+    places::{self, Held},
+    scene::report::print_report,
+    visitor::Visitor,
 };
 
 pub use pods::{Paused, Tier, fetch_metrics};
@@ -48,7 +53,17 @@ pub struct Scene {
 
 /// Makes a scene, plays the act on it when it is ready, and takes it away, whatever the act came to.
 pub async fn play(name: &str, setting: Setting, act: impl AsyncFnOnce(&Scene) -> Result<()>) -> Result<()> {
-    let _place = places::take_one().await?;
+    let place = places::take_one().await?;
+    play_on(&place, name, setting, act).await
+}
+
+/// Likewise, on places that are held already.
+pub async fn play_on(
+    _place: &Held,
+    name: &str,
+    setting: Setting,
+    act: impl AsyncFnOnce(&Scene) -> Result<()>,
+) -> Result<()> {
     let control = Control::with_operator().await?;
     let scene = Scene::prepare(control, name).await?;
     // In a box: acts that call AWS are large.

@@ -13,8 +13,9 @@ async fn rolling_restart_of_the_web_tier_fails_no_request() -> Result<()> {
     play("rollout", setting(), async |scene| {
         let restarted = restart_under_load(scene, REQUESTS).await?;
         println!("{restarted:?}");
-        ensure!(restarted.failed == 0, "{} failed: {:#?}", restarted.failed, restarted.failures);
-        ensure!(restarted.requests >= REQUESTS && restarted.held >= REQUESTS / 100, "too few came");
+        let visits = restarted.visits;
+        ensure!(visits.failed == 0, "{} failed: {:#?}", visits.failed, visits.failures);
+        ensure!(visits.requests >= REQUESTS && visits.held >= REQUESTS / 100, "too few came");
         Ok(())
     })
     .await

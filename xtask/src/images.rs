@@ -15,9 +15,12 @@ use cluster::progress::Progress;
 use cluster::{Cache, Cluster};
 use serde::{Deserialize, Serialize};
 
-use crate::{npm, profile};
+use crate::{earlier, npm, profile};
 
-const PREFIX: &str = "localhost/assetpipeline";
+/// What images are called before the name of their program.
+const PREFIX: &str = "localhost/assetpipeline/";
+/// Likewise, of the version that upgrades begin at.
+const EARLIER: &str = "localhost/assetpipeline/earlier-";
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const BUSYBOX: &str = "/bin/busybox";
 /// For the operator's linker, a tenth of the program: functions that came out the same are kept once, and what is to be relocated
@@ -38,6 +41,14 @@ pub struct Images {
     pub worker: Tagged,
     pub operator: Tagged,
     pub origin: Tagged,
+}
+
+/// The images of an installation, without the example's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Programs {
+    web: Tagged,
+    worker: Tagged,
+    operator: Tagged,
 }
 
 /// A reference in the two parts that charts ask for, and its archive.
@@ -76,11 +87,24 @@ impl Tagged {
     }
 }
 
-pub fn run(cache: &Cache) -> Result<ExitCode> {
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Those of the version that the upgrade test begins at
+    #[arg(long)]
+    earlier: bool,
+}
+
+pub fn run(cache: &Cache, arguments: &Arguments) -> Result<ExitCode> {
     let progress = Progress::start();
     packages::ensure(&packages::NEEDED, cache, &progress)?;
-    let images = build(cache, &progress)?;
-    for image in [images.web, images.worker, images.operator, images.origin] {
+    let images = if arguments.earlier {
+        let Programs { web, worker, operator } = earlier::build(cache, &progress)?;
+        vec![web, worker, operator]
+    } else {
+        let Images { web, worker, operator, origin } = build(cache, &progress)?;
+        vec![web, worker, operator, origin]
+    };
+    for image in images {
         println!("{}  {} kB as an archive", image.reference(), size_of(&image.archive)? / 1000);
     }
     Ok(ExitCode::SUCCESS)
@@ -88,14 +112,8 @@ pub fn run(cache: &Cache) -> Result<ExitCode> {
 
 /// Builds what changed and writes all references to the cache, where tests read them.
 pub fn build(cache: &Cache, progress: &Progress) -> Result<Images> {
-    let binaries = build_binaries(cache, progress)?;
-    let image = |name: &str| build_program(cache, name, &binaries.join(name), progress);
-    let images = Images {
-        web: image("web")?,
-        worker: image("worker")?,
-        operator: image("operator")?,
-        origin: build_origin(cache, progress)?,
-    };
+    let Programs { web, worker, operator } = build_programs(cache, PREFIX, progress)?;
+    let images = Images { web, worker, operator, origin: build_origin(cache, progress)? };
     write_whole(&cache.root.join(LATEST), serde_json::to_vec_pretty(&images)?)?;
     Ok(images)
 }
@@ -104,6 +122,17 @@ pub fn build(cache: &Cache, progress: &Progress) -> Result<Images> {
 pub fn latest(cache: &Cache) -> Result<Images> {
     let file = fs::read(cache.root.join(LATEST)).context("no images: `cargo xtask images` builds them")?;
     serde_json::from_slice(&file).context("the list of images is none: `cargo xtask images` writes it anew")
+}
+
+/// Those of another checkout, which the present ones are kept beside.
+pub(crate) fn build_earlier(cache: &Cache, progress: &Progress) -> Result<Programs> {
+    build_programs(cache, EARLIER, progress)
+}
+
+fn build_programs(cache: &Cache, prefix: &str, progress: &Progress) -> Result<Programs> {
+    let binaries = build_binaries(cache, progress)?;
+    let image = |name: &str| build_program(cache, prefix, name, &binaries.join(name), progress);
+    Ok(Programs { web: image("web")?, worker: image("worker")?, operator: image("operator")? })
 }
 
 /// Brings the images to the nodes of the running cluster.
@@ -132,7 +161,13 @@ fn build_binaries(cache: &Cache, progress: &Progress) -> Result<PathBuf> {
     profile::built(cache)
 }
 
-fn build_program(cache: &Cache, name: &str, binary: &Path, progress: &Progress) -> Result<Tagged> {
+fn build_program(
+    cache: &Cache,
+    prefix: &str,
+    name: &str,
+    binary: &Path,
+    progress: &Progress,
+) -> Result<Tagged> {
     let dockerfile = cache.checkout.join("images").join(name).join("Dockerfile");
     let authorities = PathBuf::from(AUTHORITIES);
     let tag = key_of_files(&[binary.to_path_buf(), dockerfile.clone(), authorities.clone()])?;
@@ -143,7 +178,7 @@ fn build_program(cache: &Cache, name: &str, binary: &Path, progress: &Progress) 
     if size > LARGEST {
         bail!("image {name} would have {size} bytes, more than {LARGEST}");
     }
-    finish(cache, name, tag, &dockerfile, &context, progress)
+    finish(cache, &format!("{prefix}{name}"), tag, &dockerfile, &context, progress)
 }
 
 fn size_of(file: &Path) -> Result<u64> {
@@ -159,21 +194,20 @@ fn build_origin(cache: &Cache, progress: &Progress) -> Result<Tagged> {
     let context = new_context(cache, "origin")?;
     copy(Path::new(BUSYBOX), &context.join("busybox"))?;
     copy_site(&site, &context.join("site"), &mut files)?;
-    finish(cache, "origin", key_of_files(&files)?, &dockerfile, &context, progress)
+    finish(cache, &format!("{PREFIX}origin"), key_of_files(&files)?, &dockerfile, &context, progress)
 }
 
 fn finish(
     cache: &Cache,
-    name: &str,
+    repository: &str,
     tag: String,
     dockerfile: &Path,
     context: &Path,
     progress: &Progress,
 ) -> Result<Tagged> {
-    let repository = format!("{PREFIX}/{name}");
-    let image = images::build(cache, &repository, &tag, dockerfile, context, progress)?;
+    let image = images::build(cache, repository, &tag, dockerfile, context, progress)?;
     fs::remove_dir_all(context).with_context(|| format!("cannot remove {}", context.display()))?;
-    Ok(Tagged { repository, tag, archive: image.archive })
+    Ok(Tagged { repository: repository.to_owned(), tag, archive: image.archive })
 }
 
 fn new_context(cache: &Cache, name: &str) -> Result<PathBuf> {

@@ -3,6 +3,7 @@
 
 pub mod aws;
 pub mod cargo;
+pub mod earlier;
 pub mod example;
 pub mod foreign;
 pub mod images;

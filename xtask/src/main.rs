@@ -38,7 +38,7 @@ enum Command {
     /// Run every check and every test; the last line is `N passed, M failed`
     Test(test::Arguments),
     /// Build the images that changed
-    Images,
+    Images(images::Arguments),
     /// Profile a worker at work, for the builds that ship
     Profile,
     /// Write the generated files
@@ -77,7 +77,7 @@ fn run(command: Command) -> Result<ExitCode> {
             let _lock = lock::take(&cache)?;
             Ok(test::run(cache, &arguments))
         }
-        Command::Images => images::run(&cache),
+        Command::Images(arguments) => images::run(&cache, &arguments),
         Command::Profile => {
             let _lock = lock::take(&cache)?;
             profile::run(&cache)

@@ -12,7 +12,7 @@ use cluster::progress::Progress;
 use cluster::{Cache, Cluster, Options, moto};
 use xtask::aws::Access;
 use xtask::cargo::{cargo, ensure_cargo_deny};
-use xtask::npm;
+use xtask::{earlier, npm};
 
 use crate::test::report::Report;
 use crate::{down, generate, up};
@@ -109,6 +109,11 @@ fn test_cluster(cluster: &Cluster, arguments: &Arguments, report: &mut Report, p
         && report.check("build the images and install the operator", progress, || {
             up::install_operator(cluster, &Access::Emulator, progress)
         });
+    if ready && arguments.all {
+        report.check("build the images of an earlier version", progress, || {
+            earlier::build(&cluster.cache, progress).map(drop)
+        });
+    }
     if ready {
         report.tests("suites on the cluster", progress, || {
             let mut tests = cargo(&cluster.cache)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bench_report::verdict;
 use tests::{
-    rollout::{Restarted, restart_under_load, setting},
+    rollout::{Restarted, Visits, restart_under_load, setting},
     scene::play,
 };
 
@@ -20,7 +20,7 @@ pub(crate) async fn measure(requests: usize) -> Result<Rollout> {
     })
     .await?;
     let restarted = restarted.ok_or_else(|| anyhow::anyhow!("nothing was measured"))?;
-    for failure in &restarted.failures {
+    for failure in &restarted.visits.failures {
         eprintln!("{failure}");
     }
     Ok(Rollout { wanted: requests, restarted })
@@ -28,11 +28,12 @@ pub(crate) async fn measure(requests: usize) -> Result<Rollout> {
 
 impl Rollout {
     pub(crate) fn is_reached(&self) -> bool {
-        self.restarted.failed == 0 && self.restarted.requests >= self.wanted
+        self.restarted.visits.failed == 0 && self.restarted.visits.requests >= self.wanted
     }
 
     pub(crate) fn table(&self) -> String {
-        let Restarted { requests, held, restarts, failures: _, failed, took } = &self.restarted;
+        let Restarted { visits, restarts } = &self.restarted;
+        let Visits { requests, held, failures: _, failed, took } = visits;
         format!(
             "| requests | of them held for a cold file | rolling restarts of three pods | seconds |\n\
              |--:|--:|--:|--:|\n| {requests} | {held} | {restarts} | {:.0} |\n\n\
