@@ -3,7 +3,6 @@
 //! It owns the replicas of the worker Deployments through a field manager of its own, and nothing else.
 
 mod board;
-mod decide;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -26,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use board::SampleBoard;
-pub use decide::{Decision, Limits, Sample, Window, decide};
+pub use scaling::{Decision, Limits, Sample, Window, decide};
 
 use crate::{
     children::ChildCache,

@@ -1,4 +1,4 @@
-//! How many workers there should be. Pure: limits, history, sample and time in, a decision out.
+//! The decision.
 //!
 //! Up at once, from zero on one message. Down only after the queue has been empty for the whole delay,
 //! jobs in work included, so that no pod is taken from a job. Where jobs wait that no pod takes, the pods
