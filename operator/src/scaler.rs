@@ -25,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub use board::SampleBoard;
-pub use scaling::{Decision, Limits, Sample, Window, decide};
+pub use scaling::{Decision, Limits, Pods, Queue, Sample, Signal, Window, decide};
 
 use crate::{
     children::ChildCache,
@@ -45,7 +45,7 @@ const TEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Queues that are looked at, and Deployments that are written, at the same time.
 const CONCURRENCY: usize = 32;
 
-/// Runs until the token is cancelled. What it remembers is only how long queues have been empty.
+/// Runs until the token is cancelled. What it remembers is each pipeline's window.
 pub async fn run(
     context: Arc<Context>,
     pipelines: Store<DeserializeGuard<AssetPipeline>>,
@@ -58,13 +58,13 @@ pub async fn run(
         let rounds = pipelines.state().into_iter().filter_map(|object| {
             let object = object.0.as_ref().ok()?.clone();
             let uid = object.uid()?;
-            let window = windows.get(&uid).copied().unwrap_or_default();
+            let window = windows.remove(&uid).unwrap_or_default();
             Some((uid, object, window))
         });
         let rounds = stream::iter(rounds.collect::<Vec<_>>()).map(|(uid, object, window)| {
             let context = &context;
             async move {
-                let tended = tend(context, &object, window);
+                let tended = tend(context, &object, window.clone());
                 (uid, bounded(&object, window, tended).await)
             }
         });
@@ -90,8 +90,8 @@ async fn bounded(object: &AssetPipeline, window: Window, tended: impl Future<Out
 /// One look at one pipeline. Without numbers nothing is decided, so nobody is let go for lack of them.
 async fn tend(context: &Context, object: &AssetPipeline, window: Window) -> Window {
     let Some(subject) = find_subject(&context.children, object) else { return window };
-    let depth = match timeout(SAMPLE_TIMEOUT, measure(context, &subject)).await {
-        Ok(Ok(depth)) => depth,
+    let (visits, refreshes) = match timeout(SAMPLE_TIMEOUT, measure(context, &subject)).await {
+        Ok(Ok(queues)) => queues,
         Ok(Err(error)) => {
             context.metrics.samples_failed.inc();
             context.note_failure(&error);
@@ -104,31 +104,38 @@ async fn tend(context: &Context, object: &AssetPipeline, window: Window) -> Wind
             return window;
         }
     };
-    let Depth { visible, in_flight, delayed } = depth;
+    let sample = build_sample(visits, refreshes, subject.pods);
+    let Queue { visible, in_flight, delayed: _ } = sample.queues();
     context
         .samples
         .note(object, QueueStatus { visible: saturated(visible), in_flight: saturated(in_flight) });
-    let sample = Sample { visible, in_flight, delayed, replicas: subject.replicas, ready: subject.ready };
     let now = Timestamp::now();
     let window = window.with(&sample, now);
     let decision = decide(&subject.limits, &window, &sample, now);
-    if decision.replicas != sample.replicas {
-        scale(context, object, &subject, &sample, decision).await;
+    if decision.replicas != sample.pods.replicas {
+        scale(context, object, &subject, &sample, &decision).await;
     }
     window
 }
 
-/// The jobs of both queues. Refreshes count like visits: nobody waits for them, but a file that is never
-/// refreshed gets too stale to be served.
-async fn measure(context: &Context, subject: &Subject) -> Result<Depth, Error> {
+/// The jobs of visits and those of refreshes.
+async fn measure(context: &Context, subject: &Subject) -> Result<(Depth, Depth), Error> {
     let (visits, refreshes) =
         (context.open_queue(&subject.queue_url), context.open_queue(&subject.refresh_queue_url));
-    let (visits, refreshes) = tokio::try_join!(visits.depth(), refreshes.depth())?;
-    Ok(Depth {
-        visible: visits.visible.saturating_add(refreshes.visible),
-        in_flight: visits.in_flight.saturating_add(refreshes.in_flight),
-        delayed: visits.delayed.saturating_add(refreshes.delayed),
-    })
+    tokio::try_join!(visits.depth(), refreshes.depth())
+}
+
+/// Refreshes count like visits: nobody waits for them, but a file that is never refreshed gets too stale to be
+/// served. Web pods and workers are not asked.
+fn build_sample(visits: Depth, refreshes: Depth, pods: Pods) -> Sample {
+    let told = |Depth { visible, in_flight, delayed }| Signal::Told(Queue { visible, in_flight, delayed });
+    Sample {
+        visits: told(visits),
+        refreshes: told(refreshes),
+        web: Signal::Unasked,
+        workers: Signal::Unasked,
+        pods,
+    }
 }
 
 /// A pipeline whose workers can be scaled now.
@@ -137,10 +144,7 @@ struct Subject {
     queue_url: String,
     refresh_queue_url: String,
     limits: Limits,
-    /// What the Deployment asks for now.
-    replicas: u32,
-    /// Pods of it that the cluster takes for ready.
-    ready: u32,
+    pods: Pods,
     deployment: String,
     /// Of the Deployment: one that has taken its place is left alone.
     uid: Option<String>,
@@ -166,8 +170,12 @@ fn find_subject(children: &ChildCache, object: &AssetPipeline) -> Option<Subject
         queue_url: bindings.queue_url.clone()?,
         refresh_queue_url: bindings.refresh_queue_url.clone()?,
         limits: validate_limits(&object.spec.worker).ok()?,
-        replicas: found.replicas()?,
-        ready: found.ready(),
+        pods: Pods {
+            replicas: found.replicas()?,
+            ready: found.ready(),
+            asked_since: None,
+            ready_since: None,
+        },
         uid: found.uid().map(str::to_owned),
         deployment,
         namespace,
@@ -179,9 +187,9 @@ async fn scale(
     object: &AssetPipeline,
     subject: &Subject,
     sample: &Sample,
-    decision: Decision,
+    decision: &Decision,
 ) {
-    let Decision { replicas, reason } = decision;
+    let Decision { replicas, reason, basis } = decision;
     let body = json!({
         "apiVersion": Deployment::api_version(&()),
         "kind": Deployment::kind(&()),
@@ -198,28 +206,31 @@ async fn scale(
         );
         return;
     }
+    let queue = sample.queues();
     tracing::info!(
         pipeline.name = subject.pipeline,
-        queue.visible = sample.visible,
-        queue.in_flight = sample.in_flight,
-        queue.delayed = sample.delayed,
-        workers.before = sample.replicas,
+        queue.visible = queue.visible,
+        queue.in_flight = queue.in_flight,
+        queue.delayed = queue.delayed,
+        workers.before = sample.pods.replicas,
         workers.after = replicas,
         reason = reason.as_str(),
+        basis = %json!(basis),
         "scaled the workers"
     );
     context.metrics.scalings.get_or_create(&ReasonLabels { reason: reason.as_str() }).inc();
     publish(context, &object.object_ref(&()), vec![tell_scaling(sample, decision)]).await;
 }
 
-fn tell_scaling(sample: &Sample, decision: Decision) -> Event {
-    let Decision { replicas, reason } = decision;
+fn tell_scaling(sample: &Sample, decision: &Decision) -> Event {
+    let Decision { replicas, reason, basis: _ } = decision;
+    let (before, queue) = (sample.pods.replicas, sample.queues());
     let note = format!(
-        "workers {} -> {replicas} ({reason}): {} jobs wait, {} are in work",
-        sample.replicas, sample.visible, sample.in_flight
+        "workers {before} -> {replicas} ({reason}): {} jobs wait, {} are in work",
+        queue.visible, queue.in_flight
     );
-    let direction = if replicas > sample.replicas { "ScaledUp" } else { "ScaledDown" };
-    build_event(EventType::Normal, direction, format!("Scale{}To{replicas}", sample.replicas), note)
+    let direction = if *replicas > before { "ScaledUp" } else { "ScaledDown" };
+    build_event(EventType::Normal, direction, format!("Scale{before}To{replicas}"), note)
 }
 
 fn saturated(count: u64) -> i64 {
@@ -291,14 +302,14 @@ mod tests {
             queue_url: "visits".into(),
             refresh_queue_url: "refreshes".into(),
             limits: validate_limits(&crds::WorkerSpec::default()).unwrap(),
-            replicas: 0,
-            ready: 0,
+            pods: Pods::default(),
             deployment: "storefront-worker".into(),
             uid: None,
             namespace: "shop".into(),
         };
-        let depth = measure(&context, &subject).await.unwrap();
-        assert_eq!(depth, Depth { visible: 3, in_flight: 2, delayed: 0 });
+        let (visits, refreshes) = measure(&context, &subject).await.unwrap();
+        let sample = build_sample(visits, refreshes, subject.pods);
+        assert_eq!(sample.queues(), scaling::Queue { visible: 3, in_flight: 2, delayed: 0 });
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,160 +1,180 @@
 //! The decision.
 //!
-//! Up at once, from zero on one message. Down only after the queue has been empty for the whole delay,
-//! jobs in work included, so that no pod is taken from a job. Where jobs wait that no pod takes, the pods
-//! are believed lost, however many the cluster still takes for ready: it takes most of a minute to miss a
-//! node that has gone silent, and their visitors wait for less.
+//! Up at once, from zero on one message. Down only where all was told that was asked for, and fewer pods have
+//! done for long enough, so that no pod is taken from a job. Where jobs wait that no pod takes, or pods do not
+//! answer, they are believed lost, however many the cluster still takes for ready.
 
-use std::{fmt, num::NonZeroU32, time::Duration};
+mod basis;
+mod reason;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Workers past their start that take nothing for so long are believed lost: a worker takes a job that waits within a
-/// fraction of a second, and a queue's numbers lag a little behind.
-const TAKEN_WITHIN: Duration = Duration::from_secs(3);
+pub use basis::Basis;
+pub use reason::Reason;
 
-/// The bounds that the spec sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    pub min_replicas: u32,
-    pub max_replicas: u32,
-    /// Jobs, waiting or in work, per worker pod.
-    pub backlog_per_replica: NonZeroU32,
-    /// How long the queue must have been empty before pods are let go.
-    pub scale_down_delay: Duration,
-}
+use crate::{
+    Limits, Sample, ScaleIn, Step, Window,
+    need::{Need, Needs},
+};
 
-/// What was seen at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sample {
-    pub visible: u64,
-    pub in_flight: u64,
-    pub delayed: u64,
-    /// What the Deployment asks for now.
-    pub replicas: u32,
-    /// Pods that the cluster takes for ready.
-    pub ready: u32,
-}
+/// A new leader has seen nothing yet of what the pods are there for.
+const SEEN_ENOUGH: Duration = Duration::from_secs(30);
 
-/// What a decision needs to remember of earlier samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Window {
-    /// Since when every sample has been empty.
-    empty_since: Option<Timestamp>,
-    /// The number of pods, as long as it stays the same and all of them have been ready: they are past their
-    /// start, whatever has become of them since.
-    started: Option<u32>,
-    /// Since when every sample has shown jobs that wait, none in work, and pods past their start.
-    untaken_since: Option<Timestamp>,
-}
-
-/// How many workers there should be, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many workers there should be, why, and what that was made from.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     pub replicas: u32,
     pub reason: Reason,
+    pub basis: Basis,
 }
 
-/// Why a decision is as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// There are more jobs than the pods should have.
-    Backlog,
-    /// Jobs wait, and none of the pods takes any.
-    Untaken,
-    /// The spec asks for more pods than there are.
-    BelowMinimum,
-    /// The spec allows fewer pods than there are.
-    AboveMaximum,
-    /// The queue has been empty for the whole delay.
-    Idle,
-    /// There are jobs, and enough pods for them.
-    Enough,
-    /// The queue is empty, and the delay is not over.
-    Waiting,
-    /// The queue is empty, and there are as few pods as the spec allows.
-    AtRest,
-}
-
-impl Sample {
-    fn jobs(&self) -> u64 {
-        self.visible.saturating_add(self.in_flight).saturating_add(self.delayed)
-    }
-}
-
-impl Window {
-    /// The window after this sample was seen at `now`. Decide on the window that has seen the sample.
-    #[must_use]
-    pub fn with(self, sample: &Sample, now: Timestamp) -> Self {
-        let Sample { visible, in_flight, delayed: _, replicas, ready } = *sample;
-        let started = if ready >= replicas {
-            Some(replicas)
-        } else {
-            self.started.filter(|number| *number == replicas)
-        };
-        let is_untaken = visible > 0 && in_flight == 0 && replicas > 0 && started.is_some();
-        let since = |is_so: bool, before: Option<Timestamp>| is_so.then(|| before.unwrap_or(now));
-        Self {
-            empty_since: since(sample.jobs() == 0, self.empty_since),
-            started,
-            untaken_since: since(is_untaken, self.untaken_since),
-        }
-    }
-}
-
-fn has_lasted(since: Option<Timestamp>, duration: Duration, now: Timestamp) -> bool {
-    // A clock that was set back makes the difference negative, which is not long enough.
-    since.is_some_and(|since| {
-        Duration::try_from(now.duration_since(since)).is_ok_and(|lasted| lasted >= duration)
-    })
-}
-
+/// `window` has seen the sample.
 pub fn decide(limits: &Limits, window: &Window, sample: &Sample, now: Timestamp) -> Decision {
-    let Limits { min_replicas, max_replicas, backlog_per_replica, scale_down_delay } = *limits;
-    let current = sample.replicas;
-    let wanted = sample.jobs().div_ceil(u64::from(backlog_per_replica.get()));
-    let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(max_replicas);
-    let decision = |replicas, reason| Decision { replicas, reason };
-    let is_idle = sample.jobs() == 0 && has_lasted(window.empty_since, scale_down_delay, now);
-    let is_untaken = has_lasted(window.untaken_since, TAKEN_WITHIN, now);
-    if is_idle && current > min_replicas {
-        decision(min_replicas, Reason::Idle)
-    } else if current > max_replicas {
-        decision(max_replicas, Reason::AboveMaximum)
-    } else if wanted > current {
-        decision(wanted.max(min_replicas), Reason::Backlog)
-    } else if current < min_replicas {
-        decision(min_replicas, Reason::BelowMinimum)
-    } else if is_untaken && current < max_replicas {
-        decision(current.saturating_add(1), Reason::Untaken)
-    } else if sample.jobs() > 0 {
-        decision(current, Reason::Enough)
-    } else if current == min_replicas {
-        decision(current, Reason::AtRest)
-    } else {
-        decision(current, Reason::Waiting)
+    let needs = Needs::weigh(limits, window, sample, now);
+    let bounds = Bounds::at(limits, now);
+    let Need { replicas, reason } = Round { limits, window, sample, now, needs, bounds }.choose();
+    let current = sample.pods.replicas;
+    let basis = Basis::of(window, sample, &needs, bounds, now);
+    match limits.pause.map(|pause| pause.hold(current, replicas)) {
+        Some(held) if held != replicas => Decision { replicas: held, reason: Reason::Paused, basis },
+        Some(_) | None => Decision { replicas, reason, basis },
     }
 }
 
-impl Reason {
-    /// The reason as events and metrics name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Backlog => "Backlog",
-            Self::Untaken => "Untaken",
-            Self::BelowMinimum => "BelowMinimum",
-            Self::AboveMaximum => "AboveMaximum",
-            Self::Idle => "Idle",
-            Self::Enough => "Enough",
-            Self::Waiting => "Waiting",
-            Self::AtRest => "AtRest",
+/// The fewest and the most pods at this time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bounds {
+    floor: u32,
+    ceiling: u32,
+    floor_reason: Reason,
+}
+
+impl Bounds {
+    fn at(limits: &Limits, now: Timestamp) -> Self {
+        let scheduled = limits.schedules.iter().map(|schedule| schedule.floor(now)).max().unwrap_or(0);
+        let is_scheduled = scheduled > limits.min_replicas;
+        Self {
+            floor: limits.min_replicas.max(scheduled).min(limits.max_replicas),
+            ceiling: limits.max_replicas,
+            floor_reason: if is_scheduled { Reason::Scheduled } else { Reason::BelowMinimum },
         }
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+/// All that one choice looks at.
+struct Round<'a> {
+    limits: &'a Limits,
+    window: &'a Window,
+    sample: &'a Sample,
+    now: Timestamp,
+    needs: Needs,
+    bounds: Bounds,
+}
+
+impl Round<'_> {
+    fn choose(&self) -> Need {
+        let Bounds { floor, ceiling, floor_reason } = self.bounds;
+        let current = self.sample.pods.replicas;
+        let to = |replicas, reason| Need { replicas, reason };
+        if current > floor && self.has_been_empty() {
+            self.step_in(to(floor, Reason::Idle))
+        } else if current > ceiling {
+            to(ceiling, Reason::AboveMaximum)
+        } else if let Some(fallback) = self.fallback() {
+            fallback
+        } else if let Some(out) = self.out() {
+            out
+        } else if current < floor {
+            to(floor, floor_reason)
+        } else if self.window.takers().are_missed(self.now) && current < ceiling {
+            to(current.saturating_add(1), Reason::Untaken)
+        } else if let Some(fewer) = self.fewer() {
+            self.step_in(to(fewer, Reason::Surplus))
+        } else {
+            to(current, self.rest())
+        }
+    }
+
+    /// Why nothing changes.
+    fn rest(&self) -> Reason {
+        if self.sample.has_gaps() {
+            Reason::SignalsMissing
+        } else if self.sample.jobs() > 0 {
+            Reason::Enough
+        } else if self.sample.pods.replicas == self.bounds.floor {
+            Reason::AtRest
+        } else {
+            Reason::Waiting
+        }
+    }
+
+    /// More pods, since nobody has told for long enough what visitors wait for.
+    fn fallback(&self) -> Option<Need> {
+        let least = self.limits.fallback.floor(self.window.blind_for(self.now));
+        let replicas = least.max(self.bounds.floor).min(self.bounds.ceiling);
+        let is_more = self.sample.is_blind() && least > 0 && replicas > self.sample.pods.replicas;
+        is_more.then_some(Need { replicas, reason: Reason::Fallback })
+    }
+
+    fn has_been_empty(&self) -> bool {
+        match self.limits.scale_in {
+            ScaleIn::WhenEmptyFor(delay) => {
+                self.sample.jobs() == 0
+                    && self.window.empty_for(self.now).is_some_and(|lasted| lasted >= delay)
+            }
+            ScaleIn::WhenFewerDoFor(_) | ScaleIn::WhenFewerDoForAStart => false,
+        }
+    }
+
+    /// More pods, where they are needed and one step allows it.
+    fn out(&self) -> Option<Need> {
+        let Bounds { floor, ceiling, .. } = self.bounds;
+        let current = self.sample.pods.replicas;
+        let Need { replicas, reason } = self.needs.out;
+        let replicas = replicas.max(floor).min(ceiling);
+        if replicas <= current || self.needs.out.replicas <= current || self.is_tolerated(replicas) {
+            return None;
+        }
+        let allowed = step(self.limits.step_out, self.window.grown_for(self.now));
+        // The first pod waits for nothing.
+        let most = current.saturating_add(allowed).max(1);
+        let replicas = replicas.min(most).max(floor);
+        (replicas > current).then_some(Need { replicas, reason })
+    }
+
+    /// How many pods do, where that is fewer than there are. Where jobs wait and none runs it is not known which
+    /// pods work.
+    fn fewer(&self) -> Option<u32> {
+        let patience = self.window.patience(self.limits)?.max(SEEN_ENOUGH);
+        let fewer = self.needs.keep.max(self.bounds.floor);
+        let is_fewer = fewer < self.sample.pods.replicas;
+        let is_untaken = self.sample.running() == 0 && self.sample.pending() > 0;
+        let is_known = self.window.seen_for(self.now) >= patience && !self.sample.has_gaps() && !is_untaken;
+        (is_fewer && is_known && !self.is_tolerated(fewer)).then_some(fewer)
+    }
+
+    fn step_in(&self, Need { replicas, reason }: Need) -> Need {
+        let allowed = step(self.limits.step_in, self.window.shrunk_for(self.now));
+        let fewest = self.sample.pods.replicas.saturating_sub(allowed).min(self.bounds.ceiling);
+        Need { replicas: replicas.max(fewest), reason }
+    }
+
+    /// A difference that is not worth a change. From zero and to zero it always is.
+    fn is_tolerated(&self, replicas: u32) -> bool {
+        let current = self.sample.pods.replicas;
+        let difference = u64::from(current.abs_diff(replicas)) * 100;
+        replicas > 0 && difference < u64::from(current) * u64::from(self.limits.tolerance_percent)
+    }
+}
+
+/// How many pods may be added, or taken, now.
+fn step(step: Option<Step>, last: Option<Duration>) -> u32 {
+    match step {
+        Some(Step { every, .. }) if last.is_some_and(|last| last < every) => 0,
+        Some(Step { replicas, .. }) => replicas.get(),
+        None => u32::MAX,
     }
 }
 

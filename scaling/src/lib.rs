@@ -4,5 +4,20 @@
 //! not know Kubernetes, AWS or a clock.
 
 mod decide;
+mod doubt;
+mod fallback;
+mod limits;
+mod need;
+mod pause;
+mod sample;
+mod schedule;
+mod window;
 
-pub use decide::{Decision, Limits, Reason, Sample, Window, decide};
+pub use decide::{Basis, Decision, Reason, decide};
+pub use doubt::Doubt;
+pub use fallback::Fallback;
+pub use limits::{Limits, ScaleIn, Step, Target};
+pub use pause::{InvalidPause, Pause};
+pub use sample::{Pods, Queue, Sample, Signal, Web, Workers};
+pub use schedule::{InvalidSchedule, Schedule};
+pub use window::{Learnt, Window};

@@ -1,18 +1,21 @@
+use std::num::NonZeroU32;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Pods, Queue, Signal, Target};
 
 fn limits(min_replicas: u32, max_replicas: u32) -> Limits {
-    Limits {
-        min_replicas,
-        max_replicas,
-        backlog_per_replica: NonZeroU32::new(5).unwrap(),
-        scale_down_delay: Duration::from_mins(1),
-    }
+    let target = Target::Backlog { per_replica: NonZeroU32::new(5).unwrap() };
+    Limits::new(min_replicas, max_replicas, target, ScaleIn::WhenEmptyFor(Duration::from_mins(1)))
 }
 
 fn sample(visible: u64, in_flight: u64, replicas: u32) -> Sample {
-    Sample { visible, in_flight, delayed: 0, replicas, ready: replicas }
+    Sample {
+        visits: Signal::Told(Queue { visible, in_flight, delayed: 0 }),
+        pods: Pods { replicas, ready: replicas, ..Pods::default() },
+        ..Sample::default()
+    }
 }
 
 fn at(second: i64) -> Timestamp {
@@ -20,9 +23,9 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn decided(limits: &Limits, sample: &Sample, empty_for_seconds: i64) -> (u32, Reason) {
-    let window = Window::default().with(&Sample { visible: 0, in_flight: 0, ..*sample }, at(0));
+    let window = Window::default().with(&Sample { visits: Signal::Told(Queue::default()), ..*sample }, at(0));
     let window = window.with(sample, at(empty_for_seconds));
-    let Decision { replicas, reason } = decide(limits, &window, sample, at(empty_for_seconds));
+    let Decision { replicas, reason, .. } = decide(limits, &window, sample, at(empty_for_seconds));
     (replicas, reason)
 }
 
@@ -67,7 +70,7 @@ fn job_that_no_started_worker_takes_brings_one_more() {
             window = window.with(sample, at(*second));
         }
         let (second, sample) = samples.last().unwrap();
-        let Decision { replicas, reason } = decide(&limits(0, 2), &window, sample, at(*second));
+        let Decision { replicas, reason, .. } = decide(&limits(0, 2), &window, sample, at(*second));
         (replicas, reason)
     };
     assert_eq!(after(&[(0, untaken), (2, untaken)]), (1, Reason::Enough));
@@ -77,11 +80,12 @@ fn job_that_no_started_worker_takes_brings_one_more() {
         (1, Reason::Enough),
         "one was taken"
     );
-    let starting = Sample { ready: 0, ..untaken };
+    let unready = |sample: Sample, ready| Sample { pods: Pods { ready, ..sample.pods }, ..sample };
+    let starting = unready(untaken, 0);
     assert_eq!(after(&[(0, starting), (60, starting)]), (1, Reason::Enough), "the pod starts yet");
-    let missed = Sample { ready: 0, ..untaken };
+    let missed = unready(untaken, 0);
     assert_eq!(after(&[(0, untaken), (2, missed), (3, missed)]), (2, Reason::Untaken), "its node is missed");
-    let another = Sample { ready: 1, ..sample(1, 0, 2) };
+    let another = unready(sample(1, 0, 2), 1);
     assert_eq!(
         after(&[(0, untaken), (3, another), (60, another)]),
         (2, Reason::Enough),
@@ -99,12 +103,8 @@ fn clock_set_back_lets_nobody_go() {
 
 prop_compose! {
     fn any_limits()(min in 0..50_u32, extra in 0..50_u32, backlog in 1..20_u32, delay in 0..300_u64) -> Limits {
-        Limits {
-            min_replicas: min,
-            max_replicas: (min + extra).max(1),
-            backlog_per_replica: NonZeroU32::new(backlog).unwrap(),
-            scale_down_delay: Duration::from_secs(delay),
-        }
+        let target = Target::Backlog { per_replica: NonZeroU32::new(backlog).unwrap() };
+        Limits::new(min, (min + extra).max(1), target, ScaleIn::WhenEmptyFor(Duration::from_secs(delay)))
     }
 }
 

@@ -13,7 +13,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::{Api, api::PostParams, core::DeserializeGuard};
 use operator::{
     pipeline::validate_limits,
-    scaler::{Sample, Window, decide},
+    scaler::{Pods, Queue, Sample, Signal, Window, decide},
     tenant,
 };
 use serde_json::{Value, json};
@@ -146,7 +146,11 @@ fn decide_on_workers(pipeline: &AssetPipeline) -> Result<Value> {
     for replicas in [0, 1, 3, 2_000] {
         for visible in [0, 1, 7, 100_000] {
             for empty in [0, 30, 100_000] {
-                let sample = Sample { visible, in_flight: 0, delayed: 0, replicas, ready: replicas };
+                let sample = Sample {
+                    visits: Signal::Told(Queue { visible, ..Queue::default() }),
+                    pods: Pods { replicas, ready: replicas, ..Pods::default() },
+                    ..Sample::default()
+                };
                 let now = begin + Duration::from_secs(empty);
                 let window = Window::default().with(&sample, begin).with(&sample, now);
                 let decision = decide(&limits, &window, &sample, now);

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crds::WorkerSpec;
+use scaling::{Limits, ScaleIn, Target};
 
 use super::{InvalidSpec, invalid, positive, unsigned};
-use crate::scaler::Limits;
 
 pub fn validate_limits(worker: &WorkerSpec) -> Result<Limits, InvalidSpec> {
     // Concurrency and the template shape the pods, not their number.
@@ -23,10 +23,7 @@ pub fn validate_limits(worker: &WorkerSpec) -> Result<Limits, InvalidSpec> {
         return Err(invalid("spec.worker.minReplicas", &min_replicas, "it must not be above maxReplicas"));
     }
     let delay_seconds = unsigned("spec.worker.scaleDownDelaySeconds", *scale_down_delay_seconds)?;
-    Ok(Limits {
-        min_replicas,
-        max_replicas,
-        backlog_per_replica: positive("spec.worker.backlogPerReplica", *backlog_per_replica)?,
-        scale_down_delay: Duration::from_secs(delay_seconds.into()),
-    })
+    let per_replica = positive("spec.worker.backlogPerReplica", *backlog_per_replica)?;
+    let scale_in = ScaleIn::WhenEmptyFor(Duration::from_secs(delay_seconds.into()));
+    Ok(Limits::new(min_replicas, max_replicas, Target::Backlog { per_replica }, scale_in))
 }
