@@ -1,5 +1,5 @@
 //! The project's commands: `cargo xtask up`, `down`, `node`, `test`, `images`, `profile`,
-//! `generate`, `bench`.
+//! `generate`, `bench`, `simulate`.
 //!
 //! Owns the order of steps and what a person sees of them. The local cluster itself is the crate
 //! `cluster`.
@@ -9,6 +9,7 @@ mod down;
 mod generate;
 mod lock;
 mod node;
+mod simulate;
 mod test;
 mod up;
 
@@ -45,6 +46,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Measure, and compare with what others reach
     Bench(bench::Arguments),
+    /// Scale workers under a load in virtual time, beside KEDA, and draw it
+    Simulate(simulate::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -87,5 +90,6 @@ fn run(command: Command) -> Result<ExitCode> {
             let _lock = lock::take(&cache)?;
             bench::run(cache, &arguments)
         }
+        Command::Simulate(arguments) => simulate::run(&arguments),
     }
 }
