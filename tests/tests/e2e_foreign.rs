@@ -61,7 +61,7 @@ fn example_is_served_from_another_cluster_by_images_of_a_registry_and_goes_as_to
     // A second time everything is found as it is to be.
     Foreign::check(person.context()?, aws()?, HOME, EXAMPLE)?.install(&images, &repository, &progress)?;
 
-    let [pipeline, release, namespaces, _definitions] = foreign.removal();
+    let [pipeline, release, namespaces] = foreign.removal();
     for command in [pipeline, release, namespaces] {
         progress.say(&command);
         person.run(&command)?;

@@ -15,9 +15,6 @@ use crate::namespace;
 use crate::operator::{self, Home};
 use crate::registry::Repository;
 
-/// What helm leaves, since all pipelines would go with it.
-const DEFINITIONS: &str = "assetpipelines.assetpipeline.dev assettenants.assetpipeline.dev";
-
 /// That cluster, and what it is told.
 #[derive(Debug)]
 pub struct Foreign<'a> {
@@ -60,8 +57,9 @@ impl<'a> Foreign<'a> {
         Ok(front)
     }
 
-    /// The commands that take all of it away, in their order: what it has on AWS only the operator can remove.
-    pub fn removal(&self) -> [String; 4] {
+    /// The commands that take it away, each after the one before has succeeded: what it has on AWS only the operator can
+    /// remove. The resource definitions stay, as Helm leaves them: with them everybody's pipelines would go.
+    pub fn removal(&self) -> [String; 3] {
         let Self { context, target: _, aws: _, place: _, home, example } = self;
         let (kubectl, home) = (format!("kubectl --context {context}"), home.namespace);
         let release = operator::RELEASE;
@@ -69,7 +67,6 @@ impl<'a> Foreign<'a> {
             format!("{kubectl} --namespace {example} delete assetpipeline {example}"),
             format!("helm --kube-context {context} --namespace {home} uninstall {release} --wait"),
             format!("{kubectl} delete namespace {example} {home}"),
-            format!("{kubectl} delete crd {DEFINITIONS}"),
         ]
     }
 }

@@ -20,9 +20,14 @@ pub struct Home<'a> {
     pub settings: &'a [&'a str],
 }
 
+impl Home<'_> {
+    /// The namespace that the README's commands name.
+    pub const HERE: &'static str = "assetpipeline-system";
+}
+
 impl Default for Home<'_> {
     fn default() -> Self {
-        Self { namespace: "assetpipeline-system", settings: &[] }
+        Self { namespace: Self::HERE, settings: &[] }
     }
 }
 

@@ -75,6 +75,10 @@ impl Arguments {
             (None, Some(_)) => bail!(
                 "--repository: only with --context NAME, since the local cluster's nodes have images without a registry"
             ),
+            // Which kubectl would take for the current one.
+            (Some(context), _) if context.is_empty() => {
+                bail!("--context: name one of your kubeconfig's, which `kubectl config get-contexts` lists")
+            }
             (Some(context), None) => bail!(
                 "--context {context}: add --repository REGISTRY/PREFIX, where that cluster's nodes fetch the images \
                  that are pushed there"

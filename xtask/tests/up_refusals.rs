@@ -46,6 +46,10 @@ fn another_cluster_needs_a_registry_and_the_real_aws_and_the_local_one_no_regist
     let real = ["--aws", "real"];
     let cases = [
         (
+            [&["--context", ""][..], &repository, &real].concat(),
+            "--context: name one of your kubeconfig's, which `kubectl config get-contexts` lists",
+        ),
+        (
             [&context[..], &real].concat(),
             "--context shop: add --repository REGISTRY/PREFIX, where that cluster's nodes fetch the images that are \
              pushed there",

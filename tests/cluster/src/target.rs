@@ -98,12 +98,15 @@ impl Target {
         }
     }
 
-    /// Applies manifests.
+    /// Applies manifests. On other clusters the API server merges: kubectl itself would keep all of a Secret in an
+    /// annotation, and print it where it fails.
     pub fn apply(&self, manifests: &str) -> Result<()> {
         match self {
             Self::Local(cluster) => cluster.apply(manifests),
             Self::Context(context) => {
-                feed(context.kubectl().args(["apply", "--filename=-"]), manifests).map(drop)
+                let mut kubectl = context.kubectl();
+                kubectl.args(["apply", "--server-side", "--force-conflicts", "--field-manager=xtask"]);
+                feed(kubectl.arg("--filename=-"), manifests).map(drop)
             }
         }
     }

@@ -14,6 +14,9 @@ use xtask::images;
 use xtask::operator::Home;
 use xtask::registry::Repository;
 
+/// The example's pipelines are its matter, and nobody else's.
+const HOME: Home<'_> = Home { namespace: Home::HERE, settings: &["watchNamespaces={storefront}"] };
+
 pub(crate) struct Elsewhere {
     pub(super) context: String,
     pub(super) repository: Repository,
@@ -25,7 +28,7 @@ pub(super) fn run(cache: &Cache, elsewhere: Elsewhere) -> Result<ExitCode> {
     let progress = Progress::start();
     let kubernetes = KubeContext::new(cache.clone(), context.clone(), None, &progress)?;
     let is_temporary = aws.is_temporary();
-    let foreign = Foreign::check(kubernetes, aws, Home::default(), example::NAME)?;
+    let foreign = Foreign::check(kubernetes, aws, HOME, example::NAME)?;
     packages::ensure(&PUSHING, cache, &progress)?;
     let images = images::build(cache, &progress)?;
     let installed = foreign.install(&images, &repository, &progress);
@@ -37,10 +40,12 @@ pub(super) fn run(cache: &Cache, elsewhere: Elsewhere) -> Result<ExitCode> {
     }
     println!(
         "
-What was installed stays on context {context}, and on AWS, until you take it away, in this order:
+What was installed stays on context {context}, and on AWS, until you take it away:
 
-  {}",
-        foreign.removal().join("\n  ")
+  {}
+
+The resource definitions stay even then: other people's pipelines would go with them.",
+        foreign.removal().join(" &&\n  ")
     );
     installed.map(|_| ExitCode::SUCCESS)
 }
