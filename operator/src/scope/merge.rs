@@ -56,7 +56,10 @@ where
     /// What is to be told of what the watch of a part tells. A single one is told as it is, and nothing is kept.
     pub(super) fn take(&mut self, number: usize, told: Told<K>) -> Vec<Event<K>> {
         if let [_] = *self.parts {
-            return self.pass(told);
+            return match told {
+                Told::Event(event) => vec![event],
+                Told::Refused => Vec::new(),
+            };
         }
         let mut events = Vec::new();
         if self.progress == Progress::Fresh {
@@ -84,16 +87,6 @@ where
             Told::Refused => self.answer(number, &mut events),
         }
         events
-    }
-
-    /// What is refused at first is a list of nothing, as it is of many parts: who waits for the list goes on.
-    fn pass(&mut self, told: Told<K>) -> Vec<Event<K>> {
-        let before = mem::replace(&mut self.progress, Progress::Listed);
-        match told {
-            Told::Event(event) => vec![event],
-            Told::Refused if before == Progress::Fresh => vec![Event::Init, Event::InitDone],
-            Told::Refused => Vec::new(),
-        }
     }
 
     fn apply(&mut self, number: usize, object: K, events: &mut Vec<Event<K>>) {

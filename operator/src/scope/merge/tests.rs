@@ -75,17 +75,6 @@ fn refused_part_keeps_nobody_waiting_and_is_told_of_later() {
 }
 
 #[test]
-fn refused_cluster_keeps_nobody_waiting_either() {
-    let mut whole = Merge::of(1);
-    assert_eq!(tell(&whole.take(0, Told::Refused)), ["begin", "end"]);
-    assert_eq!(tell(&whole.take(0, Told::Refused)), [""; 0]);
-    assert_eq!(tell(&whole.take(0, Told::Event(Event::Init))), ["begin"]);
-    assert_eq!(tell(&whole.take(0, Told::Event(Event::InitApply(account(0, "a"))))), ["list blog/a"]);
-    assert_eq!(tell(&whole.take(0, Told::Event(Event::InitDone))), ["end"]);
-    assert_eq!(tell(&whole.take(0, Told::Refused)), [""; 0]);
-}
-
-#[test]
 fn part_that_is_listed_anew_tells_what_came_and_what_went_there() {
     let mut script = Script::new();
     script.list(0, &["a"]);
