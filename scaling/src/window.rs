@@ -1,7 +1,7 @@
 //! What a decision needs to remember of earlier samples.
 //!
-//! Its size is fixed, whatever is scaled and for however long. The burst window has the last seconds, in which a
-//! crowd shows; the stable one the last half minute, in which a single crowd does not.
+//! Its size is fixed, whatever is scaled and for however long. The burst window has the last six seconds, in which a
+//! crowd shows; the stable one the last two minutes, in which a single crowd does not, beside the last half minute.
 
 mod arrivals;
 mod learnt;
@@ -21,7 +21,7 @@ use arrivals::Arrivals;
 use peaks::Peaks;
 use takers::Takers;
 
-/// What was seen up to now, of one pipeline: about a kilobyte.
+/// What was seen up to now, of one pipeline: less than two kilobytes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Window(Box<Past>);
 
@@ -58,12 +58,12 @@ impl Window {
         &self.0.learnt
     }
 
-    /// Jobs of visits per second, over the last seconds.
+    /// Jobs of visits per second, over the last six seconds.
     pub(crate) fn burst_rate(&self) -> f64 {
         self.0.arrivals.burst_rate()
     }
 
-    /// Jobs of visits per second in most parts of the last minutes.
+    /// Jobs of visits per second in most parts of the last two minutes, or of the last half minute.
     pub(crate) fn stable_rate(&self) -> Rate {
         self.0.arrivals.stable_rate()
     }

@@ -1,4 +1,5 @@
-//! Carries a plan out, in a stated order and without a choice of its own.
+//! Carries a plan out, in a stated order and without a choice of its own, but for what it meets where a child is to be
+//! made: only the API server knows of that.
 //!
 //! AWS first, since nothing in the cluster waits for it within a round. Then what pods mount, then the
 //! names that they resolve, then the pods, then what leads visitors to them. A failure on AWS is an

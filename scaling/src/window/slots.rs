@@ -63,7 +63,8 @@ impl<const COUNT: usize, const SECONDS: u32> Slots<COUNT, SECONDS> {
 
     /// What most slots have at least, per second: the lower median of those that are over.
     pub(super) fn usual_rate(&self) -> f64 {
-        let mut over: Vec<f64> = self.values.iter().skip(1).copied().collect();
+        let mut values = self.values;
+        let over = values.get_mut(1..).unwrap_or_default();
         over.sort_by(f64::total_cmp);
         let middle = over.len().saturating_sub(1) / 2;
         over.get(middle).copied().unwrap_or_default() / f64::from(SECONDS)

@@ -69,7 +69,11 @@ pub(super) async fn apply_children(
         // The scaler's manager must own the replicas from the first moment on.
         let born = match worker_birth {
             Change::Create(newborn) => hands.create(&*newborn, SCALER_MANAGER).await?.child(),
-            _ => None,
+            Change::Keep(_)
+            | Change::Apply(_)
+            | Change::Delete { .. }
+            | Change::Nothing
+            | Change::Foreign { .. } => None,
         };
         hands.apply(worker_deployment.begun_by(born.as_ref())).await?
     } else {
