@@ -30,7 +30,7 @@ pub mod uninstall;
 use std::sync::Arc;
 
 use ::pipeline::{
-    aws::{S3Store, SqsQueue, sdk_config},
+    aws::{S3Store, SdkConfig, SqsQueue, sdk_config},
     chain,
     operation::Operation,
     peers::Peers,
@@ -83,7 +83,12 @@ use crate::{
 const CONCURRENCY: u16 = 16;
 
 /// Runs until the process is told to stop, and ends what it has begun.
-pub async fn run(mut config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    Box::pin(run_on(config, &sdk_config().await)).await
+}
+
+/// The same on whatever AWS these settings lead to.
+pub async fn run_on(mut config: Config, sdk: &SdkConfig) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal().context("could not listen for signals")?;
     let cluster = kube::Config::infer().await.context("could not find the cluster's API server")?;
     // Network policies name it, too.
@@ -95,8 +100,7 @@ pub async fn run(mut config: Config) -> anyhow::Result<()> {
     let hints = PurgeHints::new().context("could not build the client for web pods")?;
     let reach = EndpointReach::new().context("could not build the client for notification endpoints")?;
     let mut election = build_election(&config.lease, &cluster)?;
-    let sdk = sdk_config().await;
-    let office = Office { cluster, clients: Clients::open(&sdk, &config), config, metrics, hints, reach };
+    let office = Office { cluster, clients: Clients::open(sdk, &config), config, metrics, hints, reach };
     let stopped = operation.stopped.clone();
     let served = tokio::spawn(operation.serve(listener, shutdown.clone()));
     tracing::info!(cluster = office.config.cluster_name, "operator started");

@@ -25,9 +25,9 @@ use pipeline::chain;
 use tokio::time::{Instant, timeout};
 
 use self::{
-    apply::{ApplyError, apply, apply_claim},
+    apply::{ApplyError, apply, apply_claim, make},
     finalize::{FinalizeError, apply_removal, observe_remains, plan_removal},
-    observe::{ObserveError, has_finalizer, observe, observe_workloads, owner_of},
+    observe::{ObserveError, has_finalizer, observe, observe_inside, observe_workloads, owner_of},
     plan::{Chance, Plan, plan},
     rebalance::rebalance,
     status::{Outcome, StatusError, write_status},
@@ -39,6 +39,9 @@ use crate::{aws::BindingSuffix, context::Context, metrics::OutcomeLabels, names:
 
 /// No round takes longer; what it did not reach is the next one's.
 const ROUND_TIMEOUT: Duration = Duration::from_mins(2);
+/// In one round what is on AWS is made in so many steps, of which each needs what the one before has made; whoever is held
+/// up by more goes on in the next round.
+const STAGES: u32 = 4;
 /// After a failure in the cluster; doubled with each further one in a row.
 const RETRY: Duration = Duration::from_secs(5);
 /// Doublings of [`RETRY`]; 80 s at the end.
@@ -84,9 +87,9 @@ pub async fn reconcile(
         let object =
             object.0.as_ref().map_err(|error| ReconcileError::Unreadable(Box::new(error.clone())))?;
         if object.metadata.deletion_timestamp.is_some() {
-            remove(&context, object).await
+            Box::pin(remove(&context, object)).await
         } else if object.spec.suspend {
-            rest(&context, object).await
+            Box::pin(rest(&context, object)).await
         } else {
             Box::pin(settle(&context, object)).await
         }
@@ -134,7 +137,6 @@ fn retry(context: &Context, object: &DeserializeGuard<AssetPipeline>) -> Action 
 }
 
 async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, ReconcileError> {
-    let observed = Box::pin(observe(context, object)).await.map_err(ReconcileError::Observe)?;
     let valid = match validate(object) {
         Ok(valid) => valid,
         Err(error) => {
@@ -142,17 +144,28 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
             return Ok(Action::await_change());
         }
     };
-    let settle = match plan(&valid, observed, &context.config, &draw_chance((context.clock)())) {
-        Plan::Claim(suffix) => {
-            apply_claim(context, object, &suffix).await.map_err(ReconcileError::Apply)?;
-            // The claim is a change of the object, which starts the next round.
-            return Ok(Action::await_change());
+    let inside = Box::pin(observe_inside(context, object)).await.map_err(ReconcileError::Observe)?;
+    let (mut stages, mut told) = (STAGES, Vec::new());
+    let settle = loop {
+        let observed = Box::pin(observe(context, object, inside.clone())).await;
+        let mut settle = match plan(&valid, observed, &context.config, &draw_chance((context.clock)())) {
+            Plan::Claim(suffix) => {
+                apply_claim(context, object, &suffix).await.map_err(ReconcileError::Apply)?;
+                // The claim is a change of the object, which starts the next round.
+                return Ok(Action::await_change());
+            }
+            Plan::Unknown(error) => {
+                tell(context, object, &Outcome::Unknown(&error)).await?;
+                return Ok(schedule::after(context, object, &error));
+            }
+            Plan::Settle(settle) => *settle,
+        };
+        settle.bindings.leave_out(&mut told);
+        stages -= 1;
+        if stages == 0 || !settle.makes_something() || !make(context, object, &mut settle).await {
+            break settle;
         }
-        Plan::Unknown(error) => {
-            tell(context, object, &Outcome::Unknown(&error)).await?;
-            return Ok(schedule::after(context, object, &error));
-        }
-        Plan::Settle(settle) => *settle,
+        // What comes next follows from what there is now.
     };
     match apply(context, object, settle).await {
         Ok(applied) => {

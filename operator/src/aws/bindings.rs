@@ -1,7 +1,8 @@
 //! All bindings of one pipeline together: what is there, what should be, and the order of the writes.
 //!
-//! One round of observe, plan and apply does what the round before made possible: the queues of jobs and the
-//! topic need the account that the dead-letter queue's ARN tells. Rounds go on until a plan is empty.
+//! One step of observe, plan and apply does what the step before made possible: the queues of jobs and the
+//! topic need the account that the dead-letter queue's ARN tells. A round takes some steps, and rounds go on until
+//! a plan is empty.
 
 use crds::BindingMode;
 use pipeline::Error;

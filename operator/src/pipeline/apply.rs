@@ -7,7 +7,7 @@
 
 mod children;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, mem, time::Duration};
 
 use crds::{AssetPipeline, BindingsStatus, condition_reason as reason};
 use jiff::Timestamp;
@@ -186,6 +186,30 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
         workloads,
         ingress,
     })
+}
+
+/// Makes what is missing outside of the cluster, and does nothing else of the plan. Whether a next step can follow; where
+/// not, the plan goes on with what was met.
+pub async fn make(context: &Context, object: &AssetPipeline, settle: &mut Settle) -> bool {
+    context.settled.forget(object);
+    let bindings = mem::replace(&mut settle.bindings, BindingsStep::Settled(BindingsStatus::default()));
+    let (bindings, has_gone_on) = match do_bindings(context, object, bindings).await {
+        BindingsOutcome::Worked(status)
+        | BindingsOutcome::Corrected(status)
+        | BindingsOutcome::Settled(status) => (BindingsStep::Settled(status), true),
+        BindingsOutcome::Refused(refusal) => (BindingsStep::Refused(refusal), false),
+        BindingsOutcome::Failed(error) => (BindingsStep::Unknown(error), false),
+    };
+    settle.bindings = bindings;
+    if !has_gone_on {
+        return false;
+    }
+    let registry = mem::replace(&mut settle.registry, RegistryStep::Waiting);
+    if let RegistryOutcome::Failed(error) = do_registry(context, registry).await {
+        settle.registry = RegistryStep::Unknown(error);
+        return false;
+    }
+    true
 }
 
 async fn do_bindings(context: &Context, object: &AssetPipeline, step: BindingsStep) -> BindingsOutcome {

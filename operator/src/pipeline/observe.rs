@@ -56,6 +56,13 @@ pub struct Observed {
     pub missing_secrets: Vec<MissingSecret>,
 }
 
+/// What is there in the cluster, for one round.
+#[derive(Debug, Clone, Default)]
+pub struct Inside {
+    children: ObservedChildren,
+    missing_secrets: Vec<MissingSecret>,
+}
+
 /// A Secret that the spec names and that is not there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingSecret {
@@ -74,7 +81,7 @@ pub enum Sight<T> {
 }
 
 /// The children as the API server has them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ObservedChildren {
     pub web_service_account: Option<ServiceAccount>,
     pub worker_service_account: Option<ServiceAccount>,
@@ -126,19 +133,24 @@ impl ObservedChildren {
     }
 }
 
-pub async fn observe(context: &Context, object: &AssetPipeline) -> Result<Observed, ObserveError> {
-    let has_finalizer = has_finalizer(object);
+pub async fn observe_inside(context: &Context, object: &AssetPipeline) -> Result<Inside, ObserveError> {
     // Until it is claimed nothing else is done.
-    let is_claimed = has_finalizer && object.annotations().contains_key(SUFFIX_ANNOTATION);
-    let (children, missing_secrets) = if is_claimed {
-        (Box::pin(observe_children(context, object)).await?, observe_secrets(context, object).await?)
-    } else {
-        (ObservedChildren::default(), Vec::new())
-    };
+    let is_claimed = has_finalizer(object) && object.annotations().contains_key(SUFFIX_ANNOTATION);
+    if !is_claimed {
+        return Ok(Inside::default());
+    }
+    let children = Box::pin(observe_children(context, object)).await?;
+    Ok(Inside { children, missing_secrets: observe_secrets(context, object).await? })
+}
+
+/// Looks outside of the cluster.
+pub async fn observe(context: &Context, object: &AssetPipeline, inside: Inside) -> Observed {
+    let Inside { children, missing_secrets } = inside;
     let (bindings, registry) = observe_outside(context, object).await;
     let left_behind = observe_left_behind(context, object).await;
+    let has_finalizer = has_finalizer(object);
     let endpoint = observe_endpoint(context, object, &children, &bindings).await;
-    Ok(Observed { has_finalizer, left_behind, bindings, registry, children, endpoint, missing_secrets })
+    Observed { has_finalizer, left_behind, bindings, registry, children, endpoint, missing_secrets }
 }
 
 /// All that is looked at while a pipeline is suspended. Nothing hangs on it but what the status tells.

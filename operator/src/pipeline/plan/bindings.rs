@@ -34,6 +34,21 @@ pub enum BindingsStep {
     Unknown(Error),
 }
 
+impl BindingsStep {
+    /// Whether anything is made that is not there yet.
+    pub fn makes_something(&self) -> bool {
+        matches!(self, Self::Work { plan, .. } if plan.makes_something())
+    }
+
+    /// Tells nothing that an earlier step of the round has told, and adds what it tells.
+    pub fn leave_out(&mut self, told: &mut Vec<Gone>) {
+        if let Self::Work { gone, .. } = self {
+            gone.retain(|gone| !told.contains(gone));
+            told.extend(gone.iter().cloned());
+        }
+    }
+}
+
 /// What the status told to be there, and somebody removed: it is made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gone {

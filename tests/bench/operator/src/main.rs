@@ -10,6 +10,7 @@ mod calls;
 mod creation;
 mod fleet;
 mod idle;
+mod in_memory;
 mod memory;
 mod on_moto;
 mod programs;
@@ -50,6 +51,8 @@ struct Arguments {
 enum Command {
     /// Keep the objects as the operator does, typed and pruned, and do nothing else
     Keep,
+    /// Operate, with an AWS in this process's memory
+    Operate(Box<operator::Options>),
 }
 
 #[derive(Args)]
@@ -71,7 +74,7 @@ const ETCD: Package = Package { name: "etcd-server", shown_by: Shown::Program("e
 struct Plan {
     /// In all.
     pipelines: usize,
-    /// Of them, those that are made in turns with the bare client, a batch each.
+    /// Made in turns with the bare client, a batch each, on a control plane of their own.
     raced: usize,
     idle: Duration,
     /// Of the hundred on moto, and those beside them.
@@ -100,6 +103,7 @@ async fn main() -> ExitCode {
     let Arguments { command, run } = Arguments::parse();
     let outcome = match command {
         Some(Command::Keep) => bare::keep().await.map(|()| ExitCode::SUCCESS),
+        Some(Command::Operate(options)) => in_memory::operate(*options).await.map(|()| ExitCode::SUCCESS),
         None => measure(&run).await,
     };
     outcome.unwrap_or_else(|error| {
@@ -113,6 +117,7 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
     let plan = plan_of(run);
     let progress = Progress::start();
     packages::ensure(&[ETCD], &Cache::locate()?, &progress)?;
+    let races = race(plan.raced, &progress).await?;
     let small = compare(plan.small_idle, &progress).await?;
     let plane = ControlPlane::start_bare().await?;
     let aws = CountedAws::serve().await?;
@@ -124,15 +129,8 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
     let empty = (operator.resident_bytes()?, keeper.resident_bytes_once_it_has(0)?);
     drop(keeper);
 
-    let mut races: Vec<Race> = Vec::new();
     for number in 0..fleet::batches(plan.pipelines) {
-        if number < fleet::batches(plan.raced) {
-            let race = create(&fleet, number).await?;
-            progress.say(race.to_string());
-            races.push(race);
-        } else {
-            fleet.create_batch(number).await?;
-        }
+        fleet.create_batch(number).await?;
         fleet.settle_batch(number).await.with_context(|| format!("batch {number}"))?;
         progress.say(format!(
             "{} pipelines are ready, load {:.1}",
@@ -162,6 +160,21 @@ async fn measure(run: &Run) -> anyhow::Result<ExitCode> {
         println!("a quick run: a direction only, nothing is written");
     }
     Ok(if figures.are_reached()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// With an AWS that takes no time, as the bare client has none.
+async fn race(pipelines: usize, progress: &Progress) -> anyhow::Result<Vec<Race>> {
+    let plane = ControlPlane::start_bare().await?;
+    let fleet = Fleet::open(&plane).await?;
+    let mut operator = Operator::start_in_memory(&plane).await?;
+    let mut races = Vec::new();
+    for number in 0..fleet::batches(pipelines) {
+        let race = create(&fleet, number).await?;
+        progress.say(race.to_string());
+        races.push(race);
+    }
+    operator.stop()?;
+    Ok(races)
 }
 
 fn plan_of(run: &Run) -> Plan {

@@ -36,20 +36,33 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// It leads once this comes back.
+    /// The program that ships. It leads once this comes back.
     pub(crate) async fn start(plane: &ControlPlane, aws: &CountedAws) -> anyhow::Result<Self> {
+        let mut program = Command::new(beside_us("operator")?);
+        program.arg(format!("--aws-endpoint-url=http://{}", aws.address));
+        Self::start_as(program, plane).await
+    }
+
+    /// The same code with AWS in its own memory ([`crate::in_memory`]).
+    pub(crate) async fn start_in_memory(plane: &ControlPlane) -> anyhow::Result<Self> {
+        let mut program = Command::new(std::env::current_exe().context("cannot find this program's own file")?);
+        program.arg("operate");
+        Self::start_as(program, plane).await
+    }
+
+    async fn start_as(mut program: Command, plane: &ControlPlane) -> anyhow::Result<Self> {
         let listen = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let listen = listen.context("no free port")?;
         let log = plane.log(&format!("operator-{}", listen.port()))?;
         // Of this machine's settings none says what AWS or the cluster is.
-        let child = Command::new(beside_us("operator")?)
+        let child = program
             .env_clear()
             .env("KUBECONFIG", plane.kubeconfig())
             .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("RUST_LOG", "warn")])
             .args(["--web-image=registry.example/assets/web:1.0.0"])
             .args(["--worker-image=registry.example/assets/worker:1.0.0", "--cluster-name=bench"])
             .env("AWS_REGION", REGION)
-            .args([&format!("--aws-region={REGION}"), &format!("--aws-endpoint-url=http://{}", aws.address)])
+            .arg(format!("--aws-region={REGION}"))
             .args(["--lease-namespace=default", &format!("--listen={listen}")])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
