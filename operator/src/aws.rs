@@ -27,8 +27,8 @@ use ::pipeline::aws::{
 use crate::config::{Config, Endpoint};
 
 pub use bindings::{
-    BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, apply_bindings, apply_release, holds_registry,
-    observe_bindings, plan_bindings, plan_release,
+    BindingsPlan, BindingsWant, ObservedBindings, ReleasePlan, Unwritten, apply_bindings, apply_release,
+    holds_registry, observe_bindings, observe_rest, plan_bindings, plan_release,
 };
 pub(crate) use cost_tags::RECORD_TAG;
 pub use left_behind::{find_left_behind, is_left_behind, may_use_bucket};

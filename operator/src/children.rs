@@ -53,12 +53,12 @@ impl ChildCache {
         self.deployments.read(namespace, name)
     }
 
-    /// Whether every kind was listed.
-    fn is_known(&self) -> bool {
+    /// Whether every kind was listed, or is refused.
+    fn is_answered(&self) -> bool {
         let Self { deployments, services, service_accounts, disruption_budgets, ingresses, network_policies } =
             self;
         [deployments, services, service_accounts, disruption_budgets, ingresses, network_policies]
             .into_iter()
-            .all(Board::is_known)
+            .all(Board::is_answered)
     }
 }

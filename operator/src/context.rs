@@ -27,7 +27,7 @@ use crate::{
     purges::HintOrder,
     reach::{AskEndpoint, ReachBoard},
     scaler::SampleBoard,
-    scope::Namespaced,
+    scope::{Namespaced, Told},
     settled::Settled,
 };
 
@@ -75,6 +75,14 @@ impl Context {
         config: &watcher::Config,
     ) -> impl Stream<Item = Event<K>> + Send + use<K> {
         self.config.scope.watch(&self.client, config)
+    }
+
+    /// The same, and where the right to it is missing.
+    pub fn hear<K: Namespaced>(
+        &self,
+        config: &watcher::Config,
+    ) -> impl Stream<Item = Told<K>> + Send + use<K> {
+        self.config.scope.hear(&self.client, config)
     }
 
     pub fn open_store(&self, bucket: &str) -> Arc<dyn Store> {

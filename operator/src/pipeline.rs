@@ -35,7 +35,12 @@ use self::{
 };
 pub use validate::validate_limits;
 
-use crate::{aws::BindingSuffix, context::Context, metrics::OutcomeLabels, names::qualified};
+use crate::{
+    aws::{BindingSuffix, Unwritten},
+    context::Context,
+    metrics::OutcomeLabels,
+    names::qualified,
+};
 
 /// No round takes longer; what it did not reach is the next one's.
 const ROUND_TIMEOUT: Duration = Duration::from_mins(2);
@@ -145,9 +150,10 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
         }
     };
     let inside = Box::pin(observe_inside(context, object)).await.map_err(ReconcileError::Observe)?;
-    let (mut stages, mut told) = (STAGES, Vec::new());
+    let (mut stages, mut told, mut unwritten) = (STAGES, Vec::new(), Unwritten::default());
     let settle = loop {
-        let observed = Box::pin(observe(context, object, inside.clone())).await;
+        let observed = Box::pin(observe(context, object, inside.clone(), unwritten)).await;
+        let seen = observed.bindings.seen().cloned();
         let mut settle = match plan(&valid, observed, &context.config, &draw_chance((context.clock)())) {
             Plan::Claim(suffix) => {
                 apply_claim(context, object, &suffix).await.map_err(ReconcileError::Apply)?;
@@ -161,6 +167,7 @@ async fn settle(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
             Plan::Settle(settle) => *settle,
         };
         settle.bindings.leave_out(&mut told);
+        unwritten = seen.map(|seen| settle.bindings.leaves(seen)).unwrap_or_default();
         stages -= 1;
         if stages == 0 || !settle.makes_something() || !make(context, object, &mut settle).await {
             break settle;

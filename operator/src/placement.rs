@@ -89,12 +89,13 @@ impl Placement {
     /// The pipelines that this concerns.
     fn note_nodes(&self, told: Told<Node>) -> Vec<ObjectRef<AssetPipeline>> {
         let has_changed = match told {
-            Told::Refused => !self.is_without_nodes.swap(true, Ordering::Relaxed),
+            Told::Refused(_) => !self.is_without_nodes.swap(true, Ordering::Relaxed),
             Told::Event(event) => {
                 let are_seen_again =
                     matches!(event, Event::InitDone) && self.is_without_nodes.swap(false, Ordering::Relaxed);
                 self.nodes.note(event) || are_seen_again
             }
+            Told::Allowed(_) => false,
         };
         if has_changed { self.pods.pipelines() } else { Vec::new() }
     }
@@ -119,6 +120,7 @@ impl<'a> Demand<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scope::Part;
 
     #[test]
     fn nodes_that_may_not_be_seen_are_told_and_seen_once_they_may() {
@@ -129,7 +131,7 @@ mod tests {
             placement.pods.note(event);
         }
         assert_eq!((placement.is_decided(), are_unseen()), (false, false));
-        placement.note_nodes(Told::Refused);
+        placement.note_nodes(Told::Refused(Part::all()));
         assert_eq!((placement.is_decided(), are_unseen()), (true, true));
         placement.note_nodes(Told::Event(Event::Init));
         assert!(are_unseen());

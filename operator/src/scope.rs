@@ -49,15 +49,15 @@ impl Scope {
 
     fn parts(&self) -> Vec<Part> {
         match self {
-            Self::Cluster => vec![Part(None)],
+            Self::Cluster => vec![Part::all()],
             Self::Namespaces(names) => names.iter().cloned().map(Some).map(Part).collect(),
         }
     }
 }
 
 /// The whole cluster, or a namespace.
-#[derive(Debug, Clone)]
-struct Part(Option<String>);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Part(Option<String>);
 
 impl Part {
     fn api<K: Namespaced>(&self, client: &Client) -> Api<K> {
@@ -65,6 +65,18 @@ impl Part {
             None => Api::all(client.clone()),
             Some(namespace) => Api::namespaced(client.clone(), namespace),
         }
+    }
+
+    pub fn all() -> Self {
+        Self(None)
+    }
+
+    pub fn of(namespace: &str) -> Self {
+        Self(Some(namespace.to_owned()))
+    }
+
+    pub fn has(&self, namespace: &str) -> bool {
+        self.0.as_ref().is_none_or(|name| name == namespace)
     }
 
     /// As a log line names it.

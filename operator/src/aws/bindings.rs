@@ -4,30 +4,29 @@
 //! topic need the account that the dead-letter queue's ARN tells. A round takes some steps, and rounds go on until
 //! a plan is empty.
 
+mod look;
+
 use crds::BindingMode;
 use pipeline::Error;
 
+pub use look::{Unwritten, observe_bindings, observe_rest};
+
 use super::{
     BindingNames, Clients, Owner, Transports,
-    bucket::{
-        self, BucketStep, ObservedBucket, Written, apply_bucket, observe_bucket, plan_bucket,
-        plan_bucket_release,
-    },
+    bucket::{self, BucketStep, ObservedBucket, Written, apply_bucket, plan_bucket, plan_bucket_release},
     ending::{Contents, Disposal, Ending, plan_ending},
     mode::{Planned, Refusal, check},
     ownership::Standing,
     queue::{
-        self, ObservedQueue, QueueStep, apply_queue, observe_queue, plan_queue, plan_queue_release,
-        want_dead_letters, want_jobs,
+        self, ObservedQueue, QueueStep, apply_queue, plan_queue, plan_queue_release, want_dead_letters,
+        want_jobs,
     },
     subscription::{
-        Own, Subscription, SubscriptionStep, SubscriptionWant, apply_subscription, observe_subscriptions,
-        plan_subscription, plan_subscription_release,
+        Own, Subscription, SubscriptionStep, SubscriptionWant, apply_subscription, plan_subscription,
+        plan_subscription_release,
     },
     terms::{BindingsTerms, Terms},
-    topic::{
-        self, ObservedTopic, TopicStep, apply_topic, observe_topic, plan_topic, plan_topic_release, topic_arn,
-    },
+    topic::{self, ObservedTopic, TopicStep, apply_topic, plan_topic, plan_topic_release, topic_arn},
 };
 
 /// How the bindings of a pipeline should be.
@@ -120,26 +119,6 @@ impl ReleasePlan {
             && queues.iter().all(|step| step.is_none())
             && bucket.is_none()
     }
-}
-
-pub async fn observe_bindings(clients: &Clients, names: &BindingNames) -> Result<ObservedBindings, Error> {
-    let bucket = observe_bucket(&clients.s3, &names.bucket).await?;
-    let dead_letter_queue = observe_queue(&clients.sqs, &names.dead_letter_queue).await?;
-    let queue = observe_queue(&clients.sqs, &names.queue).await?;
-    let refresh_queue = observe_queue(&clients.sqs, &names.refresh_queue).await?;
-    // Any of the queues tells account and partition: a topic must not be lost from sight with one of them.
-    let arn = [&dead_letter_queue, &queue, &refresh_queue]
-        .into_iter()
-        .find_map(|queue| topic_arn(&queue.found()?.arn, &names.topic));
-    let topic = match arn {
-        Some(arn) => observe_topic(&clients.sns, &arn).await?,
-        None => ObservedTopic::Missing,
-    };
-    let subscriptions = match &topic {
-        ObservedTopic::Found(found) => observe_subscriptions(&clients.sns, &found.arn).await?,
-        ObservedTopic::Missing => Vec::new(),
-    };
-    Ok(ObservedBindings { bucket, dead_letter_queue, queue, refresh_queue, topic, subscriptions })
 }
 
 /// The writes of this round, and what is not as it should be but may not be changed. Or why a resource cannot

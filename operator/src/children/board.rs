@@ -17,6 +17,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tokio::time::Instant;
 
 use super::Child;
+use crate::scope::{Part, Told};
 
 /// A watch that is later than this is believed again, whatever we have written: it has been listed anew, and what
 /// we wrote has gone meanwhile.
@@ -37,7 +38,7 @@ pub enum Found<K> {
     Known(Box<K>),
     /// There is none of ours, as far as we have heard.
     Absent,
-    /// Nothing is known of any yet.
+    /// Nothing is known of any yet, or may be.
     Unlisted,
 }
 
@@ -49,6 +50,8 @@ struct State {
     /// Since when a list is under way: it has what was written before.
     listed_since: Option<Instant>,
     is_known: bool,
+    /// Where nothing may be listed: what is known of it may be old, and what is not may be there.
+    refused: HashSet<Part>,
     /// By namespace, each of which may be watched for itself: up to this version the watch has told everything.
     told: HashMap<Box<str>, u64>,
     /// Our own writes that the watch has not told of yet.
@@ -80,7 +83,7 @@ struct Owned {
 impl Board {
     pub(super) fn find<K: Child>(&self, namespace: &str, name: &str) -> Found<K> {
         let state = self.lock();
-        if !state.is_known {
+        if !state.is_known || state.refused.iter().any(|part| part.has(namespace)) {
             return Found::Unlisted;
         }
         let found = state.current(&build_key(namespace, name)).and_then(parse);
@@ -92,8 +95,10 @@ impl Board {
         self.lock().current(&build_key(namespace, name)).and_then(parse)
     }
 
-    pub(super) fn is_known(&self) -> bool {
-        self.lock().is_known
+    /// Whether there is anything to wait for at a start.
+    pub(super) fn is_answered(&self) -> bool {
+        let state = self.lock();
+        state.is_known || !state.refused.is_empty()
     }
 
     pub(super) fn note_written<K: Child>(&self, written: &K) {
@@ -119,6 +124,16 @@ impl Board {
             }
             None => drop(state.written.remove(&key)),
         }
+    }
+
+    /// What [`Board::note`] makes of an event. Where nothing may be listed is no pipeline's news.
+    pub fn hear<K: Child>(&self, told: Told<K>) -> Vec<ObjectRef<AssetPipeline>> {
+        match told {
+            Told::Event(event) => return self.note(event),
+            Told::Refused(part) => drop(self.lock().refused.insert(part)),
+            Told::Allowed(part) => drop(self.lock().refused.remove(&part)),
+        }
+        Vec::new()
     }
 
     /// The pipelines whose children are not as they were known. What we wrote ourselves is no news, nor is anything

@@ -39,7 +39,7 @@ pub async fn watch_children(
     watches.spawn(keep::<PodDisruptionBudget>(context, sender.clone(), over.clone()));
     watches.spawn(keep::<Ingress>(context, sender.clone(), over.clone()));
     watches.spawn(keep::<NetworkPolicy>(context, sender, over.clone()));
-    if !await_lists(|| context.children.is_known(), LISTED_WITHIN, &over).await {
+    if !await_lists(|| context.children.is_answered(), LISTED_WITHIN, &over).await {
         tracing::warn!(
             timeout.seconds = LISTED_WITHIN.as_secs(),
             "the children of pipelines could not be listed yet: they are read one by one until they are"
@@ -53,10 +53,10 @@ fn keep<K: Child>(
     changed: mpsc::Sender<ObjectRef<AssetPipeline>>,
     over: CancellationToken,
 ) -> impl Future<Output = ()> + Send + use<K> {
-    let events = context.watch::<K>(&watcher::Config::default().labels(&ours()));
+    let told = context.hear::<K>(&watcher::Config::default().labels(&ours()));
     let children = Arc::clone(&context.children);
     async move {
         let Some(board) = K::board(&children) else { return };
-        tell(events.map(|event| board.note(event)).take_until(over.cancelled_owned()), changed).await;
+        tell(told.map(|told| board.hear(told)).take_until(over.cancelled_owned()), changed).await;
     }
 }

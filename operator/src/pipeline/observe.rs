@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     aws::{
-        BindingNames, BindingSuffix, BindingsTerms, ObservedBindings, Owner, find_left_behind,
-        holds_registry, observe_bindings, subscription::ToldSubscription,
+        BindingNames, BindingSuffix, BindingsTerms, ObservedBindings, Owner, Unwritten, find_left_behind,
+        holds_registry, observe_rest, subscription::ToldSubscription,
     },
     children::{Child, Found},
     context::Context,
@@ -143,10 +143,15 @@ pub async fn observe_inside(context: &Context, object: &AssetPipeline) -> Result
     Ok(Inside { children, missing_secrets: observe_secrets(context, object).await? })
 }
 
-/// Looks outside of the cluster.
-pub async fn observe(context: &Context, object: &AssetPipeline, inside: Inside) -> Observed {
+/// Looks outside of the cluster, but not at what an earlier step of the round has seen and not written to.
+pub async fn observe(
+    context: &Context,
+    object: &AssetPipeline,
+    inside: Inside,
+    unwritten: Unwritten,
+) -> Observed {
     let Inside { children, missing_secrets } = inside;
-    let (bindings, registry) = observe_outside(context, object).await;
+    let (bindings, registry) = observe_outside(context, object, unwritten).await;
     let left_behind = observe_left_behind(context, object).await;
     let has_finalizer = has_finalizer(object);
     let endpoint = observe_endpoint(context, object, &children, &bindings).await;
@@ -234,6 +239,7 @@ async fn observe_left_behind(context: &Context, object: &AssetPipeline) -> Sight
 async fn observe_outside(
     context: &Context,
     object: &AssetPipeline,
+    unwritten: Unwritten,
 ) -> (Sight<ObservedBindings>, Sight<ObservedRegistry>) {
     let Some(names) = binding_names(object) else { return (Sight::Nothing, Sight::Nothing) };
     if let Some((bindings, registry)) = context.settled.recall(object, context.pace.interval()) {
@@ -244,7 +250,7 @@ async fn observe_outside(
     if let Some(error) = context.pace.pause_of(object).filter(|_| !is_ordered) {
         return (Sight::Failed(error), Sight::Nothing);
     }
-    let bindings = match observe_bindings(&context.clients, &names).await {
+    let bindings = match observe_rest(&context.clients, &names, unwritten).await {
         Ok(bindings) => bindings,
         Err(error) => return (Sight::Failed(error), Sight::Nothing),
     };

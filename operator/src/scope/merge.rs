@@ -54,37 +54,50 @@ where
     }
 
     /// What is to be told of what the watch of a part tells. A single one is told as it is, and nothing is kept.
-    pub(super) fn take(&mut self, number: usize, told: Told<K>) -> Vec<Event<K>> {
+    pub(super) fn take(&mut self, number: usize, told: Told<K>) -> Vec<Told<K>> {
         if let [_] = *self.parts {
-            return match told {
-                Told::Event(event) => vec![event],
-                Told::Refused => Vec::new(),
-            };
+            return vec![told];
         }
-        let mut events = Vec::new();
-        if self.progress == Progress::Fresh {
-            self.progress = Progress::Listing;
-            events.push(Event::Init);
-        }
-        let Some(part) = self.parts.get_mut(number) else { return events };
         match told {
-            Told::Event(Event::Init) => part.listed.clear(),
-            Told::Event(Event::InitApply(object)) => {
+            Told::Event(event) => self.merge(number, event).into_iter().map(Told::Event).collect(),
+            Told::Refused(part) => {
+                let mut events = self.begin();
+                self.answer(number, &mut events);
+                // Whoever takes the list for the whole must know already what it does not have.
+                [Told::Refused(part)].into_iter().chain(events.into_iter().map(Told::Event)).collect()
+            }
+            Told::Allowed(part) => vec![Told::Allowed(part)],
+        }
+    }
+
+    fn begin(&mut self) -> Vec<Event<K>> {
+        if self.progress != Progress::Fresh {
+            return Vec::new();
+        }
+        self.progress = Progress::Listing;
+        vec![Event::Init]
+    }
+
+    fn merge(&mut self, number: usize, event: Event<K>) -> Vec<Event<K>> {
+        let mut events = self.begin();
+        let Some(part) = self.parts.get_mut(number) else { return events };
+        match event {
+            Event::Init => part.listed.clear(),
+            Event::InitApply(object) => {
                 part.listed.insert(object.name_any().into());
                 self.apply(number, object, &mut events);
             }
-            Told::Event(Event::Apply(object)) => self.apply(number, object, &mut events),
-            Told::Event(Event::Delete(object)) => {
+            Event::Apply(object) => self.apply(number, object, &mut events),
+            Event::Delete(object) => {
                 part.known.remove(&*object.name_any());
                 self.delete(number, object, &mut events);
             }
-            Told::Event(Event::InitDone) => {
+            Event::InitDone => {
                 for object in part.end_list() {
                     self.delete(number, object, &mut events);
                 }
                 self.answer(number, &mut events);
             }
-            Told::Refused => self.answer(number, &mut events),
         }
         events
     }

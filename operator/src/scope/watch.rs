@@ -20,8 +20,10 @@ use super::{Namespaced, Part, Scope, merge::Merge};
 #[derive(Debug)]
 pub enum Told<K> {
     Event(Event<K>),
-    /// The right to list or watch is missing. It is asked for again, half a minute apart at the most.
-    Refused,
+    /// The right to list or watch is missing there. It is asked for again, half a minute apart at the most.
+    Refused(Part),
+    /// What was refused has been listed.
+    Allowed(Part),
 }
 
 impl Scope {
@@ -31,6 +33,18 @@ impl Scope {
         client: &Client,
         config: &watcher::Config,
     ) -> impl Stream<Item = Event<K>> + Send + use<K> {
+        self.hear(client, config).filter_map(async |told| match told {
+            Told::Event(event) => Some(event),
+            Told::Refused(_) | Told::Allowed(_) => None,
+        })
+    }
+
+    /// The same, and where the right to it is missing.
+    pub fn hear<K: Namespaced>(
+        &self,
+        client: &Client,
+        config: &watcher::Config,
+    ) -> impl Stream<Item = Told<K>> + Send + use<K> {
         let parts = self.parts();
         let mut merge = Merge::of(parts.len());
         let watches = parts.into_iter().enumerate().map(|(number, part)| {
@@ -51,7 +65,7 @@ where
         + Send
         + 'static,
 {
-    keep(Api::all(client.clone()), watcher::Config::default(), Part(None))
+    keep(Api::all(client.clone()), watcher::Config::default(), Part::all())
 }
 
 /// One watch, begun again for as long as it takes.
@@ -60,10 +74,9 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let mut is_refused = false;
-    watcher(api, config).default_backoff().filter_map(move |event| {
-        let told = note::<K>(event, &part, &mut is_refused);
-        async { told }
-    })
+    watcher(api, config)
+        .default_backoff()
+        .flat_map(move |event| stream::iter(note::<K>(event, &part, &mut is_refused)))
 }
 
 /// What is told of it, and, once, that a right is missing.
@@ -71,15 +84,16 @@ fn note<K: Resource<DynamicType = ()>>(
     event: watcher::Result<Event<K>>,
     part: &Part,
     is_refused: &mut bool,
-) -> Option<Told<K>> {
+) -> Vec<Told<K>> {
     let (kind, namespace) = (K::plural(&()), part.as_str());
     match event {
         Ok(event) => {
-            if *is_refused && matches!(event, Event::InitDone) {
-                *is_refused = false;
-                tracing::info!(%kind, namespace, "the operator may list and watch these now");
+            if !(*is_refused && matches!(event, Event::InitDone)) {
+                return vec![Told::Event(event)];
             }
-            Some(Told::Event(event))
+            *is_refused = false;
+            tracing::info!(%kind, namespace, "the operator may list and watch these now");
+            vec![Told::Event(event), Told::Allowed(part.clone())]
         }
         Err(error) if is_forbidden(&error) => {
             if !std::mem::replace(is_refused, true) {
@@ -91,11 +105,11 @@ fn note<K: Resource<DynamicType = ()>>(
                      ServiceAccount the right, or take the namespace out of its settings"
                 );
             }
-            Some(Told::Refused)
+            vec![Told::Refused(part.clone())]
         }
         Err(error) => {
             tracing::warn!(%kind, namespace, error = chain(&error), "a watch was disturbed");
-            None
+            Vec::new()
         }
     }
 }

@@ -60,6 +60,22 @@ async fn nothing_is_known_before_the_first_list_and_nothing_of_it_is_news() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_taken_for_known_where_nothing_may_be_listed() {
+    let board = Board::default();
+    board.hear::<Service>(Told::Refused(Part::of("shop")));
+    assert!(board.is_answered());
+    list(&board, vec![]);
+    assert_eq!(board.find::<Service>("shop", "a"), Found::Unlisted);
+    assert_eq!(board.find::<Service>("blog", "a"), Found::Absent);
+    board.hear::<Service>(Told::Event(Event::Apply(service("a", 1, 80))));
+    board.hear::<Service>(Told::Allowed(Part::of("shop")));
+    assert_eq!(port(&board, "a"), Some(80));
+    assert_eq!(board.find::<Service>("shop", "b"), Found::Absent);
+    board.hear::<Service>(Told::Refused(Part::all()));
+    assert_eq!(board.find::<Service>("blog", "a"), Found::Unlisted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_is_read_is_kept_and_only_its_change_is_news() {
     let board = Board::default();
     list(&board, vec![]);

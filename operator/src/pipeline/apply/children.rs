@@ -148,8 +148,8 @@ impl Hands<'_> {
         match change {
             Change::Keep(observed) => Ok(Some(*observed)),
             Change::Apply(desired) => {
-                let name = desired.name_any();
-                self.api::<K>().get_opt(&name).await.map_err(|source| wrap::<K>("read", &name, source))
+                let there = self.read::<K>(&desired.name_any()).await?;
+                Ok(there.filter(|there| self.is_ours(there)))
             }
             Change::Create(_) | Change::Delete { .. } | Change::Nothing | Change::Foreign { .. } => Ok(None),
         }
@@ -160,17 +160,26 @@ impl Hands<'_> {
         let name = desired.name_any();
         let mut new = desired.clone();
         new.meta_mut().resource_version = Some(BEFORE_ALL.to_owned());
-        match self.write(&new, manager).await {
+        let refused = match self.write(&new, manager).await {
             Ok(made) => return Ok(Creation::Made(made)),
-            Err(refused) if refused.is_conflict() => {}
+            Err(refused) if refused.is_conflict() => refused,
             Err(error) => return Err(error),
-        }
-        let there = self.api::<K>().get(&name).await.map_err(|source| wrap::<K>("read", &name, source))?;
-        if is_controlled_by(there.meta(), &self.object.uid().unwrap_or_default()) {
+        };
+        // A quota conflicts, too, and then there is nothing.
+        let Some(there) = self.read::<K>(&name).await? else { return Err(refused) };
+        if self.is_ours(&there) {
             return Ok(Creation::There(there));
         }
         self.foreign.push(ForeignChild { kind: K::kind(&()).into_owned(), name });
         Ok(Creation::Foreign)
+    }
+
+    async fn read<K: Child>(&self, name: &str) -> Result<Option<K>, ApplyError> {
+        self.api::<K>().get_opt(name).await.map_err(|source| wrap::<K>("read", name, source))
+    }
+
+    fn is_ours<K: Child>(&self, there: &K) -> bool {
+        is_controlled_by(there.meta(), &self.object.uid().unwrap_or_default())
     }
 
     async fn write<K: Child>(&self, desired: &K, manager: &str) -> Result<K, ApplyError> {

@@ -7,7 +7,7 @@ use super::subscription::SubscriptionState;
 use crate::{
     aws::{
         BindingNames, BindingSuffix, BindingsPlan, BindingsTerms, BindingsWant, ObservedBindings, Owner,
-        Refusal,
+        Refusal, Unwritten,
         bucket::ObservedBucket,
         plan_bindings,
         subscription::{SubscriptionWant, ToldSubscription},
@@ -38,6 +38,15 @@ impl BindingsStep {
     /// Whether anything is made that is not there yet.
     pub fn makes_something(&self) -> bool {
         matches!(self, Self::Work { plan, .. } if plan.makes_something())
+    }
+
+    /// What stays true of what was seen while the step is done.
+    pub fn leaves(&self, seen: ObservedBindings) -> Unwritten {
+        match self {
+            Self::Work { plan, .. } => seen.unwritten_by(plan),
+            Self::Settled(_) => seen.unwritten_by(&BindingsPlan::default()),
+            Self::Refused(_) | Self::Unknown(_) => Unwritten::default(),
+        }
     }
 
     /// Tells nothing that an earlier step of the round has told, and adds what it tells.

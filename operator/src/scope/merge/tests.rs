@@ -12,6 +12,7 @@ use kube::core::DeserializeGuard;
 use serde_json::json;
 
 use super::*;
+use crate::scope::Part;
 
 /// An account of the first part's namespace, or of the second one's.
 fn account(part: usize, name: &str) -> ServiceAccount {
@@ -20,16 +21,18 @@ fn account(part: usize, name: &str) -> ServiceAccount {
     serde_json::from_value(json!({"metadata": metadata})).unwrap()
 }
 
-fn tell(events: &[Event<ServiceAccount>]) -> Vec<String> {
+fn tell(all: &[Told<ServiceAccount>]) -> Vec<String> {
     let tell = |what: &str, object: &ServiceAccount| {
         format!("{what} {}/{}", object.namespace().unwrap(), object.name_any())
     };
-    let told = events.iter().map(|event| match event {
-        Event::Init => "begin".to_owned(),
-        Event::InitApply(object) => tell("list", object),
-        Event::InitDone => "end".to_owned(),
-        Event::Apply(object) => tell("apply", object),
-        Event::Delete(object) => tell("delete", object),
+    let told = all.iter().map(|told| match told {
+        Told::Event(Event::Init) => "begin".to_owned(),
+        Told::Event(Event::InitApply(object)) => tell("list", object),
+        Told::Event(Event::InitDone) => "end".to_owned(),
+        Told::Event(Event::Apply(object)) => tell("apply", object),
+        Told::Event(Event::Delete(object)) => tell("delete", object),
+        Told::Refused(part) => format!("refuse {}", part.as_str()),
+        Told::Allowed(part) => format!("allow {}", part.as_str()),
     });
     told.collect()
 }
@@ -65,12 +68,14 @@ fn one_list_is_told_once_every_part_is_listed() {
 #[test]
 fn refused_part_keeps_nobody_waiting_and_is_told_of_later() {
     let mut script = Script::new();
-    assert_eq!(tell(&script.0.take(1, Told::Refused)), ["begin"]);
+    let refused = || Told::Refused(Part::of("shop"));
+    assert_eq!(tell(&script.0.take(1, refused())), ["refuse shop", "begin"]);
     assert_eq!(script.list(0, &["a"]), ["list blog/a", "end"]);
-    assert_eq!(tell(&script.0.take(1, Told::Refused)), [""; 0]);
+    assert_eq!(tell(&script.0.take(1, refused())), ["refuse shop"]);
     assert_eq!(script.list(1, &["b"]), ["apply shop/b"]);
+    assert_eq!(tell(&script.0.take(1, Told::Allowed(Part::of("shop")))), ["allow shop"]);
     // A right that is taken away takes nothing of what was heard.
-    assert_eq!(tell(&script.0.take(1, Told::Refused)), [""; 0]);
+    assert_eq!(tell(&script.0.take(1, refused())), ["refuse shop"]);
     assert_eq!(script.list(1, &[]), ["delete shop/b"]);
 }
 
@@ -103,11 +108,12 @@ fn single_watch_is_told_as_it_is() {
         vec![Event::Init, Event::InitApply(account(0, "a")), Event::InitDone],
         vec![Event::Init, Event::InitDone, Event::Apply(account(0, "b")), Event::Delete(account(0, "b"))],
     ] {
-        let expected = tell(&events);
-        let told: Vec<_> = events.into_iter().flat_map(|event| merge.take(0, Told::Event(event))).collect();
-        assert_eq!(tell(&told), expected);
+        let told: Vec<_> =
+            events.clone().into_iter().flat_map(|event| merge.take(0, Told::Event(event))).collect();
+        let expected: Vec<_> = events.into_iter().map(Told::Event).collect();
+        assert_eq!(tell(&told), tell(&expected));
     }
-    assert!(merge.take(0, Told::Refused).is_empty());
+    assert_eq!(tell(&merge.take(0, Told::Refused(Part::all()))), ["refuse all"]);
     assert!(merge.parts[0].known.is_empty());
 }
 

@@ -20,7 +20,9 @@ pub(crate) async fn operate(options: Options) -> anyhow::Result<()> {
         .region(Region::from_static(REGION))
         .http_client(client)
         .test_credentials();
-    Box::pin(operator::run_on(Config::from(options), &settings.load().await)).await.context("the operator failed")
+    Box::pin(operator::run_on(Config::from(options), &settings.load().await))
+        .await
+        .context("the operator failed")
 }
 
 fn answer(aws: &MemoryAws, request: &Request<SdkBody>) -> Response<SdkBody> {

@@ -45,7 +45,8 @@ impl Operator {
 
     /// The same code with AWS in its own memory ([`crate::in_memory`]).
     pub(crate) async fn start_in_memory(plane: &ControlPlane) -> anyhow::Result<Self> {
-        let mut program = Command::new(std::env::current_exe().context("cannot find this program's own file")?);
+        let mut program =
+            Command::new(std::env::current_exe().context("cannot find this program's own file")?);
         program.arg("operate");
         Self::start_as(program, plane).await
     }
