@@ -12,10 +12,13 @@
 mod board;
 mod kinds;
 mod watch;
+mod writing;
 
+use board::build_key;
 pub use board::{Board, Found};
 pub use kinds::{Child, WorkerSight, prune_metadata};
 pub use watch::watch_children;
+pub use writing::Writing;
 
 /// What is known of each kind.
 #[derive(Debug, Default)]
@@ -34,10 +37,15 @@ impl ChildCache {
         K::board(self).map_or(Found::Unlisted, |board| board.find(namespace, name))
     }
 
+    /// Begins a write of the object of that name. Kinds that are not watched have no news that it could be taken for.
+    pub fn begin<K: Child>(&self, namespace: &str, name: &str) -> Option<Writing<'_>> {
+        K::board(self).map(|board| Writing::begin(board, build_key(namespace, name)))
+    }
+
     /// Keeps what the API server answered to a write of ours, until the watch has come so far.
     pub fn note_written<K: Child>(&self, written: &K) {
         if let Some(board) = K::board(self) {
-            board.note_written(written);
+            let _ = board.note_written(written);
         }
     }
 

@@ -29,6 +29,7 @@ use crate::{
     scaler::SampleBoard,
     scope::{Namespaced, Told},
     settled::Settled,
+    statuses::StatusBoard,
 };
 
 /// Opens the store in a bucket of that name.
@@ -59,6 +60,8 @@ pub struct Context {
     pub placement: Arc<Placement>,
     /// Which pods were evicted a moment ago.
     pub moves: Moves,
+    /// What was told of each pipeline a moment ago.
+    pub statuses: Arc<StatusBoard>,
     /// What the scaler last saw in each queue.
     pub samples: SampleBoard,
     pub stores: OpenStore,

@@ -23,6 +23,7 @@ pub mod reach;
 pub mod scaler;
 pub mod scope;
 pub mod settled;
+pub mod statuses;
 pub mod tenant;
 pub mod tenants;
 pub mod uninstall;
@@ -47,7 +48,7 @@ use kube::{
     Client,
     core::DeserializeGuard,
     runtime::{
-        Controller, WatchStreamExt,
+        Controller, PredicateConfig, WatchStreamExt,
         controller::Error as RoundError,
         events::{Recorder, Reporter},
         reflector,
@@ -211,6 +212,7 @@ impl Office {
             children: Arc::default(),
             placement: Arc::default(),
             moves: Moves::default(),
+            statuses: Arc::default(),
             samples: scaler::SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),
@@ -241,6 +243,9 @@ fn build_controller(
     shutdown: &CancellationToken,
 ) -> Controller<DeserializeGuard<AssetPipeline>> {
     let (pipelines, changes) = watch_pruned(context);
+    let statuses = Arc::clone(&context.statuses);
+    let news = move |pipeline: &DeserializeGuard<AssetPipeline>| Some(statuses.news_of(pipeline));
+    let changes = changes.predicate_filter(news, PredicateConfig::default());
     Controller::for_stream(changes, pipelines)
         .with_config(kube::runtime::controller::Config::default().concurrency(CONCURRENCY))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())

@@ -91,6 +91,7 @@ pub async fn reconcile(
     let round = async {
         let object =
             object.0.as_ref().map_err(|error| ReconcileError::Unreadable(Box::new(error.clone())))?;
+        let object = &*context.statuses.freshen(object);
         if object.metadata.deletion_timestamp.is_some() {
             Box::pin(remove(&context, object)).await
         } else if object.spec.suspend {
@@ -216,6 +217,7 @@ async fn remove(context: &Context, object: &AssetPipeline) -> Result<Action, Rec
         }
         Ok(None) => {
             context.pace.note_answers(object);
+            context.statuses.forget(object);
             Ok(Action::await_change())
         }
         Err(error) => {

@@ -56,6 +56,8 @@ struct State {
     told: HashMap<Box<str>, u64>,
     /// Our own writes that the watch has not told of yet.
     written: HashMap<Key, Written>,
+    /// Those that have not been answered yet, and the version of what was heard of the object since they began.
+    writing: HashMap<Key, Option<u64>>,
 }
 
 /// An object in one version, as JSON.
@@ -101,16 +103,27 @@ impl Board {
         state.is_known || !state.refused.is_empty()
     }
 
-    pub(super) fn note_written<K: Child>(&self, written: &K) {
+    pub(super) fn begin(&self, key: &str) {
+        self.lock().writing.insert(key.into(), None);
+    }
+
+    /// The version of what was heard meanwhile.
+    pub(super) fn end(&self, key: &str) -> Option<u64> {
+        self.lock().writing.remove(key).flatten()
+    }
+
+    /// Gives its version.
+    pub(super) fn note_written<K: Child>(&self, written: &K) -> u64 {
         let key = key_of(written);
         let kept = keep(written.clone());
         let mut state = self.lock();
         state.written.retain(|_, written| written.at.elapsed() < LATEST);
+        let Kept { version, body } = kept;
         // An answer that comes late may be of what the watch has told to be gone since.
-        if state.told_of(&key) < kept.version {
-            let Kept { version, body } = kept;
+        if state.told_of(&key) < version {
             state.written.insert(key, Written { at: Instant::now(), version, body: Some(body) });
         }
+        version
     }
 
     pub(super) fn note_deleted(&self, namespace: &str, name: &str) {
@@ -211,8 +224,16 @@ impl State {
             Some(next) => drop(self.kept.insert(key.into(), next)),
             None => drop(self.kept.remove(key)),
         }
-        let after = self.current(key);
-        if before.as_deref() == after { Vec::new() } else { owners(key, [before.as_deref(), after]) }
+        if before.as_deref() == self.current(key) {
+            return Vec::new();
+        }
+        let version = self.kept.get(key).map_or(u64::MAX, |kept| kept.version);
+        if let Some(heard) = self.writing.get_mut(key) {
+            // Whether it is our write is seen when that is answered.
+            *heard = Some(version.max(heard.unwrap_or_default()));
+            return Vec::new();
+        }
+        owners(key, [before.as_deref(), self.current(key)])
     }
 
     fn replace(&mut self, listed: Objects) -> Vec<ObjectRef<AssetPipeline>> {
@@ -246,7 +267,7 @@ fn namespace_of(key: &str) -> &str {
     key.split_once('/').map_or("", |(namespace, _)| namespace)
 }
 
-fn build_key(namespace: &str, name: &str) -> Key {
+pub(super) fn build_key(namespace: &str, name: &str) -> Key {
     format!("{namespace}/{name}").into()
 }
 

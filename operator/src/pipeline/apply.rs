@@ -100,6 +100,8 @@ pub struct Applied {
     pub missing_secrets: Vec<MissingSecret>,
     /// What stands in a child's place, and was left alone.
     pub foreign: Vec<ForeignChild>,
+    /// Somebody else wrote to a child meanwhile, so that this may be old already.
+    pub is_overtaken: bool,
     pub front: Front,
     pub workloads: Workloads,
     pub zones: TierZones,
@@ -171,7 +173,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
     let registry = do_registry(context, registry).await;
     let purges = do_purges(context, object, bucket.as_deref(), (purges, hints)).await?;
     let applied = Box::pin(apply_children(context, object, children)).await?;
-    let AppliedChildren { workloads, ingress, foreign } = applied;
+    let AppliedChildren { workloads, ingress, foreign, is_overtaken } = applied;
     Ok(Applied {
         bindings,
         registry,
@@ -181,6 +183,7 @@ pub async fn apply(context: &Context, object: &AssetPipeline, settle: Settle) ->
         drift_interval: context.pace.usual_interval(),
         missing_secrets,
         foreign,
+        is_overtaken,
         front,
         zones: context.placement.zones(object, &workloads),
         workloads,

@@ -202,6 +202,9 @@ fn due_in(applied: &Applied, signs: &Signs) -> Due {
     let Signs { confirmation, rounds_in_a_row, is_queue_busy, refused_for, interval, until_look } = *signs;
     if applied.purges.left > 0 && !has_worked(applied) {
         Due::About(FAILED)
+    } else if (applied.is_overtaken || !applied.purges.statuses.is_empty()) && !has_worked(applied) {
+        // What others wrote is looked at, and purges that have been told are taken off the pipeline.
+        Due::About(WORKED)
     } else if has_worked(applied) {
         Due::About(WORKED.saturating_mul(1 << rounds_in_a_row.saturating_sub(1).min(MAX_DOUBLINGS)))
     } else if confirmation == Confirmation::Expected {
@@ -263,6 +266,7 @@ mod tests {
             drift_interval: LEAST_INTERVAL,
             missing_secrets: vec![],
             foreign: vec![],
+            is_overtaken: false,
             front: Front {
                 url: None,
                 ingress_class: None,
@@ -299,6 +303,13 @@ mod tests {
         let worked = Applied { registry: RegistryOutcome::Worked, ..pending() };
         let signs = Signs { rounds_in_a_row: 3, is_queue_busy: true, ..signs(Confirmation::Expected) };
         assert_eq!(due_in(&worked, &signs), Due::About(WORKED * 4));
+    }
+
+    #[test]
+    fn purge_that_was_told_is_taken_off_soon() {
+        let statuses = vec![crds::PurgeStatus::default()];
+        let told = Applied { purges: AppliedPurges { statuses, left: 0 }, ..pending() };
+        assert_eq!(due_in(&told, &signs(Confirmation::NotNeeded)), Due::About(WORKED));
     }
 
     #[test]

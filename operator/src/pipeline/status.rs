@@ -89,10 +89,12 @@ pub async fn write_status(
         "status": next,
     });
     let parameters = PatchParams::apply(STATUS_MANAGER).force();
+    context.statuses.note_begun(object, &next);
     let written = namespaced::<AssetPipeline>(context, object)
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(&body))
         .await;
-    written.map_err(|source| StatusError { name: object.name_any(), source })?;
+    let written = written.map_err(|source| StatusError { name: object.name_any(), source })?;
+    context.statuses.note_written(&written);
     let events = plan_events(&previous.conditions, &next.conditions);
     publish(context, &object.object_ref(&()), events).await;
     Ok(())
@@ -227,6 +229,7 @@ fn fill_details(next: &mut AssetPipelineStatus, applied: &Applied) {
         drift_interval,
         missing_secrets: _,
         foreign: _,
+        is_overtaken: _,
         front,
         workloads,
         zones,

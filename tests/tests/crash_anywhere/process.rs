@@ -85,6 +85,7 @@ impl Operator {
             children: Arc::default(),
             placement: Arc::default(),
             moves: Moves::default(),
+            statuses: Arc::default(),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| Arc::new(S3Store::new(s3.clone(), bucket))),
             queues: Box::new(move |url| Arc::new(SqsQueue::new(sqs.clone(), url))),

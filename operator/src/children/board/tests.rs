@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use tokio::time::advance;
 
 use super::*;
+use crate::children::ChildCache;
 
 const OWNER: &str = "site";
 
@@ -162,6 +163,30 @@ async fn answer_that_comes_after_the_watch_told_of_the_end_brings_nothing_back()
     elsewhere.metadata.namespace = Some("blog".to_owned());
     board.note_written(&elsewhere);
     assert!(matches!(board.find::<Service>("blog", "a"), Found::Known(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_write_is_no_news_where_the_watch_is_faster_than_the_answer() {
+    let children = ChildCache::default();
+    let board = Service::board(&children).unwrap();
+    list(board, vec![service("a", 1, 80)]);
+    let begin = || children.begin::<Service>("shop", "a").unwrap();
+    let writing = begin();
+    assert_eq!(board.note(Event::Apply(service("a", 2, 81))), []);
+    assert!(!writing.note_written(&service("a", 2, 81)));
+    // Somebody else's, before and after ours, or instead of it.
+    for (heard, answered) in [(3, 4), (6, 5)] {
+        let writing = begin();
+        assert_eq!(board.note(Event::Apply(service("a", heard, 83))), []);
+        assert!(writing.note_written(&service("a", answered, 84)));
+    }
+    drop(begin());
+    assert_eq!(board.note(Event::Apply(service("a", 7, 87))), site());
+    let writing = begin();
+    assert_eq!(board.note(Event::Delete(service("a", 8, 87))), []);
+    assert!(writing.note_written(&service("a", 9, 89)));
+    let writing = begin();
+    assert!(!writing.note_written(&service("a", 10, 90)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,8 @@ pub(super) struct AppliedChildren {
     pub(super) ingress: Option<Ingress>,
     /// What stands in children's places, and was left alone.
     pub(super) foreign: Vec<ForeignChild>,
+    /// Somebody else wrote to a child at the same time as we did.
+    pub(super) is_overtaken: bool,
 }
 
 pub(super) async fn apply_children(
@@ -36,7 +38,7 @@ pub(super) async fn apply_children(
     object: &AssetPipeline,
     children: Children,
 ) -> Result<AppliedChildren, ApplyError> {
-    let mut hands = Hands { context, object, foreign: children.foreign() };
+    let mut hands = Hands { context, object, foreign: children.foreign(), is_overtaken: false };
     let Children {
         web_service_account,
         worker_service_account,
@@ -85,7 +87,8 @@ pub(super) async fn apply_children(
         hands.hold_back(web_deployment).await?
     };
     let ingress = hands.apply(ingress).await?;
-    Ok(AppliedChildren { workloads: Workloads { web, worker }, ingress, foreign: hands.foreign })
+    let Hands { foreign, is_overtaken, .. } = hands;
+    Ok(AppliedChildren { workloads: Workloads { web, worker }, ingress, foreign, is_overtaken })
 }
 
 /// Writes the children of one pipeline.
@@ -93,6 +96,7 @@ struct Hands<'a> {
     context: &'a Context,
     object: &'a AssetPipeline,
     foreign: Vec<ForeignChild>,
+    is_overtaken: bool,
 }
 
 /// What came of making a child.
@@ -182,13 +186,15 @@ impl Hands<'_> {
         is_controlled_by(there.meta(), &self.object.uid().unwrap_or_default())
     }
 
-    async fn write<K: Child>(&self, desired: &K, manager: &str) -> Result<K, ApplyError> {
+    async fn write<K: Child>(&mut self, desired: &K, manager: &str) -> Result<K, ApplyError> {
         let name = desired.name_any();
         let parameters = PatchParams::apply(manager).force();
+        let namespace = self.object.namespace().unwrap_or_default();
+        let writing = self.context.children.begin::<K>(&namespace, &name);
         let written = self.api::<K>().patch(&name, &parameters, &Patch::Apply(desired)).await;
         let written = written.map_err(|source| wrap::<K>("apply", &name, source))?;
-        self.context.children.note_written(&written);
-        let pipeline = qualified(&self.object.namespace().unwrap_or_default(), &self.object.name_any());
+        self.is_overtaken |= writing.is_some_and(|writing| writing.note_written(&written));
+        let pipeline = qualified(&namespace, &self.object.name_any());
         tracing::info!(
             pipeline.name = pipeline,
             kind = &*K::kind(&()),

@@ -46,6 +46,7 @@ fn settled() -> Applied {
         drift_interval: std::time::Duration::from_mins(5),
         missing_secrets: vec![],
         foreign: vec![],
+        is_overtaken: false,
         front: front(),
         workloads: Workloads {
             web: Some(web(3, 3)),

@@ -145,6 +145,7 @@ impl FakeCluster {
             children: Arc::default(),
             placement: Arc::default(),
             moves: Moves::default(),
+            statuses: Arc::default(),
             samples: SampleBoard::default(),
             stores: Box::new(move |bucket| cluster.store(bucket)),
             queues: Box::new(|_| Arc::new(MemoryQueue::new(1))),
