@@ -50,7 +50,7 @@ impl Scope {
     fn parts(&self) -> Vec<Part> {
         match self {
             Self::Cluster => vec![Part::all()],
-            Self::Namespaces(names) => names.iter().cloned().map(Some).map(Part).collect(),
+            Self::Namespaces(names) => names.iter().map(|name| Part::of(name)).collect(),
         }
     }
 }
