@@ -60,12 +60,6 @@ async fn operator_of_two_namespaces_sees_to_both_and_asks_for_nothing_elsewhere(
         check_watches(&plane, namespace).await?;
         check_scaler(&plane, &moto, namespace).await?;
         check_tenant(&plane, namespace).await?;
-        let events = plane.api::<Event>(namespace).list(&ListParams::default()).await?;
-        ensure!(
-            events.iter().any(|event| event.regarding.as_ref().and_then(|about| about.kind.as_deref())
-                == Some("AssetPipeline")),
-            "no event tells of the pipeline in {namespace}"
-        );
     }
     let zones = zones_reason(&plane, "shop").await?;
     assert_eq!(zones, condition_reason::SINGLE_ZONE, "nodes are seen");
@@ -138,6 +132,7 @@ async fn releases_of_two_namespaces_keep_to_their_own_and_never_to_the_same() ->
     let _operators = (start(&plane, HOME).await?, start(&plane, "others").await?);
     for namespace in ["shop", "blog"] {
         eventually(DONE_WITHIN, "the pipeline", async || check_settled(&plane, namespace).await).await?;
+        check_scaler(&plane, &moto, namespace).await?;
     }
     for (home, own) in [(HOME, "shop"), ("others", "blog")] {
         plane.api::<Lease>(home).get(OPERATOR).await.context("a release leads by a Lease of its own")?;
@@ -224,6 +219,7 @@ async fn check_watches(plane: &ControlPlane, namespace: &str) -> Result<()> {
     .await
 }
 
+/// A job has a worker asked for, and an event tells of that.
 async fn check_scaler(plane: &ControlPlane, moto: &Moto, namespace: &str) -> Result<()> {
     let pipeline: AssetPipeline = plane.api(namespace).get("site").await?;
     let bindings = pipeline.status.and_then(|status| status.bindings);
@@ -233,6 +229,10 @@ async fn check_scaler(plane: &ControlPlane, moto: &Moto, namespace: &str) -> Res
         let workers = plane.api::<Deployment>(namespace).get("site-worker").await?;
         let replicas = workers.spec.and_then(|spec| spec.replicas);
         ensure!(replicas == Some(1), "{replicas:?} are asked for");
+        let events = plane.api::<Event>(namespace).list(&ListParams::default()).await?;
+        let kind = |event: &Event| event.regarding.as_ref()?.kind.clone();
+        let told = events.iter().any(|event| kind(event).as_deref() == Some("AssetPipeline"));
+        ensure!(told, "no event tells of the pipeline in {namespace}");
         Ok(())
     })
     .await
