@@ -19,7 +19,7 @@ pub struct StatusBoard(Mutex<HashMap<String, Told>>);
 struct Told {
     /// Of what we wrote last, or are about to.
     hash: u64,
-    /// Version and status, until a round has got an object that is as new.
+    /// Version and status, until the watch has come so far.
     unseen: Option<(u64, Box<AssetPipelineStatus>)>,
 }
 
@@ -43,24 +43,23 @@ impl StatusBoard {
     pub fn freshen<'a>(&self, object: &'a AssetPipeline) -> Cow<'a, AssetPipeline> {
         let mut all = self.lock();
         let told = object.uid().and_then(|uid| all.get_mut(uid.as_str()));
-        let Some(told) = told else { return Cow::Borrowed(object) };
-        match &told.unseen {
-            Some((version, status)) if version_of(object).is_some_and(|seen| seen < *version) => {
-                Cow::Owned(AssetPipeline { status: Some((**status).clone()), ..object.clone() })
-            }
-            Some(_) | None => {
-                told.unseen = None;
-                Cow::Borrowed(object)
-            }
-        }
+        let unseen = told.and_then(|told| told.unseen_in(version_of(object)));
+        unseen.map_or(Cow::Borrowed(object), |status| {
+            Cow::Owned(AssetPipeline { status: Some(status.clone()), ..object.clone() })
+        })
     }
 
-    /// Everything of a pipeline that starts a round when it changes; its status does only where somebody else wrote it.
+    /// Of what the watch tells: everything of a pipeline that starts a round when it changes; its status does only where
+    /// somebody else wrote it.
     pub fn news_of(&self, object: &DeserializeGuard<AssetPipeline>) -> u64 {
         let metadata = object.meta();
         let status = object.0.as_ref().ok().map(|object| hash_of(object.status.as_ref()));
         let uid = metadata.uid.as_deref().unwrap_or_default();
-        let is_ours = self.lock().get(uid).is_some_and(|told| Some(told.hash) == status);
+        let is_ours = self.lock().get_mut(uid).is_some_and(|told| {
+            let version = metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
+            let _ = told.unseen_in(version);
+            Some(told.hash) == status
+        });
         let mut hasher = DefaultHasher::new();
         let marks = (&metadata.labels, &metadata.annotations, &metadata.finalizers);
         let going = metadata.deletion_timestamp.is_some();
@@ -77,6 +76,14 @@ impl StatusBoard {
     /// Every entry is whole after every call, so a panic elsewhere leaves nothing half written.
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Told>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    /// What an object of that version lacks. What it does not lack is not kept any longer.
+    fn unseen_in(&mut self, seen: Option<u64>) -> Option<&AssetPipelineStatus> {
+        self.unseen = self.unseen.take().filter(|(written, _)| seen.is_some_and(|seen| seen < *written));
+        self.unseen.as_ref().map(|(_, status)| &**status)
     }
 }
 
@@ -131,6 +138,19 @@ mod tests {
         assert_ne!(news(&board, &marked), first);
         board.forget(&told);
         assert_ne!(news(&board, &told), first);
+    }
+
+    #[test]
+    fn what_the_watch_has_told_is_not_kept() {
+        let board = StatusBoard::default();
+        let written = pipeline(4, 1, &json!({"observedGeneration": 1}));
+        board.note_begun(&written, written.status.as_ref().unwrap());
+        board.note_written(&written);
+        let before = pipeline(3, 1, &json!({}));
+        news(&board, &before);
+        assert_eq!(board.freshen(&before).status, written.status);
+        news(&board, &written);
+        assert!(board.lock()["u-1"].unseen.is_none());
     }
 
     #[test]
