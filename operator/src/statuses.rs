@@ -9,6 +9,7 @@ use std::{
 };
 
 use crds::{AssetPipeline, AssetPipelineStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt, core::DeserializeGuard};
 
 /// By the pipeline's UID.
@@ -33,7 +34,7 @@ impl StatusBoard {
 
     /// What the API server answered to it.
     pub fn note_written(&self, written: &AssetPipeline) {
-        let (Some(uid), Some(version)) = (written.uid(), version_of(written)) else { return };
+        let (Some(uid), Some(version)) = (written.uid(), version_of(written.meta())) else { return };
         if let Some(told) = self.lock().get_mut(&uid) {
             told.unseen = written.status.clone().map(|status| (version, Box::new(status)));
         }
@@ -43,7 +44,7 @@ impl StatusBoard {
     pub fn freshen<'a>(&self, object: &'a AssetPipeline) -> Cow<'a, AssetPipeline> {
         let mut all = self.lock();
         let told = object.uid().and_then(|uid| all.get_mut(uid.as_str()));
-        let unseen = told.and_then(|told| told.unseen_in(version_of(object)));
+        let unseen = told.and_then(|told| told.unseen_in(version_of(object.meta())));
         unseen.map_or(Cow::Borrowed(object), |status| {
             Cow::Owned(AssetPipeline { status: Some(status.clone()), ..object.clone() })
         })
@@ -56,8 +57,7 @@ impl StatusBoard {
         let status = object.0.as_ref().ok().map(|object| hash_of(object.status.as_ref()));
         let uid = metadata.uid.as_deref().unwrap_or_default();
         let is_ours = self.lock().get_mut(uid).is_some_and(|told| {
-            let version = metadata.resource_version.as_deref().and_then(|version| version.parse().ok());
-            let _ = told.unseen_in(version);
+            let _ = told.unseen_in(version_of(metadata));
             Some(told.hash) == status
         });
         let mut hasher = DefaultHasher::new();
@@ -96,8 +96,8 @@ fn hash_of(status: Option<&AssetPipelineStatus>) -> u64 {
 }
 
 /// Versions grow with time (KEP-5504).
-fn version_of(object: &AssetPipeline) -> Option<u64> {
-    object.resource_version()?.parse().ok()
+fn version_of(metadata: &ObjectMeta) -> Option<u64> {
+    metadata.resource_version.as_deref()?.parse().ok()
 }
 
 #[cfg(test)]

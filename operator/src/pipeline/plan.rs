@@ -72,15 +72,12 @@ pub struct Settle {
 impl Settle {
     /// Whether anything outside of the cluster is made that is not there yet.
     pub fn makes_something(&self) -> bool {
-        self.bindings.makes_something()
-            || matches!(&self.registry, RegistryStep::Planned { plan, .. } if !plan.steps.is_empty())
+        self.bindings.makes_something() || self.registry.writes()
     }
 
     /// Whether something is to be written outside of the cluster.
     pub fn writes_outside(&self) -> bool {
-        let writes_bindings = matches!(self.bindings, BindingsStep::Work { .. });
-        writes_bindings
-            || matches!(&self.registry, RegistryStep::Planned { plan, .. } if !plan.steps.is_empty())
+        matches!(self.bindings, BindingsStep::Work { .. }) || self.registry.writes()
     }
 }
 

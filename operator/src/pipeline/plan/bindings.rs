@@ -78,6 +78,13 @@ pub enum RegistryStep {
     Unknown(Error),
 }
 
+impl RegistryStep {
+    /// Whether a registration is made or taken back.
+    pub fn writes(&self) -> bool {
+        matches!(self, Self::Planned { plan, .. } if !plan.steps.is_empty())
+    }
+}
+
 /// What the pods need to know of the bindings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownBindings {
